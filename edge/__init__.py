@@ -1,0 +1,1 @@
+"""The in-vehicle gateway: from CAN frames to signed, acknowledged records."""

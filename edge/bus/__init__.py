@@ -1,0 +1,1 @@
+"""Where frames come from: live interfaces and recorded files."""

@@ -1,0 +1,1 @@
+"""The regulated items as data, and the bindings from signals to them."""

@@ -1,0 +1,5 @@
+"""The program `nevgate`: one thin file a subcommand."""
+
+from edge.cli.program import main
+
+__all__ = ["main"]

@@ -1,0 +1,116 @@
+"""The only place that reads time or sleeps; everything else is handed a `Clock`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import IntEnum
+
+NS_PER_S = 1_000_000_000
+
+
+class TimeQuality(IntEnum):
+    """How far a wall-clock time can be trusted, worst first."""
+
+    NONE = 0
+    RTC = 1
+    NTP = 2
+    GNSS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Timebase:
+    """Relates the monotonic time of one boot (or of one recording) to wall time.
+
+    Attributes:
+        wall_offset_ns: added to a monotonic time gives Unix time in nanoseconds.
+        quality: how good that wall time is.
+    """
+
+    wall_offset_ns: int = 0
+    quality: TimeQuality = TimeQuality.NONE
+
+    def wall_ns(self, t_ns: int) -> int:
+        """Unix time in nanoseconds of the monotonic time `t_ns`."""
+        return t_ns + self.wall_offset_ns
+
+
+class Clock(ABC):
+    """Monotonic time since boot, its relation to wall time, and waiting."""
+
+    @abstractmethod
+    def boot_ns(self) -> int:
+        """Nanoseconds since boot, suspend included (`CLOCK_BOOTTIME`)."""
+
+    @abstractmethod
+    def timebase(self) -> Timebase:
+        """The present relation of `boot_ns` to wall time."""
+
+    @abstractmethod
+    def wait(self, wake: threading.Event, timeout_s: float) -> bool:
+        """Wait until `wake` is set or `timeout_s` has passed; tell whether it is set."""
+
+    def wall_ns(self) -> int:
+        """Unix time in nanoseconds, now."""
+        return self.timebase().wall_ns(self.boot_ns())
+
+
+class SystemClock(Clock):
+    """The machine's own clocks.
+
+    The quality is what the caller knows of the machine: the kernel tells no more than that a clock is set.
+    """
+
+    def __init__(self, quality: TimeQuality = TimeQuality.RTC) -> None:
+        self._quality = quality
+
+    def boot_ns(self) -> int:
+        """See `Clock.boot_ns`."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    def timebase(self) -> Timebase:
+        """See `Clock.timebase`; both clocks are read around each other and the middle taken."""
+        before_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        wall_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        after_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        return Timebase(wall_ns - (before_ns + after_ns) // 2, self._quality)
+
+    def wait(self, wake: threading.Event, timeout_s: float) -> bool:
+        """See `Clock.wait`."""
+        return wake.wait(timeout_s)
+
+
+class VirtualClock(Clock):
+    """A clock that moves only when told to, so that a seed replays a run.
+
+    Waiting moves it on at once by the whole time-out unless the event is set already.
+    """
+
+    def __init__(self, boot_ns: int = 0, timebase: Timebase | None = None) -> None:
+        self._boot_ns = boot_ns
+        self._timebase = timebase or Timebase()
+
+    def boot_ns(self) -> int:
+        """See `Clock.boot_ns`."""
+        return self._boot_ns
+
+    def timebase(self) -> Timebase:
+        """See `Clock.timebase`."""
+        return self._timebase
+
+    def wait(self, wake: threading.Event, timeout_s: float) -> bool:
+        """See `Clock.wait`."""
+        if wake.is_set():
+            return True
+        self.advance_to(self._boot_ns + round(timeout_s * NS_PER_S))
+        return wake.is_set()
+
+    def advance_to(self, boot_ns: int) -> None:
+        """Move to `boot_ns`; a time before the present is ignored, as a monotonic clock must."""
+        self._boot_ns = max(self._boot_ns, boot_ns)
+
+    def set_timebase(self, timebase: Timebase) -> None:
+        """Change the relation to wall time, as a fix or a step would."""
+        self._timebase = timebase

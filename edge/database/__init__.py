@@ -1,0 +1,1 @@
+"""DBC, KCD, ARXML and SYM files, loaded through cantools and laid out as bits."""

@@ -1,0 +1,1 @@
+"""From batches of frames to columns of physical values."""

@@ -1,0 +1,1 @@
+"""Item sources beside CAN: satellite positioning and acceleration."""

@@ -1,0 +1,1 @@
+"""Sessions with the outside: order, pacing, retry, receipts."""

@@ -1,0 +1,1 @@
+"""Codecs without I/O: the signed CBOR messages."""

@@ -1,0 +1,1 @@
+"""The other side: a platform that checks, stores, acknowledges and answers."""

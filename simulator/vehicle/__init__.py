@@ -1,0 +1,1 @@
+"""The reference electric vehicle: its physics and the frames that its buses carry."""

@@ -1,0 +1,1 @@
+"""The tests mirror the rooms: one folder a room."""
