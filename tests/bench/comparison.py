@@ -34,7 +34,7 @@ class Comparison:
 def alternate(
     ours: Callable[[], object], peer: Callable[[], object], *, rounds: int = 7
 ) -> tuple[float, float]:
-    """Run `ours` and `peer` in turn `rounds` times after one warm-up each; return both median times in seconds."""
+    """Run both in turn `rounds` times after one warm-up each; return their median times in seconds."""
     ours()
     peer()
     ours_s: list[float] = []
