@@ -1,0 +1,37 @@
+# The doors into the project: make demo, make test, make bench. Each sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test check bench packages venv clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+packages: ## install the Debian packages that the tests use (needs apt; asks for no rights it lacks)
+	@sh .ci/debian-packages $(PYTHON)
+
+venv: $(STAMP) ## make the virtual environment with everything in it
+
+$(STAMP): pyproject.toml constraints.txt | packages
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: venv ## run vehicle, buses, gateway, broker and platform, and balance their account
+	$(BIN)/nevgate demo
+
+check: venv ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: packages venv check ## all checks and tests
+	$(BIN)/python -m pytest --durations=8
+
+bench: venv ## measure ours and the peers in turn, print medians and ratios
+	$(BIN)/python -m tests.bench
+
+clean: ## remove what the other doors made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

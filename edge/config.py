@@ -1,0 +1,245 @@
+"""The one file of configuration: what it may say, checked before anything starts."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+
+from edge.errors import ConfigError
+from edge.policy.classes import DataClass
+from edge.tomlfile import read_toml, validate
+
+_VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
+_BUS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+
+
+def _beside_config(path: Path, info: ValidationInfo) -> Path:
+    folder = info.context.get("folder") if info.context else None
+    return path if folder is None else Path(folder) / path.expanduser()
+
+
+def _vin(text: str) -> str:
+    if not _VIN.fullmatch(text):
+        raise ValueError("a VIN has 17 capital letters and digits, without I, O and Q (GB 16735)")
+    return text
+
+
+def _bus_name(text: str) -> str:
+    if not _BUS_NAME.fullmatch(text):
+        raise ValueError("a bus name begins with a letter and has up to 32 letters, digits, '-' and '_'")
+    return text
+
+
+ConfigPath = Annotated[Path, AfterValidator(_beside_config)]
+"""A path; a relative one is taken from the folder of the configuration file."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class VehicleSection(_Section):
+    """Who is speaking."""
+
+    vin: Annotated[str, AfterValidator(_vin)] = Field(description="vehicle identification number, GB 16735")
+    pseudonym: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = Field(
+        default="", description="used in topics instead of the VIN; the platform must know it"
+    )
+
+    @property
+    def topic_name(self) -> str:
+        """What stands for the vehicle in MQTT topics and messages."""
+        return self.pseudonym or self.vin
+
+
+class DatabaseSection(_Section):
+    """One database of a bus, with the files that stand beside it."""
+
+    file: ConfigPath = Field(description="DBC, KCD, ARXML or SYM file")
+    classes: ConfigPath | None = Field(
+        default=None, description="class file; without one, <file without ending>.classes.toml"
+    )
+    binding: ConfigPath | None = Field(
+        default=None,
+        description="binding file; without one, <file without ending>.binding.toml if it is there",
+    )
+
+    @property
+    def class_file(self) -> Path:
+        """The class file in force; without it nothing of this database is collected."""
+        return self.classes or self.file.with_suffix(".classes.toml")
+
+    @property
+    def binding_file(self) -> Path | None:
+        """The binding file in force, or None where there is none."""
+        beside = self.file.with_suffix(".binding.toml")
+        return self.binding or (beside if beside.exists() else None)
+
+
+class BusSection(_Section):
+    """One CAN bus."""
+
+    name: Annotated[str, AfterValidator(_bus_name)]
+    interface: str = Field(
+        default="",
+        description="python-can interface such as socketcan, slcan, gs_usb, virtual, udp_multicast",
+    )
+    channel: str = Field(default="", description="the interface's channel such as can0")
+    bitrate: Annotated[int, Field(ge=10_000, le=1_000_000)] | None = None
+    data_bitrate: Annotated[int, Field(ge=10_000, le=8_000_000)] | None = None
+    fd: bool = False
+    options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="further options of the python-can interface"
+    )
+    recording_channel: str = Field(
+        default="", description="label of this bus in recordings; without one, its name or place in this file"
+    )
+    database: tuple[DatabaseSection, ...] = ()
+
+    @model_validator(mode="after")
+    def _live_needs_channel(self) -> Self:
+        if self.interface and not self.channel:
+            raise ValueError(
+                f"bus '{self.name}' has an interface but no channel; add channel = \"can0\" or such"
+            )
+        return self
+
+
+class NmeaSection(_Section):
+    """A satellite receiver that speaks NMEA 0183 on a serial port."""
+
+    kind: Literal["nmea"]
+    device: str = Field(description="serial port such as /dev/ttyAMA0")
+    baud: Annotated[int, Field(ge=1200, le=921_600)] = 9600
+
+
+class GpsdSection(_Section):
+    """A satellite receiver behind gpsd."""
+
+    kind: Literal["gpsd"]
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 2947
+
+
+class IioSection(_Section):
+    """An accelerometer of the kernel's industrial I/O subsystem."""
+
+    kind: Literal["iio"]
+    folder: ConfigPath = Field(description="such as /sys/bus/iio/devices/iio:device0")
+    period_s: Annotated[float, Field(ge=0.005, le=10)] = 0.05
+
+
+SensorSection = Annotated[NmeaSection | GpsdSection | IioSection, Field(discriminator="kind")]
+
+
+class DoorSection(_Section):
+    """What may be collected; what has no class, or a class not named here, never passes."""
+
+    collect: tuple[DataClass, ...] = (DataClass.OPERATION,)
+
+
+class SamplingSection(_Section):
+    """When records are made and sent (GB/T 32960.2 and .3)."""
+
+    collect_period_s: Annotated[float, Field(ge=0.01, le=30)] = 1.0
+    uplink_period_s: Annotated[float, Field(ge=0.01, le=30)] = 10.0
+    reorder_horizon_s: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.2, description="how long a frame may wait for an older one of another bus"
+    )
+
+    @model_validator(mode="after")
+    def _uplink_not_faster(self) -> Self:
+        if self.uplink_period_s < self.collect_period_s:
+            raise ValueError("uplink_period_s must not be shorter than collect_period_s")
+        return self
+
+
+class TlsSection(_Section):
+    """Transport security; on unless the broker is on this machine."""
+
+    enabled: bool = True
+    ca_file: ConfigPath | None = Field(default=None, description="without one, the system's authorities")
+    certificate: ConfigPath | None = Field(default=None, description="client certificate, PEM")
+    key: ConfigPath | None = Field(default=None, description="its private key, PEM")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a client certificate needs 'certificate' and 'key' both")
+        return self
+
+
+class UplinkSection(_Section):
+    """The platform's broker."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8883
+    protocol: Literal["5", "3.1.1"] = "5"
+    username: str = ""
+    password_file: ConfigPath | None = None
+    keep_alive_s: Annotated[int, Field(ge=5, le=240)] = 30
+    in_flight: Annotated[int, Field(ge=1, le=100)] = 20
+    acknowledge: Literal["receipt", "puback"] = "receipt"
+    queue_messages: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    queue_bytes: Annotated[int, Field(ge=10_000, le=1_000_000_000)] = 32_000_000
+    tls: TlsSection = TlsSection()
+
+    @model_validator(mode="after")
+    def _plain_only_at_home(self) -> Self:
+        if not self.tls.enabled and not _is_loopback(self.host):
+            raise ValueError(
+                f"without TLS only a broker on this machine may be used, not '{self.host}' "
+                "(GB/T 44464-2024 5.6.1); set tls.enabled = true"
+            )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class SigningSection(_Section):
+    """What signs the messages."""
+
+    key: ConfigPath = Field(description="private key made by 'nevgate keys make'")
+
+
+class Config(_Section):
+    """The whole configuration."""
+
+    vehicle: VehicleSection
+    bus: tuple[BusSection, ...]
+    sensor: tuple[SensorSection, ...] = ()
+    door: DoorSection = DoorSection()
+    sampling: SamplingSection = SamplingSection()
+    uplink: UplinkSection
+    signing: SigningSection
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        if not self.bus:
+            raise ValueError("no bus is configured; add a table [[bus]]")
+        seen: set[str] = set()
+        for bus in self.bus:
+            if bus.name in seen:
+                raise ValueError(f"two buses are called '{bus.name}'; each needs a name of its own")
+            seen.add(bus.name)
+        return self
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: one line a complaint: the key, what is wrong, and what would be right.
+    """
+    return validate(read_toml(path, ConfigError), Config, ConfigError, context={"folder": path.parent})

@@ -1,0 +1,176 @@
+"""Reads TOML files that people write: a complaint names the line, what is wrong, and what would be right."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from edge.errors import NevgateError
+
+KeyPath = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(
+    r"^\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*="
+)
+_PART = re.compile(r"[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'")
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """A parsed TOML file that remembers its lines.
+
+    Attributes:
+        path: where it was read.
+        values: the parsed table.
+        lines: line number (from 1) of each key, by its path; elements of arrays of tables by their index.
+    """
+
+    path: Path
+    values: Mapping[str, object]
+    lines: Mapping[KeyPath, int]
+
+    def line(self, key: KeyPath) -> int:
+        """Find the line of `key`, or of the nearest table around it; 0 if there is none."""
+        for end in range(len(key), 0, -1):
+            if key[:end] in self.lines:
+                return self.lines[key[:end]]
+        return 0
+
+    def where(self, key: KeyPath) -> str:
+        """Name the place of `key` as ``file:line``."""
+        line = self.line(key)
+        return f"{self.path}:{line}" if line else str(self.path)
+
+
+def read_toml(path: Path, error: type[NevgateError]) -> TomlFile:
+    """Read and parse `path`.
+
+    Raises:
+        NevgateError: of the kind `error`, if the file cannot be read or is no TOML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise error("there is no such file", where=str(path), todo="Check the path") from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise error(f"cannot be read: {fault}", where=str(path)) from fault
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        found = re.search(r"\(at line (\d+), column (\d+)\)", str(fault))
+        place = f"{path}:{found[1]}" if found else str(path)
+        words = re.sub(r"\s*\(at [^)]*\)$", "", str(fault))
+        raise error(
+            f"is not valid TOML: {words}", where=place, todo="Mend the syntax at that line"
+        ) from fault
+    return TomlFile(path, values, _lines(text))
+
+
+def _lines(text: str) -> dict[KeyPath, int]:
+    lines: dict[KeyPath, int] = {}
+    counts: dict[KeyPath, int] = {}
+    table: KeyPath = ()
+    fence = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if fence:
+            if fence in line:
+                fence = ""
+            continue
+        header = _HEADER.match(line)
+        if header:
+            table = _table_path(_parts(header[2]), counts, array=header[1] == "[[")
+            lines.setdefault(table, number)
+            continue
+        key = _KEY.match(line)
+        if key:
+            lines.setdefault((*table, *_parts(key[1])), number)
+        for quotes in ('"""', "'''"):
+            if line.count(quotes) % 2:
+                fence = quotes
+    return lines
+
+
+def _table_path(parts: KeyPath, counts: dict[KeyPath, int], *, array: bool) -> KeyPath:
+    path: KeyPath = ()
+    for depth, part in enumerate(parts):
+        path = (*path, part)
+        last = depth == len(parts) - 1
+        if last and array:
+            counts[path] = counts.get(path, -1) + 1
+        if path in counts:
+            path = (*path, counts[path])
+    return path
+
+
+def _parts(dotted: str) -> KeyPath:
+    return tuple(part.strip("\"'") for part in _PART.findall(dotted))
+
+
+def validate(
+    file: TomlFile,
+    model: type[Model],
+    error: type[NevgateError],
+    *,
+    context: Mapping[str, object] | None = None,
+) -> Model:
+    """Check a file's values against `model`; `context` is handed to the model's validators.
+
+    Raises:
+        NevgateError: of the kind `error`, one line a complaint, each with its line in the file.
+    """
+    try:
+        return model.model_validate(file.values, context=context)
+    except ValidationError as fault:
+        complaints = [_complaint(file, model, details) for details in fault.errors(include_url=False)]
+        first_place, first_words = complaints[0]
+        rest = "".join(f"\n{place}: {words}" for place, words in complaints[1:])
+        raise error(f"{first_words}{rest}", where=first_place) from None
+
+
+def _complaint(file: TomlFile, model: type[BaseModel], details: Mapping[str, object]) -> tuple[str, str]:
+    location = details["loc"]
+    key: KeyPath = (
+        tuple(part for part in location if part != "__root__") if isinstance(location, tuple) else ()
+    )
+    name = ".".join(f"[{part}]" if isinstance(part, int) else part for part in key).replace(".[", "[")
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        known = _fields(model, key[:-1])
+        near = get_close_matches(str(key[-1]), known, n=1)
+        advice = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(sorted(known))}"
+        return file.where(key), f"unknown key '{name}'; {advice}"
+    if kind == "missing":
+        return file.where(key), f"'{name}' is missing"
+    words = str(details["msg"]).removeprefix("Value error, ")
+    given = details.get("input")
+    shown = "" if isinstance(given, (dict, list)) else f" (it is {given!r})"
+    return file.where(key), f"'{name}': {words}{shown}"
+
+
+def _fields(model: type[BaseModel], key: KeyPath) -> list[str]:
+    for part in key:
+        if isinstance(part, int):
+            continue
+        field = next(
+            (field for name, field in model.model_fields.items() if part in (name, field.alias)), None
+        )
+        inner = None if field is None else _model_in(field.annotation)
+        if inner is None:
+            return []
+        model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for argument in get_args(annotation) if (found := _model_in(argument))), None)
