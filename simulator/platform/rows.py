@@ -1,0 +1,163 @@
+"""The rows of the platform's store as values, and how they are read back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cbor2
+
+from edge.clock import Timebase, TimeQuality
+from edge.records import Record
+from simulator.platform.body import decode_body
+from simulator.platform.sequence import Predecessor, Span
+from simulator.platform.sequence import Sequence as NumberSequence
+
+Parameters = Sequence[str | int | bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One message as it came, which proves its records.
+
+    Attributes:
+        sha256: of `signed`.
+        kind: the message's kind: live, alarm, backlog, event.
+        key_id: which of the vehicle's keys signed it.
+        provable: whether the signature convinces third parties; a shared-key code (COSE_Mac0) does not.
+        received_ns: Unix time in nanoseconds.
+        signed: the message as it came.
+    """
+
+    sha256: bytes
+    kind: str
+    key_id: bytes
+    provable: bool
+    received_ns: int
+    signed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One payload that was not taken in.
+
+    Attributes:
+        received_ns: Unix time in nanoseconds.
+        topic: where it came in, cut short.
+        cause: a fixed short name.
+        detail: what was wrong with this one.
+        size: bytes of the payload.
+        sha256: of the payload.
+        head: its first bytes.
+    """
+
+    received_ns: int
+    topic: str
+    cause: str
+    detail: str
+    size: int
+    sha256: bytes
+    head: bytes
+
+
+@dataclass(slots=True)
+class Stream:
+    """One stream as the store holds it.
+
+    Attributes:
+        row: its row in the store.
+        vehicle: the signed vehicle.
+        stream: its 16 bytes.
+        sequence: its numbers.
+        predecessor: the stream that it continues, where the vehicle knew.
+        records: how many are stored.
+        first_seen_ns: Unix time of its first message.
+        last_seen_ns: Unix time of its latest message.
+    """
+
+    row: int
+    vehicle: str
+    stream: bytes
+    sequence: NumberSequence
+    predecessor: Predecessor | None
+    records: int
+    first_seen_ns: int
+    last_seen_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """One record with where it came from.
+
+    Attributes:
+        vehicle: the signed vehicle.
+        stream: its 16 bytes.
+        record: as the vehicle made it.
+        kind: of the message that brought it.
+        provable: whether its signature convinces third parties.
+        received_ns: Unix time at which it came, in nanoseconds.
+        message_sha256: of the signed bytes that prove it.
+    """
+
+    vehicle: str
+    stream: bytes
+    record: Record
+    kind: str
+    provable: bool
+    received_ns: int
+    message_sha256: bytes
+
+
+def pack_spans(spans: Iterable[Span]) -> bytes:
+    """Spans as one blob."""
+    return cbor2.dumps([edge for span in spans for edge in span])
+
+
+def unpack_spans(blob: bytes) -> list[Span]:
+    """The opposite of `pack_spans`."""
+    edges: list[int] = cbor2.loads(blob)
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def read_streams(
+    connection: sqlite3.Connection, where: str = "", parameters: Parameters = ()
+) -> list[Stream]:
+    """The streams that the clause `where` chooses, in the order in which they were first seen."""
+    rows = connection.execute(
+        "SELECT id, vehicle, stream, predecessor, predecessor_last, ended_at, received, lost, records, doubles,"  # noqa: S608 - `where` is text of this package
+        f" conflicts, recovered, first_seen_ns, last_seen_ns FROM stream {where} ORDER BY id",
+        parameters,
+    )
+    streams = []
+    for row in rows:
+        sequence = NumberSequence.restored(unpack_spans(row[6]), unpack_spans(row[7]), row[5])
+        sequence.doubles, sequence.conflicts, sequence.recovered = row[9:12]
+        predecessor = None if row[3] is None else Predecessor(row[3], row[4])
+        streams.append(Stream(row[0], row[1], row[2], sequence, predecessor, row[8], row[12], row[13]))
+    return streams
+
+
+def read_records(
+    connection: sqlite3.Connection, where: str = "", parameters: Parameters = (), *, order: str = "r.rowid"
+) -> Iterator[StoredRecord]:
+    """The records that the clause `where` chooses: `r` is the record, `s` its stream, `m` its message."""
+    rows = connection.execute(
+        "SELECT s.vehicle, s.stream, r.number, r.t_ns, r.wall_ns, r.quality, r.alarm, k.name, l.items, r.body,"  # noqa: S608 - `where` is text of this package
+        " m.kind, m.provable, m.received_ns, m.sha256 FROM record r JOIN stream s ON s.id = r.stream"
+        " JOIN message m ON m.id = r.message JOIN layout l ON l.id = r.layout JOIN mask k ON k.id = r.mask"
+        f" {where} ORDER BY {order}",
+        parameters,
+    )
+    for vehicle, stream, number, t_ns, wall_ns, quality, alarm, mask, items, body, *origin in rows:
+        kind, provable, received_ns, sha256 = origin
+        layout = items.split("\n") if items else []
+        record = Record(
+            number=number,
+            t_ns=t_ns,
+            timebase=Timebase(wall_ns - t_ns, TimeQuality(quality)),
+            values=decode_body(layout, body),
+            mask=mask,
+            alarm=bool(alarm),
+        )
+        yield StoredRecord(vehicle, stream, record, kind, bool(provable), received_ns, sha256)
