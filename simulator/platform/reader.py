@@ -1,4 +1,4 @@
-"""Reads a platform's store, also while the platform writes it: records, vehicles, gaps, rejections, evidence."""
+"""Reads a platform's store, also while the platform writes it: records, vehicles, gaps, rejections."""
 
 from __future__ import annotations
 
@@ -210,7 +210,8 @@ class StoreReader:
         """The latest rejected payloads, newest first; only so many are kept."""
         with self._guarded():
             rows = self._connection.execute(
-                "SELECT received_ns, topic, cause, detail, bytes, sha256, head FROM rejection ORDER BY id DESC"
+                "SELECT received_ns, topic, cause, detail, bytes, sha256, head FROM rejection"
+                " ORDER BY id DESC"
             ).fetchall()
         return [Rejection(*row) for row in rows]
 

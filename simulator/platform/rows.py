@@ -16,6 +16,16 @@ from simulator.platform.sequence import Sequence as NumberSequence
 
 Parameters = Sequence[str | int | bytes]
 
+_STREAMS = (
+    "SELECT id, vehicle, stream, predecessor, predecessor_last, ended_at, received, lost, records, doubles,"
+    " conflicts, recovered, first_seen_ns, last_seen_ns FROM stream"
+)
+_RECORDS = (
+    "SELECT s.vehicle, s.stream, r.number, r.t_ns, r.wall_ns, r.quality, r.alarm, k.name, l.items, r.body,"
+    " m.kind, m.provable, m.received_ns, m.sha256 FROM record r JOIN stream s ON s.id = r.stream"
+    " JOIN message m ON m.id = r.message JOIN layout l ON l.id = r.layout JOIN mask k ON k.id = r.mask"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -124,11 +134,7 @@ def read_streams(
     connection: sqlite3.Connection, where: str = "", parameters: Parameters = ()
 ) -> list[Stream]:
     """The streams that the clause `where` chooses, in the order in which they were first seen."""
-    rows = connection.execute(
-        "SELECT id, vehicle, stream, predecessor, predecessor_last, ended_at, received, lost, records, doubles,"  # noqa: S608 - `where` is text of this package
-        f" conflicts, recovered, first_seen_ns, last_seen_ns FROM stream {where} ORDER BY id",
-        parameters,
-    )
+    rows = connection.execute(f"{_STREAMS} {where} ORDER BY id", parameters)
     streams = []
     for row in rows:
         sequence = NumberSequence.restored(unpack_spans(row[6]), unpack_spans(row[7]), row[5])
@@ -142,13 +148,7 @@ def read_records(
     connection: sqlite3.Connection, where: str = "", parameters: Parameters = (), *, order: str = "r.rowid"
 ) -> Iterator[StoredRecord]:
     """The records that the clause `where` chooses: `r` is the record, `s` its stream, `m` its message."""
-    rows = connection.execute(
-        "SELECT s.vehicle, s.stream, r.number, r.t_ns, r.wall_ns, r.quality, r.alarm, k.name, l.items, r.body,"  # noqa: S608 - `where` is text of this package
-        " m.kind, m.provable, m.received_ns, m.sha256 FROM record r JOIN stream s ON s.id = r.stream"
-        " JOIN message m ON m.id = r.message JOIN layout l ON l.id = r.layout JOIN mask k ON k.id = r.mask"
-        f" {where} ORDER BY {order}",
-        parameters,
-    )
+    rows = connection.execute(f"{_RECORDS} {where} ORDER BY {order}", parameters)
     for vehicle, stream, number, t_ns, wall_ns, quality, alarm, mask, items, body, *origin in rows:
         kind, provable, received_ns, sha256 = origin
         layout = items.split("\n") if items else []

@@ -93,7 +93,7 @@ class Store:
                 str(error), where=str(self.path), todo="Name another file with --store"
             ) from error
         except (sqlite3.Error, OSError) as error:
-            todo = "Check that the folder can be written, that the disk has room, that no other platform runs on it"
+            todo = "Check that the folder can be written, the disk has room and no other platform uses it"
             raise StoreError(f"the store failed: {error}", where=str(self.path), todo=todo) from error
 
     @contextmanager
@@ -112,7 +112,8 @@ class Store:
                 empty = pack_spans(())
                 connection.execute(
                     "INSERT OR IGNORE INTO stream"
-                    " (vehicle, stream, received, lost, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?, ?)",
+                    " (vehicle, stream, received, lost, first_seen_ns, last_seen_ns)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
                     (vehicle, stream, empty, empty, now_ns, now_ns),
                 )
                 held = read_streams(connection, "WHERE vehicle = ? AND stream = ?", key)[0]
