@@ -37,6 +37,8 @@ class Signal:
         is_multiplexer: whether other signals' presence depends on it.
         conditions: all must hold for the signal to be present, outermost multiplexer first; empty if always.
         line: line of its definition in the file, 0 where the format has none.
+        multiplex_values: raw values of a multiplexer for which the database defines anything, whether signals
+            or only a name; any other value is an unknown one. Empty when nothing depends on the signal.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Signal:
     is_multiplexer: bool
     conditions: tuple[MultiplexCondition, ...]
     line: int = 0
+    multiplex_values: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +73,10 @@ class Message:
         cycle_time_ms: as the database says, or None.
         overlapping: whether signals that can be present together share bits.
         codec: cantools' own message: the truth about every value.
+        contained: the PDUs that a container frame may hold (AUTOSAR), each a message of its own whose
+            arbitration id is the container's; empty for an ordinary message.
+        header_id: what names this PDU inside its container; None for a message of its own.
+        line: line of its definition in the file, 0 where the format has none.
     """
 
     name: str
@@ -82,6 +89,9 @@ class Message:
     cycle_time_ms: int | None
     overlapping: bool
     codec: cantools.database.can.Message
+    contained: tuple[Message, ...] = ()
+    header_id: int | None = None
+    line: int = 0
 
     def signal(self, name: str) -> Signal:
         """The signal called `name`.
