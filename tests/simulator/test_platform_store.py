@@ -139,10 +139,8 @@ def test_streams_that_leave_memory_are_read_again(tmp_path: Path, monkeypatch: p
             stream.sequence.arrive(round_)
             store.touch(stream)
         store.commit()
-    assert [
-        stream.sequence.watermark
-        for stream in map(lambda n: store.stream(VEHICLE, bytes([n] * 16), 5), range(6))
-    ] == [3] * 6
+    streams = [store.stream(VEHICLE, bytes([place] * 16), 5) for place in range(6)]
+    assert [stream.sequence.watermark for stream in streams] == [3] * 6
 
 
 def test_a_store_of_another_program_is_refused(tmp_path: Path) -> None:
