@@ -1,0 +1,359 @@
+"""The door: what the rules forbid leaves a batch here, before anything else sees it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from edge.account import Hop
+from edge.database.model import SignalRef
+from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, UInt8s
+from edge.policy.classed import ClassedDatabase
+from edge.policy.classes import DataClass
+from edge.policy.isotp_transport import IsotpTransport
+from edge.policy.j1939_transport import J1939Transport, is_transport
+from edge.policy.judgement import Reason
+from edge.policy.masks import (
+    REMOVED,
+    STANDARD_IDS,
+    UNKNOWN_ROW,
+    Booleans,
+    Int32s,
+    Int64s,
+    MaskSet,
+    Row,
+    raw_values,
+    split_by_row,
+)
+from edge.policy.transport import LOST, WAITING, Reassembled, Segment
+
+ERROR = "error frame"
+REMOTE = "remote frame"
+UNKNOWN_BUS = "unknown bus"
+UNKNOWN_ID = "unknown id"
+NOTHING_ALLOWED = "nothing allowed"
+TOO_LONG = "longer than its checksum covers"
+
+REFUSED_IDS = 65_536
+"""29-bit ids that are counted one by one; frames of further ids are counted together."""
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One batch on its way through.
+
+    Attributes:
+        rows: mask row of each frame.
+        judged: frames that are judged by their row: not set aside, no segment.
+        whole: reassembled messages by the place of their last segment.
+        forced: diagnostic messages that pass by a rule, with the bytes that pass.
+        single: those of them that were a single frame and stay one.
+    """
+
+    rows: Int32s
+    judged: Booleans
+    whole: dict[int, bytes] = field(default_factory=dict)
+    forced: dict[int, bytes] = field(default_factory=dict)
+    single: set[int] = field(default_factory=set)
+
+
+class Door:
+    """Keeps the bits of signals whose class is collected and drops all others (docs/class-files.md).
+
+    Built once for a set of databases and classes and immutable in what it lets pass; it only remembers
+    messages that are not whole yet, and counts. Not for use by several threads at once.
+    """
+
+    def __init__(self, buses: Mapping[str, Sequence[ClassedDatabase]], collect: frozenset[DataClass]) -> None:
+        """Build the masks.
+
+        Args:
+            buses: the databases of each bus by its name; a bus without databases passes nothing.
+            collect: the classes to collect.
+        """
+        self._collect = frozenset(collect)
+        self._masks = MaskSet(buses, self._collect)
+        self._reasons = self._masks.withheld()
+        self._collected = self._masks.collected() - self._reasons.keys()
+        self._numbers = {bus: number for number, bus in enumerate(self._masks.buses)}
+        self._j1939 = J1939Transport()
+        self._isotp = IsotpTransport()
+        self._entered = 0
+        self._left = 0
+        self._newest_ns = 0
+        self._set_aside: Counter[str] = Counter()
+        self._removed = np.zeros(len(REMOVED), np.int64)
+        self._refused_standard = np.zeros(len(self._masks.buses) * STANDARD_IDS, np.int64)
+        self._refused_extended: Counter[tuple[str, int]] = Counter()
+        self._refused_elsewhere = 0
+
+    @property
+    def mask(self) -> str:
+        """The name of the mask set: a hash over databases, classes, the classes to collect and the rules."""
+        return self._masks.name
+
+    def admits(self, data_class: DataClass) -> bool:
+        """Whether data of `data_class` may be collected; item sources beside CAN ask this."""
+        return data_class in self._collect
+
+    def collected(self, ref: SignalRef) -> bool:
+        """Whether a signal passes, whole and whenever it is there; False for what no database knows."""
+        return ref in self._collected
+
+    def withheld(self) -> frozenset[SignalRef]:
+        """All signals of the databases that do not pass."""
+        return frozenset(self._reasons)
+
+    def reason(self, ref: SignalRef) -> Reason | None:
+        """Why a signal is withheld; None if it passes, or if no database knows it."""
+        return self._reasons.get(ref)
+
+    def admit(self, batch: FrameBatch) -> FrameBatch:
+        """Let a batch through.
+
+        The arrays of `batch` are not written to. The order of frames is kept; a reassembled message stands
+        in the place of its last segment.
+
+        Args:
+            batch: frames as they came from a bus.
+
+        Returns:
+            The frames of which something may be collected, all other bits 0, under the name `mask`.
+
+        Raises:
+            ValueError: if the batch has been through a door already.
+        """
+        if batch.mask:
+            raise ValueError(f"the batch went through the mask {batch.mask} already")
+        self._entered += len(batch)
+        if not len(batch):
+            return replace(batch, mask=self.mask)
+        self._newest_ns = max(self._newest_ns, int(batch.t_ns.max()))
+        bus = np.array([self._numbers.get(name, -1) for name in batch.buses], np.int64)[batch.bus]
+        extended = batch.has(FrameFlag.EXTENDED)
+        passing = self._begin(batch, bus, extended)
+        batch = self._reassemble(batch, passing, bus, extended)
+        keeps = passing.judged & self._masks.keeps[passing.rows]
+        fits = batch.length <= self._masks.longest[passing.rows]
+        self._count(batch, bus, passing, keeps, fits)
+        keep = keeps & fits
+        keep[list(passing.forced)] = True
+        places = np.flatnonzero(keep)
+        self._left += len(places)
+        return self._masked(batch, passing, places)
+
+    def hop(self) -> Hop:
+        """The account: every frame that entered left, or is counted under one cause."""
+        set_aside = self._set_aside + self._j1939.set_aside + self._isotp.set_aside
+        for transport in (self._j1939, self._isotp):
+            waiting, over = transport.waiting(self._newest_ns)
+            set_aside[WAITING] += waiting
+            set_aside[LOST] += over
+        facts = self._j1939.facts + self._isotp.facts
+        for name, count in zip(REMOVED, self._removed, strict=True):
+            facts[f"frames with {name} removed"] = int(count)
+        facts["frames of ids beyond the table of refused ids"] = self._refused_elsewhere
+        return Hop(
+            name="door",
+            unit="frames",
+            entered=self._entered,
+            left=self._left,
+            set_aside=MappingProxyType({cause: count for cause, count in set_aside.items() if count}),
+            facts=MappingProxyType({name: count for name, count in facts.items() if count}),
+        )
+
+    def refused_ids(self) -> Mapping[tuple[str, int], int]:
+        """Frames dropped whole because their id is unknown or nothing of it is allowed, by bus and id."""
+        refused = Counter(self._refused_extended)
+        for place in np.flatnonzero(self._refused_standard):
+            bus, identifier = divmod(int(place), STANDARD_IDS)
+            refused[self._masks.buses[bus], identifier] += int(self._refused_standard[place])
+        return MappingProxyType(dict(sorted(refused.items())))
+
+    def _begin(self, batch: FrameBatch, bus: Int64s, extended: Booleans) -> _Pass:
+        error = batch.has(FrameFlag.ERROR)
+        remote = batch.has(FrameFlag.REMOTE) & ~error
+        known = bus >= 0
+        judged = known & ~(error | remote)
+        self._set_aside[ERROR] += int(np.count_nonzero(error))
+        self._set_aside[REMOTE] += int(np.count_nonzero(remote))
+        self._set_aside[UNKNOWN_BUS] += int(np.count_nonzero(~(known | error | remote)))
+        if self._masks.buses:
+            rows = self._masks.find(np.maximum(bus, 0), batch.arbitration_id, extended)
+            rows[~judged] = UNKNOWN_ROW
+        else:
+            rows = np.zeros(len(batch), np.int32)
+        return _Pass(rows, judged)
+
+    def _reassemble(self, batch: FrameBatch, passing: _Pass, bus: Int64s, extended: Booleans) -> FrameBatch:
+        """Take segments out of the batch and put whole messages in the places of their last segments."""
+        isotp = self._isotp_segments(batch, passing)
+        j1939 = passing.judged & extended & ~isotp
+        if self._masks.speaks_j1939.any():
+            j1939 &= self._masks.speaks_j1939[bus] & is_transport(batch.arbitration_id)
+        else:
+            j1939[:] = False
+        places = np.flatnonzero(isotp | j1939)
+        if not len(places):
+            return batch
+        passing.judged[places] = False
+        rebuilt: dict[int, Reassembled] = {}
+        for place in places.tolist():
+            segment = Segment(
+                bus=int(bus[place]),
+                t_ns=int(batch.t_ns[place]),
+                arbitration_id=int(batch.arbitration_id[place]),
+                extended=bool(extended[place]),
+                data=batch.data[place, : int(batch.length[place])].tobytes(),
+            )
+            if j1939[place]:
+                message = self._j1939.push(segment)
+                if message is not None:
+                    rebuilt[place] = message
+                    passing.whole[place] = message.payload
+            else:
+                message = self._isotp.push(segment)
+                if message is not None:
+                    self._judge_diagnostics(passing, place, segment, message)
+        return self._rebuilt(batch, passing, bus, rebuilt)
+
+    def _isotp_segments(self, batch: FrameBatch, passing: _Pass) -> Booleans:
+        """Which frames of ISO-TP ids are no single frames that their message describes."""
+        found: Booleans = passing.judged & self._masks.channels[passing.rows]
+        places = np.flatnonzero(found)
+        if len(places):
+            first = batch.data[places, 0]
+            found[places] = ~(
+                self._masks.described[passing.rows[places]]
+                & (batch.length[places] > 0)
+                & (first > 0)
+                & (first < CLASSIC_BYTES)
+            )
+        return found
+
+    def _judge_diagnostics(self, passing: _Pass, place: int, segment: Segment, message: Reassembled) -> None:
+        row = self._masks.rows[int(passing.rows[place])]
+        rules = row.channel.rules if row.channel is not None else ()
+        if not any(rule.data_class in self._collect and rule.matches(message.payload) for rule in rules):
+            self._set_aside[NOTHING_ALLOWED] += 1
+            self._refuse(segment.bus, segment.arbitration_id, extended=segment.extended)
+            return
+        length = bytes([len(message.payload) & 0xFF])
+        if 0 < segment.data[0] < CLASSIC_BYTES:
+            passing.single.add(place)
+        passing.forced[place] = _without_withheld(row, length + message.payload)
+
+    def _rebuilt(
+        self, batch: FrameBatch, passing: _Pass, bus: Int64s, rebuilt: Mapping[int, Reassembled]
+    ) -> FrameBatch:
+        """The batch with ids, flags and lengths of whole messages; their bytes stay in `passing`."""
+        lengths = {place: len(message.payload) for place, message in rebuilt.items()}
+        lengths |= {
+            place: len(payload) for place, payload in passing.forced.items() if place not in passing.single
+        }
+        if not lengths:
+            return batch
+        arbitration_id, flags, length = batch.arbitration_id.copy(), batch.flags.copy(), batch.length.copy()
+        flags[list(lengths)] |= np.uint16(FrameFlag.REASSEMBLED)
+        length[list(lengths)] = list(lengths.values())
+        if rebuilt:
+            whole = np.array(list(rebuilt), np.intp)
+            arbitration_id[whole] = [message.arbitration_id for message in rebuilt.values()]
+            passing.judged[whole] = True
+            passing.rows[whole] = self._masks.find(
+                bus[whole], arbitration_id[whole], np.ones(len(whole), np.bool_)
+            )
+        return replace(batch, arbitration_id=arbitration_id, flags=flags, length=length)
+
+    def _count(self, batch: FrameBatch, bus: Int64s, passing: _Pass, keeps: Booleans, fits: Booleans) -> None:
+        unknown = passing.judged & (passing.rows == UNKNOWN_ROW)
+        refused = passing.judged & ~keeps
+        self._set_aside[UNKNOWN_ID] += int(np.count_nonzero(unknown))
+        self._set_aside[NOTHING_ALLOWED] += int(np.count_nonzero(refused & ~unknown))
+        self._set_aside[TOO_LONG] += int(np.count_nonzero(keeps & ~fits))
+        rows = np.bincount(passing.rows[passing.judged], minlength=len(self._masks.rows))
+        self._removed += rows @ self._masks.removes
+        places = np.flatnonzero(refused)
+        extended = batch.has(FrameFlag.EXTENDED)[places] | (batch.arbitration_id[places] >= STANDARD_IDS)
+        standard = places[~extended]
+        if len(standard):
+            keys = bus[standard] * STANDARD_IDS + batch.arbitration_id[standard]
+            self._refused_standard += np.bincount(keys, minlength=len(self._refused_standard))
+        rest = places[extended]
+        if len(rest):
+            keys, counts = np.unique(bus[rest] << 32 | batch.arbitration_id[rest], return_counts=True)
+            for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
+                self._refuse(key >> 32, key & 0xFFFFFFFF, extended=True, count=count)
+
+    def _refuse(self, bus: int, arbitration_id: int, *, extended: bool, count: int = 1) -> None:
+        if not extended and arbitration_id < STANDARD_IDS:
+            self._refused_standard[bus * STANDARD_IDS + arbitration_id] += count
+            return
+        key = (self._masks.buses[bus], arbitration_id)
+        if key in self._refused_extended or len(self._refused_extended) < REFUSED_IDS:
+            self._refused_extended[key] += count
+        else:
+            self._refused_elsewhere += count
+
+    def _masked(self, batch: FrameBatch, passing: _Pass, places: Indices) -> FrameBatch:
+        payloads = passing.whole | passing.forced
+        messages = {
+            at: payloads[place]
+            for at, place in (enumerate(places.tolist()) if payloads else ())
+            if place in payloads
+        }
+        kept = batch.take(places)
+        rows = passing.rows[places]
+        width = _width(max([batch.data.shape[1], *(len(payload) for payload in messages.values())]))
+        padded = -(-width // CLASSIC_BYTES) * CLASSIC_BYTES
+        data = kept.data
+        if data.shape[1] < padded:
+            data = kept.widened(padded).data
+        for at, payload in messages.items():
+            data[at] = 0
+            data[at, : len(payload)] = np.frombuffer(payload, np.uint8)
+        mask = self._masks.base(rows, padded)
+        for number, group in split_by_row(rows, np.flatnonzero(self._masks.multiplexed[rows])):
+            row = self._masks.rows[number]
+            mask[group] |= row.by_multiplexers(data[group], kept.length[group], padded)
+        if passing.forced:
+            mask[[at for at in messages if int(places[at]) in passing.forced]] = 0xFF
+        mask &= _within(kept, padded)
+        data &= mask
+        return replace(kept, data=data[:, :width] if padded > width else data, mask=self.mask)
+
+
+def _width(longest: int) -> int:
+    """Columns of a batch whose longest frame has `longest` bytes, see `FrameBatch.data`."""
+    return next((size for size in (CLASSIC_BYTES, FD_BYTES) if longest <= size), longest)
+
+
+def _within(batch: FrameBatch, width: int) -> UInt8s:
+    """Mask the bytes that a frame has, so that nothing past its length passes: uint8 of (frames, width)."""
+    lengths: UInt8s = np.where(np.arange(width) < np.arange(width + 1)[:, None], np.uint8(0xFF), np.uint8(0))
+    taken: UInt8s = lengths[np.minimum(batch.length, width)]
+    return taken
+
+
+def _without_withheld(row: Row, payload: bytes) -> bytes:
+    """Clear the bits of withheld signals in a message that is laid out as a single frame."""
+    data = np.zeros((1, max(len(payload), row.base.size)), np.uint8)
+    data[0, : len(payload)] = np.frombuffer(payload, np.uint8)
+    cleared = data.copy()
+    hidden = {(judged.signal.bits, judged.signal.signed) for judged in row.withheld}
+    for judged in row.withheld:
+        # A multiplexer that must not be looked at, or is not there, may have any value.
+        present = all(
+            int(raw_values(data, multiplexer)[0]) in values
+            for multiplexer, values in judged.presence
+            if multiplexer not in hidden and max(multiplexer[0]) // 8 < len(payload)
+        )
+        if present:
+            for bit in judged.signal.bits:
+                if bit // 8 < len(payload):
+                    cleared[0, bit // 8] &= 0xFF ^ (1 << bit % 8)
+    return cleared[0, : len(payload)].tobytes()

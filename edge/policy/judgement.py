@@ -1,0 +1,342 @@
+"""Decides signal by signal what may be collected, before any frame is seen: a signal whole, or none of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge.database.layout import pgn_of
+from edge.database.model import Message, Signal, SignalRef
+from edge.policy.classed import ClassedDatabase, Integrity
+from edge.policy.classes import DataClass
+
+
+class Reason(StrEnum):
+    """Why a signal is withheld."""
+
+    UNCLASSIFIED = "it has no class"
+    CLASS = "its class is not collected"
+    NAMESAKE = "a signal of the same name on this bus is withheld"
+    CONTAINER = "container PDUs are never kept"
+    MULTIPLEXER = "its multiplexer is withheld"
+    OVERLAP = "it shares bits with a withheld signal"
+    INTEGRITY = "it is taken over bits that are removed"
+
+
+_BITS_PASS_TO_OTHERS = frozenset({Reason.OVERLAP})
+"""A signal that only lost an overlap has no bits that another allowed signal may not have."""
+
+_WORD_BITS = 63
+
+Field = tuple[tuple[int, ...], bool]
+"""What identifies a multiplexer on the wire: its bits and whether it is signed."""
+
+Presence = frozenset[tuple[Field, frozenset[int]]]
+"""All must hold for a signal to be present: the field's raw value is one of these."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """A message of one of a bus's databases."""
+
+    classed: ClassedDatabase
+    message: Message
+
+    def shares_frames_with(self, other: Described) -> bool:
+        """Whether one frame can be both messages."""
+        mine, theirs = self.message, other.message
+        if mine.extended != theirs.extended:
+            return False
+        if mine.pgn is None and theirs.pgn is None:
+            return mine.arbitration_id == theirs.arbitration_id
+        return _pgn(mine) == _pgn(theirs)
+
+
+@dataclass(eq=False, slots=True)
+class Judged:
+    """One signal and what was decided about it.
+
+    Attributes:
+        described: its message.
+        signal: the signal.
+        data_class: its class, or None.
+        presence: when it is there.
+        reason: why it is withheld; None if it is collected.
+    """
+
+    described: Described
+    signal: Signal
+    data_class: DataClass | None
+    presence: Presence
+    reason: Reason | None = None
+
+    @property
+    def denies(self) -> bool:
+        """Whether its bits must not pass as part of another signal either."""
+        return self.reason is not None and self.reason not in _BITS_PASS_TO_OTHERS
+
+
+class BusJudgement:
+    """What may be collected of one bus.
+
+    A signal is collected whole and always, or not at all: a column of values must never hold zeros that the
+    door made. So a signal goes if it can ever be there together with a withheld signal on the same bits.
+    """
+
+    def __init__(self, bus: str, databases: Sequence[ClassedDatabase], collect: frozenset[DataClass]) -> None:
+        self.bus = bus
+        self.described = tuple(
+            Described(classed, message) for classed in databases for message in classed.database.messages
+        )
+        self.signals: dict[Described, tuple[Judged, ...]] = {
+            described: tuple(self._judged(described, signal) for signal in described.message.signals)
+            for described in self.described
+        }
+        self._sharing = _sharing(self.described)
+        self._by_name = {
+            described: {judged.signal.name: judged for judged in signals}
+            for described, signals in self.signals.items()
+        }
+        self._integrity = [
+            (self._by_name[described][declared.signal[1]], declared)
+            for described in self.described
+            for declared in described.classed.integrity
+            if declared.signal[0] == described.message.name
+        ]
+        self._judge_classes(collect)
+        self._judge_containers()
+        while (
+            self._judge_namesakes()
+            or self._judge_multiplexers()
+            or self._judge_overlaps()
+            or self._judge_integrity()
+        ):
+            pass
+
+    def withheld(self) -> dict[SignalRef, Reason]:
+        """Why each withheld signal is."""
+        return {
+            SignalRef(self.bus, judged.described.message.name, judged.signal.name): judged.reason
+            for judged in self._all()
+            if judged.reason is not None
+        }
+
+    def collected(self) -> frozenset[SignalRef]:
+        """The signals that are collected."""
+        return frozenset(
+            SignalRef(self.bus, judged.described.message.name, judged.signal.name)
+            for judged in self._all()
+            if judged.reason is None
+        )
+
+    def longest_bytes(self, described: Described) -> int | None:
+        """Longest frame that may pass: a checksum over the whole message would give away what follows it."""
+        if any(
+            judged.reason is None and judged.described is described and declared.covers is None
+            for judged, declared in self._integrity
+        ):
+            return _frame_bytes(described.message)
+        return None
+
+    def _all(self) -> Iterable[Judged]:
+        for signals in self.signals.values():
+            yield from signals
+
+    @staticmethod
+    def _judged(described: Described, signal: Signal) -> Judged:
+        message = described.message
+        data_class = described.classed.class_of(message.name, signal.name)
+        return Judged(described, signal, data_class, _presence(message, signal))
+
+    def _judge_classes(self, collect: frozenset[DataClass]) -> None:
+        for judged in self._all():
+            if judged.data_class is None:
+                judged.reason = Reason.UNCLASSIFIED
+            elif judged.data_class not in collect:
+                judged.reason = Reason.CLASS
+
+    def _judge_containers(self) -> None:
+        for described in self.described:
+            if described.message.contained or described.message.codec.is_container:
+                for other in self._sharing[described]:
+                    for judged in self.signals[other]:
+                        judged.reason = judged.reason or Reason.CONTAINER
+
+    def _judge_namesakes(self) -> bool:
+        groups: dict[tuple[str, str], list[Judged]] = defaultdict(list)
+        for judged in self._all():
+            groups[judged.described.message.name, judged.signal.name].append(judged)
+        changed = False
+        for namesakes in groups.values():
+            if len(namesakes) > 1 and any(judged.reason is not None for judged in namesakes):
+                changed |= _withhold(namesakes, Reason.NAMESAKE)
+        return changed
+
+    def _judge_multiplexers(self) -> bool:
+        changed = False
+        for described, signals in self.signals.items():
+            names = self._by_name[described]
+            changed |= _withhold(
+                (
+                    judged
+                    for judged in signals
+                    if not all(
+                        _steers(names.get(condition.multiplexer)) for condition in judged.signal.conditions
+                    )
+                ),
+                Reason.MULTIPLEXER,
+            )
+        return changed
+
+    def _judge_overlaps(self) -> bool:
+        changed = False
+        for described, signals in self.signals.items():
+            deniers: dict[int, list[Judged]] = defaultdict(list)
+            for other in self._sharing[described]:
+                for judged in self.signals[other]:
+                    if judged.denies:
+                        for bit in judged.signal.bits:
+                            deniers[bit].append(judged)
+            changed |= _withhold(
+                (
+                    judged
+                    for judged in signals
+                    if any(
+                        _together(judged.presence, denier.presence)
+                        for bit in judged.signal.bits
+                        for denier in deniers.get(bit, ())
+                    )
+                ),
+                Reason.OVERLAP,
+            )
+        return changed
+
+    def _judge_integrity(self) -> bool:
+        return _withhold(
+            (judged for judged, declared in self._integrity if not self._covered_passes(judged, declared)),
+            Reason.INTEGRITY,
+        )
+
+    def _covered_passes(self, judged: Judged, declared: Integrity) -> bool:
+        described = judged.described
+        if declared.covers is not None:
+            names = self._by_name[described]
+            return all(names[signal].reason is None for _, signal in declared.covers)
+        own = set(judged.signal.bits)
+        covering: dict[int, list[Presence]] = {
+            bit: [] for bit in range(8 * described.message.length) if bit not in own
+        }
+        for other in self.signals[described]:
+            if other.reason is None:
+                for bit in other.signal.bits:
+                    if bit in covering:
+                        covering[bit].append(other.presence)
+        given = dict(judged.presence)
+        return all(
+            always(presences, given) for presences in {frozenset(found) for found in covering.values()}
+        )
+
+
+def always(presences: Iterable[Presence], given: Mapping[Field, frozenset[int]]) -> bool:
+    """Whether at least one of `presences` holds whatever the multiplexers' values are.
+
+    Args:
+        presences: alternatives.
+        given: what is known of the multiplexers' values.
+    """
+    alternatives = list(presences)
+    if any(not presence for presence in alternatives):
+        return True
+    if not alternatives:
+        return False
+    field = min(min(presence)[0] for presence in alternatives)
+    mentioned = [values for presence in alternatives for asked, values in presence if asked == field]
+    known = given.get(field)
+    candidates = frozenset().union(*mentioned)
+    exhausted = len(candidates) == 1 << len(field[0]) if known is None else known <= candidates
+    if not exhausted:
+        others = [presence for presence in alternatives if field not in dict(presence)]
+        if not always(others, given):
+            return False
+    alike = {
+        tuple(value in values for values in mentioned): value
+        for value in (candidates if known is None else candidates & known)
+    }
+    return all(
+        always(
+            [
+                frozenset(pair for pair in presence if pair[0] != field)
+                for presence in alternatives
+                if value in dict(presence).get(field, (value,))
+            ],
+            given,
+        )
+        for value in alike.values()
+    )
+
+
+def _withhold(signals: Iterable[Judged], reason: Reason) -> bool:
+    changed = False
+    for judged in list(signals):
+        if judged.reason is None or (judged.reason in _BITS_PASS_TO_OTHERS and reason != judged.reason):
+            judged.reason = reason
+            changed = True
+    return changed
+
+
+def _steers(multiplexer: Judged | None) -> bool:
+    """Whether the door may look at this multiplexer, and its values fit a machine word."""
+    return (
+        multiplexer is not None
+        and multiplexer.reason is None
+        and len(multiplexer.signal.bits) < _WORD_BITS
+        and not multiplexer.signal.is_float
+    )
+
+
+def _presence(message: Message, signal: Signal) -> Presence:
+    fields = {other.name: (other.bits, other.signed) for other in message.signals}
+    return frozenset(
+        (fields[condition.multiplexer], condition.values)
+        for condition in signal.conditions
+        if condition.multiplexer in fields
+    )
+
+
+def _together(one: Presence, other: Presence) -> bool:
+    """Whether both can be there in one frame."""
+    asked = dict(one)
+    return all(not values.isdisjoint(asked.get(field, values)) for field, values in other)
+
+
+def _sharing(described: Sequence[Described]) -> dict[Described, tuple[Described, ...]]:
+    """For each message those that a frame of it can also be, itself among them."""
+    near: dict[tuple[bool, int], list[Described]] = defaultdict(list)
+    for item in described:
+        near[item.message.extended, _pgn(item.message)].append(item)
+    return {
+        item: tuple(
+            other
+            for other in near[item.message.extended, _pgn(item.message)]
+            if item.shares_frames_with(other)
+        )
+        for item in described
+    }
+
+
+def _pgn(message: Message) -> int:
+    if not message.extended:
+        return message.arbitration_id
+    return message.pgn if message.pgn is not None else pgn_of(message.arbitration_id)
+
+
+_FD_BYTES = (8, 12, 16, 20, 24, 32, 48, 64)
+
+
+def _frame_bytes(message: Message) -> int:
+    """Bytes of the frame that carries `message`: CAN FD knows only some lengths (ISO 11898-1)."""
+    if not message.is_fd or message.length <= _FD_BYTES[0]:
+        return message.length
+    return next((size for size in _FD_BYTES if message.length <= size), message.length)

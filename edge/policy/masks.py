@@ -1,0 +1,402 @@
+"""Allow-masks: which bits of which frame pass, by bus, extended flag and id or PGN; built once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.database.layout import pgn_of
+from edge.database.model import SignalRef
+from edge.frames import CLASSIC_BYTES, FD_BYTES, Indices, UInt8s, UInt16s, UInt32s
+from edge.policy.classed import ClassedDatabase, DiagnosticChannel
+from edge.policy.classes import DataClass
+from edge.policy.judgement import BusJudgement, Described, Field, Judged, Presence, Reason
+
+FORMAT = 1
+"""Counts changes of the rules by which masks come about; it goes into the mask's name."""
+
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+UNKNOWN_ROW = 0
+STANDARD_IDS = 0x800
+UNLIMITED = 0xFFFF
+REMOVED = (*(str(data_class) for data_class in DataClass), "unclassified", "undescribed")
+"""What can be removed from a frame: signals of a class, or without one, and bits that no signal describes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """Bits that depend on the values of some multiplexers, together.
+
+    Attributes:
+        fields: the multiplexers.
+        values: for each the sorted raw values that matter (int64).
+        classes: for each the number of the class of equally selecting values, aligned with `values`.
+        sizes: how many classes each has.
+        keys: sorted combined class numbers for which bits pass (int64).
+        masks: their bits, uint8 of shape (len(keys) + 1, W); the last row is 0 and stands for no match.
+    """
+
+    fields: tuple[Field, ...]
+    values: tuple[Int64s, ...]
+    classes: tuple[Int64s, ...]
+    sizes: tuple[int, ...]
+    keys: Int64s
+    masks: UInt8s
+
+    def select(self, raw: Mapping[Field, Int64s], present: Mapping[Field, Booleans]) -> UInt8s:
+        """The bits that pass of each frame: uint8 of shape (frames, W)."""
+        count = len(next(iter(raw.values())))
+        combined = np.zeros(count, np.int64)
+        known = np.ones(count, np.bool_)
+        for field, values, classes, size in zip(
+            self.fields, self.values, self.classes, self.sizes, strict=True
+        ):
+            place = np.minimum(np.searchsorted(values, raw[field]), len(values) - 1)
+            known &= (values[place] == raw[field]) & present[field]
+            combined = combined * size + classes[place]
+        found = np.minimum(np.searchsorted(self.keys, combined), len(self.keys) - 1)
+        known &= self.keys[found] == combined
+        selected: UInt8s = self.masks[np.where(known, found, len(self.keys))]
+        return selected
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """What passes of the frames of one key.
+
+    Attributes:
+        base: bits that pass whatever the multiplexers say (uint8, as long as the longest description).
+        layers: further bits by multiplexer values.
+        longest: frames of more bytes are refused.
+        withheld: the withheld signals.
+        removed: numbers into `REMOVED`.
+        channel: the ISO-TP channel that this is, or None.
+        described: whether a message describes these frames.
+    """
+
+    base: UInt8s
+    layers: tuple[Layer, ...]
+    longest: int
+    withheld: tuple[Judged, ...]
+    removed: frozenset[int]
+    channel: DiagnosticChannel | None
+    described: bool
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything may pass."""
+        return bool(self.base.any())
+
+    def by_multiplexers(self, data: UInt8s, length: UInt16s, width: int) -> UInt8s:
+        """Bits that pass by the multiplexers' values: uint8 of shape (frames, width)."""
+        fields = {field for layer in self.layers for field in layer.fields}
+        raw = {field: raw_values(data, field) for field in fields}
+        present = {field: length > max(field[0]) // 8 for field in fields}
+        mask = np.zeros((len(data), width), np.uint8)
+        for layer in self.layers:
+            selected = layer.select(raw, present)
+            shared = min(width, selected.shape[1])
+            mask[:, :shared] |= selected[:, :shared]
+        return mask
+
+
+def raw_values(data: UInt8s, field: Field) -> Int64s:
+    """The raw values of a multiplexer in each frame; bits past the data are 0."""
+    bits, signed = field
+    value = np.zeros(len(data), np.int64)
+    weight = 0
+    while weight < len(bits):
+        byte, low = divmod(bits[weight], 8)
+        run = 1
+        while weight + run < len(bits) and bits[weight + run] == bits[weight] + run and low + run < 8:  # noqa: PLR2004 - bits of a byte
+            run += 1
+        if byte < data.shape[1]:
+            piece = (data[:, byte] >> low) & ((1 << run) - 1)
+            value |= piece.astype(np.int64) << weight
+        weight += run
+    if signed:
+        value -= (value >> (len(bits) - 1) & 1) << len(bits)
+    return value
+
+
+class MaskSet:
+    """All rows of all buses, with the tables that find them.
+
+    Attributes:
+        name: a hash over everything that decides the masks.
+        buses: names in sorted order; their place is the bus number here.
+        rows: `Row` by number; number 0 is the unknown id.
+    """
+
+    def __init__(self, buses: Mapping[str, Sequence[ClassedDatabase]], collect: frozenset[DataClass]) -> None:
+        self.name = _name(buses, collect)
+        self.buses = tuple(sorted(buses))
+        self.judgements = tuple(BusJudgement(bus, buses[bus], collect) for bus in self.buses)
+        self.speaks_j1939 = np.array(
+            [any(classed.speaks_j1939 for classed in buses[bus]) for bus in self.buses], np.bool_
+        )
+        self._standard = np.zeros((len(self.buses), STANDARD_IDS), np.int32)
+        self.rows: list[Row] = [
+            Row(np.zeros(0, np.uint8), (), UNLIMITED, (), frozenset(), None, described=False)
+        ]
+        extended: dict[int, int] = {}
+        groups: dict[int, int] = {}
+        for number, judgement in enumerate(self.judgements):
+            self._add_bus(number, judgement, buses[judgement.bus], extended, groups)
+        self._extended_keys, self._extended_rows = _table(extended)
+        self._group_keys, self._group_rows = _table(groups)
+        self.width = max(len(row.base) for row in self.rows)
+        self.keeps = np.array([row.keeps for row in self.rows], np.bool_)
+        self.longest = np.array([row.longest for row in self.rows], np.uint16)
+        self.multiplexed = np.array([bool(row.layers) for row in self.rows], np.bool_)
+        self.channels = np.array([row.channel is not None for row in self.rows], np.bool_)
+        self.described = np.array([row.described for row in self.rows], np.bool_)
+        self.removes = np.array(
+            [[place in row.removed for place in range(len(REMOVED))] for row in self.rows], np.int64
+        )
+        self._words = {
+            width: _stacked([row.base for row in self.rows], width).view(np.uint64)
+            for width in (CLASSIC_BYTES, FD_BYTES)
+        }
+
+    def find(self, bus: Int64s, arbitration_id: UInt32s, extended: Booleans) -> Int32s:
+        """The row of each frame; `UNKNOWN_ROW` for what no database describes.
+
+        Args:
+            bus: bus numbers of this set (int64), each valid.
+            arbitration_id: ids of 11 or 29 bits.
+            extended: which ids have 29 bits.
+        """
+        standard = ~extended & (arbitration_id < STANDARD_IDS)
+        rows: Int32s = np.where(
+            standard, self._standard[bus, arbitration_id & (STANDARD_IDS - 1)], UNKNOWN_ROW
+        ).astype(np.int32, copy=False)
+        places = np.flatnonzero(extended)
+        if len(places) and (len(self._extended_keys) or len(self._group_keys)):
+            rows[places] = self._find_extended(bus[places], arbitration_id[places].astype(np.int64))
+        return rows
+
+    def base(self, rows: Int32s, width: int) -> UInt8s:
+        """The bits that always pass: a new uint8 array of shape (frames, width); `width` in whole words."""
+        words = self._words.get(min(width, FD_BYTES))
+        if words is not None and width <= FD_BYTES:
+            mask: UInt8s = words[rows].view(np.uint8)
+            return mask
+        table = _stacked([row.base for row in self.rows], min(width, max(self.width, 1)))
+        mask = np.zeros((len(rows), width), np.uint8)
+        mask[:, : table.shape[1]] = table[rows]
+        return mask
+
+    def withheld(self) -> dict[SignalRef, Reason]:
+        """Why each withheld signal is."""
+        return {ref: reason for judgement in self.judgements for ref, reason in judgement.withheld().items()}
+
+    def collected(self) -> frozenset[SignalRef]:
+        """The signals that pass."""
+        return frozenset(ref for judgement in self.judgements for ref in judgement.collected())
+
+    def _find_extended(self, bus: Int64s, identifier: Int64s) -> Int32s:
+        rows = np.zeros(len(bus), np.int32)
+        _look_up(self._extended_keys, self._extended_rows, bus << 29 | identifier, rows)
+        if len(self._group_keys):
+            group = identifier >> 8 & 0x3FFFF
+            group = np.where(identifier >> 16 & 0xFF < 0xF0, group & 0x3FF00, group)  # noqa: PLR2004 - PDU1
+            rest = np.flatnonzero(rows == UNKNOWN_ROW)
+            found = rows[rest]
+            _look_up(self._group_keys, self._group_rows, (bus << 18 | group)[rest], found)
+            rows[rest] = found
+        return rows
+
+    def _add_bus(
+        self,
+        number: int,
+        judgement: BusJudgement,
+        databases: Sequence[ClassedDatabase],
+        extended: dict[int, int],
+        groups: dict[int, int],
+    ) -> None:
+        standard: dict[int, list[Described]] = defaultdict(list)
+        exact: dict[int, list[Described]] = defaultdict(list)
+        by_pgn: dict[int, list[Described]] = defaultdict(list)
+        for described in judgement.described:
+            message = described.message
+            if not message.extended:
+                standard[message.arbitration_id].append(described)
+            elif message.pgn is None:
+                exact[message.arbitration_id].append(described)
+            else:
+                by_pgn[message.pgn].append(described)
+        channels: dict[tuple[bool, bool, int], DiagnosticChannel] = {}
+        for channel in (channel for classed in databases for channel in classed.channels):
+            if channel.pgn is not None:
+                channels[True, True, channel.pgn] = channel
+            else:
+                channels[False, channel.extended, channel.arbitration_id] = channel
+                (exact if channel.extended else standard).setdefault(channel.arbitration_id, [])
+        for identifier, group in standard.items():
+            self._standard[number, identifier] = self._add(
+                judgement, group, channels.get((False, False, identifier))
+            )
+        for identifier, group in exact.items():
+            pgn = pgn_of(identifier)
+            found = channels.get((False, True, identifier)) or channels.get((True, True, pgn))
+            extended[number << 29 | identifier] = self._add(judgement, [*group, *by_pgn.get(pgn, ())], found)
+        for pgn, group in by_pgn.items():
+            groups[number << 18 | pgn] = self._add(judgement, group, channels.get((True, True, pgn)))
+
+    def _add(
+        self, judgement: BusJudgement, group: Sequence[Described], channel: DiagnosticChannel | None
+    ) -> int:
+        signals = [judged for described in group for judged in judgement.signals[described]]
+        kept = [judged for judged in signals if judged.reason is None]
+        withheld = tuple(judged for judged in signals if judged.reason is not None)
+        width = max((described.message.length for described in group), default=0)
+        width = max([width, *(max(judged.signal.bits) // 8 + 1 for judged in kept)])
+        base = _bytes((judged for judged in kept if not judged.presence), width)
+        limits = [judgement.longest_bytes(described) for described in group]
+        self.rows.append(
+            Row(
+                base=base,
+                layers=tuple(_layers(kept, width)),
+                longest=min((limit for limit in limits if limit is not None), default=UNLIMITED),
+                withheld=withheld,
+                removed=_removed(group, signals),
+                channel=channel,
+                described=bool(group),
+            )
+        )
+        return len(self.rows) - 1
+
+
+def _name(buses: Mapping[str, Sequence[ClassedDatabase]], collect: frozenset[DataClass]) -> str:
+    inputs = {
+        "format": FORMAT,
+        "collect": sorted(collect),
+        "buses": {
+            bus: sorted(json.dumps(_inputs(classed), sort_keys=True) for classed in databases)
+            for bus, databases in buses.items()
+        },
+    }
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    return f"m-{digest[:16]}"
+
+
+def _inputs(classed: ClassedDatabase) -> dict[str, object]:
+    return {
+        "sha256": classed.database.sha256,
+        "classes": sorted([*name, str(data_class)] for name, data_class in classed.classes.items()),
+        "integrity": sorted(
+            [*declared.signal, "message" if declared.covers is None else json.dumps(sorted(declared.covers))]
+            for declared in classed.integrity
+        ),
+        "channels": sorted(repr(channel) for channel in classed.channels),
+        "j1939": classed.speaks_j1939,
+    }
+
+
+def _stacked(masks: Sequence[UInt8s], width: int) -> UInt8s:
+    table = np.zeros((len(masks), width), np.uint8)
+    for number, mask in enumerate(masks):
+        shared = min(width, len(mask))
+        table[number, :shared] = mask[:shared]
+    return table
+
+
+def _table(numbers: Mapping[int, int]) -> tuple[Int64s, Int32s]:
+    keys = sorted(numbers)
+    return np.array(keys, np.int64), np.array([numbers[key] for key in keys], np.int32)
+
+
+def _look_up(keys: Int64s, rows: Int32s, wanted: Int64s, found: Int32s) -> None:
+    """Write the rows of `wanted` into `found`, where there are any."""
+    if not len(keys):
+        return
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    hit = keys[place] == wanted
+    found[hit] = rows[place[hit]]
+
+
+def _bytes(signals: Iterable[Judged], width: int) -> UInt8s:
+    mask = np.zeros(width, np.uint8)
+    for judged in signals:
+        for bit in judged.signal.bits:
+            mask[bit // 8] |= np.uint8(1 << bit % 8)
+    return mask
+
+
+def _removed(group: Iterable[Described], signals: Sequence[Judged]) -> frozenset[int]:
+    found = {
+        REMOVED.index("unclassified" if judged.data_class is None else str(judged.data_class))
+        for judged in signals
+        if judged.reason is not None
+    }
+    described = {bit for judged in signals for bit in judged.signal.bits}
+    if any(bit not in described for item in group for bit in range(8 * item.message.length)):
+        found.add(REMOVED.index("undescribed"))
+    return frozenset(found)
+
+
+def _layers(kept: Iterable[Judged], width: int) -> Iterable[Layer]:
+    by_fields: dict[tuple[Field, ...], dict[Presence, list[Judged]]] = defaultdict(lambda: defaultdict(list))
+    for judged in kept:
+        if judged.presence:
+            fields = tuple(sorted(field for field, _ in judged.presence))
+            by_fields[fields][judged.presence].append(judged)
+    for fields, presences in by_fields.items():
+        yield _layer(fields, presences, width)
+
+
+def _layer(fields: tuple[Field, ...], presences: Mapping[Presence, list[Judged]], width: int) -> Layer:
+    asked = [dict(presence) for presence in presences]
+    values: list[list[int]] = []
+    classes: list[dict[int, int]] = []
+    for field in fields:
+        numbers: dict[tuple[bool, ...], int] = {}
+        of_value: dict[int, int] = {}
+        for value in sorted(frozenset().union(*(presence[field] for presence in asked))):
+            signature = tuple(value in presence[field] for presence in asked)
+            of_value[value] = numbers.setdefault(signature, len(numbers))
+        values.append(list(of_value))
+        classes.append(of_value)
+    sizes = tuple(max(of_value.values()) + 1 for of_value in classes)
+    masks: dict[int, UInt8s] = {}
+    for presence, signals in zip(asked, presences.values(), strict=True):
+        bits = _bytes(signals, width)
+        choices = [
+            sorted({of_value[value] for value in presence[field]})
+            for field, of_value in zip(fields, classes, strict=True)
+        ]
+        for combination in product(*choices):
+            key = 0
+            for part, size in zip(combination, sizes, strict=True):
+                key = key * size + part
+            masks[key] = masks.get(key, np.zeros(width, np.uint8)) | bits
+    keys = sorted(masks)
+    return Layer(
+        fields=fields,
+        values=tuple(np.array(known, np.int64) for known in values),
+        classes=tuple(np.array(list(of_value.values()), np.int64) for of_value in classes),
+        sizes=sizes,
+        keys=np.array(keys, np.int64),
+        masks=np.stack([*(masks[key] for key in keys), np.zeros(width, np.uint8)]),
+    )
+
+
+def split_by_row(rows: Int32s, places: Indices) -> Iterable[tuple[int, Indices]]:
+    """Group `places` by the row that each has in `rows`."""
+    order = np.argsort(rows[places], kind="stable")
+    ordered = places[order]
+    numbers = rows[ordered]
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    for group in np.split(ordered, starts[1:]):
+        yield int(rows[group[0]]), group
