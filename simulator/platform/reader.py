@@ -52,14 +52,16 @@ class Gap:
         stream: 16 bytes.
         first: first number.
         last: last number.
-        cause: as the signed range entry says; empty while the vehicle has not explained it.
+        cause: lost, withheld or erased, as the signed range entry says; empty while nothing explains it.
+        exactness: what the range entry says of each number: exact, at least, interval; empty without one.
     """
 
     vehicle: str
     stream: bytes
     first: int
     last: int
-    cause: str
+    cause: str = ""
+    exactness: str = ""
 
     @property
     def final(self) -> bool:
@@ -184,12 +186,12 @@ class StoreReader:
         for stream in self.streams(vehicle=vehicle):
             with self._guarded():
                 losses = self._connection.execute(
-                    "SELECT first, last, cause FROM loss WHERE stream = ? ORDER BY first, last", (stream.row,)
+                    "SELECT first, last, cause, exactness FROM loss WHERE stream = ?", (stream.row,)
                 ).fetchall()
-            spans = [(first, last, "") for first, last in stream.sequence.missing()]
+            spans = [(first, last, "", "") for first, last in stream.sequence.missing()]
             spans += [
-                (first, last, cause)
-                for told_first, told_last, cause in losses
+                (first, last, cause, exactness)
+                for told_first, told_last, cause, exactness in losses
                 for first, last in stream.sequence.received.absent(told_first, told_last)
             ]
             gaps += [Gap(stream.vehicle, stream.stream, *span) for span in sorted(spans)]

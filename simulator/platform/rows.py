@@ -11,18 +11,18 @@ import cbor2
 from edge.clock import Timebase, TimeQuality
 from edge.records import Record
 from simulator.platform.body import decode_body
-from simulator.platform.sequence import Predecessor, Span
 from simulator.platform.sequence import Sequence as NumberSequence
+from simulator.platform.sequence import Span
 
 Parameters = Sequence[str | int | bytes]
 
 _STREAMS = (
-    "SELECT id, vehicle, stream, predecessor, predecessor_last, ended_at, received, lost, records, doubles,"
-    " conflicts, recovered, first_seen_ns, last_seen_ns FROM stream"
+    "SELECT id, vehicle, stream, predecessor, records, first_seen_ns, last_seen_ns, received, lost,"
+    " doubles, conflicts, recovered FROM stream"
 )
 _RECORDS = (
     "SELECT s.vehicle, s.stream, r.number, r.t_ns, r.wall_ns, r.quality, r.alarm, k.name, l.items, r.body,"
-    " m.kind, m.provable, m.received_ns, m.sha256 FROM record r JOIN stream s ON s.id = r.stream"
+    " m.kind, m.provable, m.boot, m.received_ns, m.sha256 FROM record r JOIN stream s ON s.id = r.stream"
     " JOIN message m ON m.id = r.message JOIN layout l ON l.id = r.layout JOIN mask k ON k.id = r.mask"
 )
 
@@ -36,6 +36,7 @@ class Evidence:
         kind: the message's kind: live, alarm, backlog, event.
         key_id: which of the vehicle's keys signed it.
         provable: whether the signature convinces third parties; a shared-key code (COSE_Mac0) does not.
+        boot: the boot in which its records were made, 16 bytes.
         received_ns: Unix time in nanoseconds.
         signed: the message as it came.
     """
@@ -44,6 +45,7 @@ class Evidence:
     kind: str
     key_id: bytes
     provable: bool
+    boot: bytes
     received_ns: int
     signed: bytes
 
@@ -80,7 +82,7 @@ class Stream:
         vehicle: the signed vehicle.
         stream: its 16 bytes.
         sequence: its numbers.
-        predecessor: the stream that it continues, where the vehicle knew.
+        predecessor: the 16 bytes of the stream that it continues, where the vehicle knew.
         records: how many are stored.
         first_seen_ns: Unix time of its first message.
         last_seen_ns: Unix time of its latest message.
@@ -90,7 +92,7 @@ class Stream:
     vehicle: str
     stream: bytes
     sequence: NumberSequence
-    predecessor: Predecessor | None
+    predecessor: bytes | None
     records: int
     first_seen_ns: int
     last_seen_ns: int
@@ -106,6 +108,7 @@ class StoredRecord:
         record: as the vehicle made it.
         kind: of the message that brought it.
         provable: whether its signature convinces third parties.
+        boot: the boot whose monotonic time the record carries, 16 bytes.
         received_ns: Unix time at which it came, in nanoseconds.
         message_sha256: of the signed bytes that prove it.
     """
@@ -115,6 +118,7 @@ class StoredRecord:
     record: Record
     kind: str
     provable: bool
+    boot: bytes
     received_ns: int
     message_sha256: bytes
 
@@ -136,11 +140,13 @@ def read_streams(
     """The streams that the clause `where` chooses, in the order in which they were first seen."""
     rows = connection.execute(f"{_STREAMS} {where} ORDER BY id", parameters)
     streams = []
-    for row in rows:
-        sequence = NumberSequence.restored(unpack_spans(row[6]), unpack_spans(row[7]), row[5])
-        sequence.doubles, sequence.conflicts, sequence.recovered = row[9:12]
-        predecessor = None if row[3] is None else Predecessor(row[3], row[4])
-        streams.append(Stream(row[0], row[1], row[2], sequence, predecessor, row[8], row[12], row[13]))
+    for *state, received, lost, doubles, conflicts, recovered in rows:
+        sequence = NumberSequence.restored(unpack_spans(received), unpack_spans(lost))
+        sequence.doubles, sequence.conflicts, sequence.recovered = doubles, conflicts, recovered
+        row, vehicle, stream, predecessor, records, first_seen_ns, last_seen_ns = state
+        streams.append(
+            Stream(row, vehicle, stream, sequence, predecessor, records, first_seen_ns, last_seen_ns)
+        )
     return streams
 
 
@@ -150,7 +156,7 @@ def read_records(
     """The records that the clause `where` chooses: `r` is the record, `s` its stream, `m` its message."""
     rows = connection.execute(f"{_RECORDS} {where} ORDER BY {order}", parameters)
     for vehicle, stream, number, t_ns, wall_ns, quality, alarm, mask, items, body, *origin in rows:
-        kind, provable, received_ns, sha256 = origin
+        kind, provable, boot, received_ns, sha256 = origin
         layout = items.split("\n") if items else []
         record = Record(
             number=number,
@@ -160,4 +166,4 @@ def read_records(
             mask=mask,
             alarm=bool(alarm),
         )
-        yield StoredRecord(vehicle, stream, record, kind, bool(provable), received_ns, sha256)
+        yield StoredRecord(vehicle, stream, record, kind, bool(provable), boot, received_ns, sha256)

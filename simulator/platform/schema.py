@@ -13,8 +13,6 @@ CREATE TABLE stream (
     vehicle TEXT NOT NULL,
     stream BLOB NOT NULL,
     predecessor BLOB,
-    predecessor_last INTEGER,
-    ended_at INTEGER,
     received BLOB NOT NULL,
     lost BLOB NOT NULL,
     records INTEGER NOT NULL DEFAULT 0,
@@ -33,6 +31,7 @@ CREATE TABLE message (
     kind TEXT NOT NULL,
     key_id BLOB NOT NULL,
     provable INTEGER NOT NULL,
+    boot BLOB NOT NULL,
     received_ns INTEGER NOT NULL,
     signed BLOB NOT NULL
 ) STRICT;
@@ -63,6 +62,10 @@ CREATE TABLE loss (
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,
     cause TEXT NOT NULL,
+    exactness TEXT NOT NULL,
+    boot BLOB,
+    from_ns INTEGER,
+    to_ns INTEGER,
     message INTEGER NOT NULL REFERENCES message (id),
     PRIMARY KEY (stream, first, last, cause)
 ) STRICT, WITHOUT ROWID;

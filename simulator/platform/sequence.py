@@ -114,19 +114,6 @@ class Arrival(Enum):
     """The vehicle had signed that the number is lost, and now sent it after all: it is kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Predecessor:
-    """The stream that another one continues, as the vehicle's first entry names it.
-
-    Attributes:
-        stream: its 16 bytes.
-        last: the last number given out in it, where the vehicle still knew.
-    """
-
-    stream: bytes
-    last: int | None = None
-
-
 @dataclass(slots=True)
 class Sequence:
     """The state of one stream of one vehicle.
@@ -135,8 +122,6 @@ class Sequence:
         received: numbers of the records that are stored.
         lost: numbers that a signed range entry reports as lost, erased or withheld.
         settled: both together; a number outside it and below `highest` is missing.
-        last: the last number ever given out in the stream, where a successor named it: a missing tail shows
-            by it.
         doubles: arrivals of a number that was stored already, with equal contents.
         conflicts: arrivals of a number that was stored already, with other contents; the first is kept.
         recovered: records that came though they had been reported lost.
@@ -145,15 +130,14 @@ class Sequence:
     received: NumberSet = field(default_factory=NumberSet)
     lost: NumberSet = field(default_factory=NumberSet)
     settled: NumberSet = field(default_factory=NumberSet)
-    last: int | None = None
     doubles: int = 0
     conflicts: int = 0
     recovered: int = 0
 
     @classmethod
-    def restored(cls, received: Iterable[Span], lost: Iterable[Span], last: int | None = None) -> Sequence:
+    def restored(cls, received: Iterable[Span], lost: Iterable[Span]) -> Sequence:
         """The state that a store has kept."""
-        sequence = cls(NumberSet(received), NumberSet(lost), NumberSet(), last)
+        sequence = cls(NumberSet(received), NumberSet(lost))
         for first, end in (*sequence.received, *sequence.lost):
             sequence.settled.add(first, end)
         return sequence
@@ -184,25 +168,16 @@ class Sequence:
         self.lost.add(first, last)
         self.settled.add(first, last)
 
-    def end_at(self, last: int) -> None:
-        """Take note that `last` was the last number given out, as the successor says; 0 is none.
-
-        Raises:
-            ValueError: if `last` is outside 0 to `GREATEST_NUMBER`.
-        """
-        _check(FIRST_NUMBER, max(last, FIRST_NUMBER))
-        self.last = max(last, self.last or 0)
-
     @property
     def highest(self) -> int:
-        """The greatest number known to have been given out, 0 if none."""
-        return max(self.settled.greatest or 0, self.last or 0)
+        """The greatest number that came or was reported lost, 0 if none."""
+        return self.settled.greatest or 0
 
     @property
     def watermark(self) -> int:
         """Every number from 1 to this one is stored or reported lost; 0 if 1 is missing."""
-        leading = self.settled.within(FIRST_NUMBER, GREATEST_NUMBER)[:1]
-        return leading[0][1] if leading and leading[0][0] == FIRST_NUMBER else 0
+        first, last = next(iter(self.settled), (0, 0))
+        return last if first == FIRST_NUMBER else 0
 
     def missing(self) -> list[Span]:
         """The gaps below `highest`, lowest first; each stays until its records or a range entry come."""
@@ -211,7 +186,7 @@ class Sequence:
     @property
     def missing_count(self) -> int:
         """How many numbers are missing."""
-        return self.highest - size_of(self.settled.within(FIRST_NUMBER, self.highest))
+        return self.highest - self.settled.size
 
     @property
     def lost_count(self) -> int:

@@ -11,10 +11,18 @@ from pathlib import Path
 
 from edge.errors import NevgateError
 from edge.records import Record
+from edge.wire.loss import LossRange
 from simulator.platform.body import encode_body
-from simulator.platform.rows import Evidence, Rejection, Stream, pack_spans, read_records, read_streams
+from simulator.platform.rows import (
+    Evidence,
+    Rejection,
+    StoredRecord,
+    Stream,
+    pack_spans,
+    read_records,
+    read_streams,
+)
 from simulator.platform.schema import SchemaMismatchError, migrate
-from simulator.platform.sequence import Span
 
 STREAMS_IN_MEMORY = 4096
 LAYOUTS_IN_MEMORY = 1024
@@ -131,26 +139,27 @@ class Store:
             found = self._connection.execute("SELECT 1 FROM message WHERE sha256 = ?", (sha256,))
             return found.fetchone() is not None
 
-    def record(self, stream: Stream, number: int) -> Record | None:
+    def record(self, stream: Stream, number: int) -> StoredRecord | None:
         """One stored record, or None."""
         with self._guarded():
             stored = read_records(
                 self._connection, "WHERE r.stream = ? AND r.number = ?", (stream.row, number)
             )
-            return next((entry.record for entry in stored), None)
+            return next(stored, None)
 
     def add_message(self, stream: Stream, evidence: Evidence) -> int:
         """Keep a message's bytes; hand out its row."""
         with self._writing() as connection:
             added = connection.execute(
-                "INSERT INTO message (sha256, stream, kind, key_id, provable, received_ns, signed)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO message (sha256, stream, kind, key_id, provable, boot, received_ns, signed)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     evidence.sha256,
                     stream.row,
                     evidence.kind,
                     evidence.key_id,
                     int(evidence.provable),
+                    evidence.boot,
                     evidence.received_ns,
                     evidence.signed,
                 ),
@@ -181,11 +190,23 @@ class Store:
         stream.records += len(rows)
         self.touch(stream)
 
-    def add_loss(self, stream: Stream, message: int, span: Span, cause: str) -> None:
+    def add_loss(self, stream: Stream, message: int, loss: LossRange) -> None:
         """Keep a signed range entry; the same again changes nothing."""
+        when = loss.interval
         with self._writing() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO loss VALUES (?, ?, ?, ?, ?)", (stream.row, *span, cause, message)
+                "INSERT OR IGNORE INTO loss VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    stream.row,
+                    loss.first,
+                    loss.last,
+                    loss.cause.name.lower(),
+                    loss.exactness.name.lower().replace("_", " "),
+                    when.boot if when else None,
+                    when.from_ns if when else None,
+                    when.to_ns if when else None,
+                    message,
+                ),
             )
         self.touch(stream)
 
@@ -238,13 +259,11 @@ class Store:
 
     def _keep_streams(self, connection: sqlite3.Connection) -> None:
         connection.executemany(
-            "UPDATE stream SET predecessor = ?, predecessor_last = ?, ended_at = ?, received = ?, lost = ?,"
+            "UPDATE stream SET predecessor = ?, received = ?, lost = ?,"
             " records = ?, doubles = ?, conflicts = ?, recovered = ?, last_seen_ns = ? WHERE id = ?",
             [
                 (
-                    stream.predecessor.stream if stream.predecessor else None,
-                    stream.predecessor.last if stream.predecessor else None,
-                    stream.sequence.last,
+                    stream.predecessor,
                     pack_spans(stream.sequence.received),
                     pack_spans(stream.sequence.lost),
                     stream.records,

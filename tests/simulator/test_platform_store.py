@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from edge.clock import Timebase, TimeQuality
 from edge.records import Missing, Record, Value
+from edge.wire.loss import LossCause, LossRange
 from simulator.platform.body import decode_body, encode_body
 from simulator.platform.reader import StoreReader
 from simulator.platform.rows import Evidence, Rejection
 from simulator.platform.schema import APPLICATION_ID, MIGRATIONS
-from simulator.platform.sequence import Predecessor
 from simulator.platform.store import Store, StoreError
 
 VEHICLE = "LNEVGATE000000001"
@@ -28,7 +28,7 @@ VALUES = st.one_of(ELEMENTS, st.lists(ELEMENTS, max_size=5).map(tuple))
 
 
 def evidence(text: bytes = b"signed", kind: str = "live") -> Evidence:
-    return Evidence(hashlib.sha256(text).digest(), kind, b"key", True, 5, text)
+    return Evidence(hashlib.sha256(text).digest(), kind, b"key", True, b"b" * 16, 5, text)
 
 
 def record(number: int, **values: Value) -> Record:
@@ -55,7 +55,9 @@ def test_a_record_comes_back_as_it_was_made(tmp_path: Path) -> None:
     )
     store = Store(tmp_path / "platform.db")
     keep(store, *records)
-    assert store.record(store.stream(VEHICLE, STREAM, 9), 1) == records[0]
+    found = store.record(store.stream(VEHICLE, STREAM, 9), 1)
+    assert found is not None
+    assert found.record == records[0]
     store.commit()
     store.close()
     with StoreReader(tmp_path / "platform.db") as reader:
@@ -75,22 +77,20 @@ def test_a_stream_comes_back_with_its_numbers(tmp_path: Path) -> None:
     stream = store.stream(VEHICLE, STREAM, 5)
     stream.sequence.report_lost(3, 4)
     stream.sequence.doubles = 3
-    stream.sequence.end_at(9)
-    stream.predecessor = Predecessor(b"p" * 16, 12)
-    store.add_loss(stream, 1, (3, 4), "overwritten")
+    stream.predecessor = b"p" * 16
+    store.add_loss(stream, 1, LossRange(3, 4, LossCause.ERASED))
     store.commit()
     store.close()
     again = Store(tmp_path / "platform.db").stream(VEHICLE, STREAM, 6)
     assert again == stream
-    assert again.sequence.missing() == [(5, 6), (8, 9)]
+    assert again.sequence.missing() == [(5, 6)]
     with StoreReader(tmp_path / "platform.db") as reader:
         assert [(gap.first, gap.last, gap.cause) for gap in reader.gaps()] == [
-            (3, 4, "overwritten"),
+            (3, 4, "erased"),
             (5, 6, ""),
-            (8, 9, ""),
         ]
         (vehicle,) = reader.vehicles()
-        assert (vehicle.records, vehicle.missing, vehicle.lost, vehicle.doubles) == (3, 4, 2, 3)
+        assert (vehicle.records, vehicle.missing, vehicle.lost, vehicle.doubles) == (3, 2, 2, 3)
 
 
 def test_what_was_not_committed_is_gone(tmp_path: Path) -> None:
