@@ -23,6 +23,7 @@ Lines = Mapping[tuple[int, str, str, int, int], tuple[int, str]]
 empty signal name and zeros."""
 
 _ENUMERABLE_BITS = 16
+_MULTIPLEXER_BITS = 64
 
 
 def pgn_of(arbitration_id: int) -> int:
@@ -247,11 +248,11 @@ def _multiplex_values(codec: CodecMessage, *, where: str, line: int) -> dict[str
     for signal in codec.signals:
         if not signal.is_multiplexer:
             continue
-        if signal.conversion.is_float:
+        if signal.conversion.is_float or signal.length > _MULTIPLEXER_BITS:
             raise DatabaseError(
-                f"the multiplexer {codec.name}.{signal.name} is a floating-point number",
+                f"the multiplexer {codec.name}.{signal.name} is no integer of up to {_MULTIPLEXER_BITS} bits",
                 where=f"{where}:{line}" if line else where,
-                todo="A multiplexer has to be an integer",
+                todo="Correct its length or type",
             )
         ids = known.get(signal.name, set()) | {int(value) for value in signal.choices or ()}
         values[signal.name] = _raw_values(signal, ids)

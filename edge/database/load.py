@@ -163,7 +163,7 @@ def _refusal(error: Exception, where: str) -> DatabaseError:
 
 
 def _lengthen_multiplexers(internal: InternalDatabase, mended: dbc_text.MendedText) -> list[Defect]:
-    """Where a multiplexer has a long name, cantools seeks it under the short one and loses what it selects."""
+    """Where a multiplexer has a long name, cantools seeks it under the short one and loses its children."""
     longer = {(dbc_id, name): words for dbc_id, name, words in dbc_text.long_names(mended.text)}
     lines = {
         (message.dbc_id, signal.name): signal.line
@@ -182,8 +182,8 @@ def _lengthen_multiplexers(internal: InternalDatabase, mended: dbc_text.MendedTe
                 moved.add(short)
         for short in sorted(moved):
             text = (
-                f"cantools seeks the multiplexer {codec.name}.{longer[dbc_id, short]} under its short name {short}"
-                " and loses the signals that it selects; they were given its long name"
+                f"cantools seeks the multiplexer {codec.name}.{longer[dbc_id, short]} under its short name "
+                f"{short} and loses the signals that it selects; they were given its long name"
             )
             defects.append(Defect("multiplexer-long-name", lines.get((dbc_id, short), 0), text))
         if moved:

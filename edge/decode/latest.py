@@ -1,0 +1,324 @@
+"""`LatestValues`: keeps the last payload of each kind and decodes wanted signals only when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.account import Hop
+from edge.database.model import SignalRef
+from edge.decode.container import unpack
+from edge.decode.field import Field, raw_field
+from edge.decode.lookup import FIRST_CODE, NOT_DATA, UNKNOWN, Lookup
+from edge.decode.message import MessagePlan
+from edge.decode.payloads import Payloads
+from edge.decode.plan import DecodePlan
+from edge.decode.store import NEVER, Elements, Lengths, Places, Store, Times
+from edge.frames import FrameBatch
+
+T = TypeVar("T")
+
+
+class Readings(Mapping[SignalRef, T]):
+    """A read-only mapping over arrays that share one index: nothing is hashed until it is asked for."""
+
+    def __init__(self, index: Mapping[SignalRef, int], values: Sequence[T], present: Sequence[bool]) -> None:
+        self._index = index
+        self._values = values
+        self._present = present
+
+    def __getitem__(self, ref: SignalRef) -> T:
+        place = self._index[ref]
+        if not self._present[place]:
+            raise KeyError(ref)
+        return self._values[place]
+
+    def __iter__(self) -> Iterator[SignalRef]:
+        return (ref for ref, place in self._index.items() if self._present[place])
+
+    def __len__(self) -> int:
+        return sum(self._present)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """What the wanted signals say now.
+
+    Attributes:
+        values: the last value of each signal that was ever seen, as cantools gives it (int or float). For a
+            J1939 message that several controllers send, the newest.
+        t_ns: when the frame came that carried it.
+        latched: for each latched signal seen since the previous snapshot, all its raw values ORed bit by bit
+            (unsigned).
+        sources: for signals matched by PGN: value and time by source address.
+    """
+
+    values: Mapping[SignalRef, int | float]
+    t_ns: Mapping[SignalRef, int]
+    latched: Mapping[SignalRef, int]
+    sources: Mapping[SignalRef, Mapping[int, tuple[int | float, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """One kept payload: the signals of a message that share their conditions, from one source."""
+
+    refs: Mapping[str, SignalRef]
+    fields: tuple[Field, ...]
+    source: int
+
+
+class LatestValues:
+    """Keeps the last payload per (bus, id, multiplexer path), for J1939 per (bus, PGN, source address).
+
+    A frame with an older time than what is held for its slot does not replace it; of equal times the later in
+    the batch wins. A frame too short for a signal is the last one all the
+    same: what it does not hold is absent.
+    """
+
+    def __init__(self, plan: DecodePlan, *, latched: Collection[SignalRef] = ()) -> None:
+        """Keep what `plan` wants; the signals in `latched` (wanted too) are ORed over all frames."""
+        self._plan = plan
+        self._latched = frozenset(latched)
+        self._lookup = Lookup(plan.by_bus, by_source=True)
+        needed = max((one.needed_bytes for one in plan.messages.values()), default=0)
+        self._width = 8 if needed <= 8 else -(-needed // 8) * 8 + 8  # noqa: PLR2004 - one word, or more and a spare
+        self._slots = [_Slot({}, (), -1)]
+        self._slot_of_code = np.zeros(FIRST_CODE, np.intp)
+        self._least_of_code = np.zeros(FIRST_CODE, np.uint16)
+        self._length_of_code = np.zeros(FIRST_CODE, np.uint16)
+        self._special: dict[int, tuple[_Member, ...]] = {}
+        self._known_codes = 0
+        self._store = Store(self._width)
+        self._reader: _Reader | None = None
+        self._frames = 0
+        self._unknown = self._not_data = self._too_short = self._short = self._unknown_multiplexer = 0
+
+    def update(self, batch: FrameBatch) -> None:
+        """Take in the frames of `batch`."""
+        count = len(batch)
+        self._frames += count
+        if not count:
+            return
+        codes = self._lookup.codes(batch)
+        if len(self._lookup.described) > self._known_codes:
+            self._follow()
+        seen = np.bincount(codes, minlength=len(self._slot_of_code))
+        self._unknown += int(seen[UNKNOWN])
+        self._not_data += int(seen[NOT_DATA])
+        if (batch.length < self._length_of_code.take(codes)).any():
+            self._count_short(batch, codes)
+        order = _time_order(batch.t_ns)
+        self._keep_plain(batch, codes, order)
+        for code in self._special:
+            if seen[code]:
+                rows = np.flatnonzero(codes == code) if order is None else order[codes[order] == code]
+                self._keep_special(code, batch, rows)
+
+    def snapshot(self) -> Snapshot:
+        """Decode the wanted signals from what is held; the latches begin anew."""
+        if self._reader is None:
+            self._reader = _Reader(self._slots, self._latched, self._width)
+        with np.errstate(all="ignore"):
+            return self._reader.read(self._store)
+
+    def hop(self) -> Hop:
+        """The account since the beginning."""
+        aside = {
+            "no database entry": self._unknown,
+            "error or remote frame": self._not_data,
+            "too short": self._too_short,
+        }
+        return Hop(
+            name="decode",
+            unit="frames",
+            entered=self._frames,
+            left=self._frames - sum(aside.values()),
+            set_aside={cause: number for cause, number in aside.items() if number},
+            facts={
+                "unknown multiplexer value": self._unknown_multiplexer,
+                "short, some signals missing": self._short,
+            },
+        )
+
+    def _count_short(self, batch: FrameBatch, codes: npt.NDArray[np.uint16]) -> None:
+        too_short = int(np.count_nonzero(batch.length < self._least_of_code.take(codes)))
+        self._too_short += too_short
+        self._short += int(np.count_nonzero(batch.length < self._length_of_code.take(codes))) - too_short
+
+    def _keep_plain(self, batch: FrameBatch, codes: npt.NDArray[np.uint16], order: Places | None) -> None:
+        """Keep the last frame of each message without multiplexer; slot 0 takes what nobody wants."""
+        slots = self._slot_of_code.take(codes)
+        last = np.full(self._store.count, -1, np.intp)
+        # Where an index repeats, the last assignment stands.
+        if order is None:
+            last[slots] = np.arange(len(slots))
+        else:
+            last[slots[order]] = order
+        last[0] = -1
+        touched = np.flatnonzero(last >= 0)
+        if len(touched):
+            self._store.put(touched, batch, last[touched])
+        if self._store.latching:
+            rows = np.flatnonzero(self._store.latches.take(slots))
+            if len(rows):
+                self._store.latch(slots[rows], batch.data[rows], batch.length[rows])
+
+    def _keep_special(self, code: int, batch: FrameBatch, rows: Places) -> None:
+        """Keep the last frame of each multiplexer path, of containers the last of each PDU."""
+        data, lengths, t_ns = batch.data[rows], batch.length[rows], batch.t_ns[rows]
+        unknown = 0
+        for member in self._special[code]:
+            if member.inner:
+                found, _odd = unpack(member.plan.message, data, lengths)
+                for place, contained in found.items():
+                    unknown += self._keep_paths(
+                        member.inner[place], contained.data, contained.lengths, t_ns[contained.rows]
+                    )
+            else:
+                unknown = max(unknown, self._keep_paths(member, data, lengths, t_ns))
+        self._unknown_multiplexer += unknown
+
+    def _keep_paths(self, member: _Member, data: npt.NDArray[np.uint8], lengths: Lengths, t_ns: Times) -> int:
+        plan = member.plan
+        whole = int(lengths.min()) >= plan.needed_bytes
+        slots = list(member.slots)
+        if plan.groups and not plan.groups[0].conditions:
+            self._store.put_last(slots.pop(0), data, lengths, t_ns)
+        if plan.presence is None:
+            return 0
+        payloads = _payloads(data, plan.needed_bytes)
+        found, unknown = plan.presence.evaluate(payloads, None if whole else lengths)
+        for slot, places in zip(slots, found, strict=True):
+            if places is not None:
+                self._store.put_last(slot, data[places], lengths[places], t_ns[places])
+        return unknown
+
+    def _follow(self) -> None:
+        """Make slots for the ids that the lookup has met since."""
+        slot_of_code, least, length = (
+            self._slot_of_code.tolist(),
+            self._least_of_code.tolist(),
+            self._length_of_code.tolist(),
+        )
+        for number in range(self._known_codes, len(self._lookup.described)):
+            described = self._lookup.described[number]
+            plans = [self._plan.messages[described.bus, message.name] for message in described.messages]
+            least.append(min(plan.least_bytes for plan in plans))
+            length.append(max(0 if plan.message.contained else plan.message.length for plan in plans))
+            simple = len(plans) == 1 and plans[0].presence is None and not plans[0].message.contained
+            if simple:
+                slots = self._new_slots(plans[0], described.source)
+                slot_of_code.append(slots[0] if slots else 0)
+            else:
+                slot_of_code.append(0)
+                self._special[number + FIRST_CODE] = tuple(
+                    self._member(plan, described.source) for plan in plans
+                )
+        self._known_codes = len(self._lookup.described)
+        self._slot_of_code = np.array(slot_of_code, np.intp)
+        self._least_of_code = np.array(least, np.uint16)
+        self._length_of_code = np.array(length, np.uint16)
+        latching = [
+            any(slot.refs[field.signal.name] in self._latched for field in slot.fields)
+            for slot in self._slots
+        ]
+        self._store.grow(latching)
+        self._reader = None
+
+    def _member(self, plan: MessagePlan, source: int) -> _Member:
+        inner = tuple(
+            self._member(self._plan.messages[plan.bus, message.name], source)
+            for message in plan.message.contained
+        )
+        return _Member(plan, self._new_slots(plan, source), inner)
+
+    def _new_slots(self, plan: MessagePlan, source: int) -> tuple[int, ...]:
+        first = len(self._slots)
+        self._slots += [_Slot(plan.refs, group.fields, source) for group in plan.groups]
+        return tuple(range(first, len(self._slots)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A message that needs more than its last frame: one slot a group, and the PDUs that it contains."""
+
+    plan: MessagePlan
+    slots: tuple[int, ...]
+    inner: tuple[_Member, ...]
+
+
+class _Reader:
+    """Decodes every wanted signal of a store at once: one element a (slot, signal)."""
+
+    def __init__(self, slots: Sequence[_Slot], latched: frozenset[SignalRef], width: int) -> None:
+        pairs = [(number, field) for number, slot in enumerate(slots) for field in slot.fields]
+        self._elements = Elements(pairs, width)
+        self._refs = [slots[number].refs[field.signal.name] for number, field in self._elements.pairs]
+        self._source = [slots[number].source for number, _ in self._elements.pairs]
+        self._with_source = [place for place, source in enumerate(self._source) if source >= 0]
+        self._index = {ref: place for place, ref in enumerate(self._refs)}
+        self._alone = len(self._index) == len(self._refs)
+        kept = [
+            (number, field) for number, field in pairs if slots[number].refs[field.signal.name] in latched
+        ]
+        self._latched = Elements([(number, raw_field(field.signal)) for number, field in kept], width)
+        self._latched_refs = [slots[number].refs[field.signal.name] for number, field in self._latched.pairs]
+
+    def read(self, store: Store) -> Snapshot:
+        """What the store says."""
+        values, present = self._elements.read(store.data, store.length)
+        t_ns = store.t_ns[self._elements.slots]
+        present &= t_ns != NEVER
+        shown, times = present.tolist(), t_ns.tolist()
+        index: Mapping[SignalRef, int] = self._index
+        if not self._alone:
+            # The newest of several sources is the value.
+            order = np.flatnonzero(present)
+            order = order[np.argsort(t_ns[order], kind="stable")]
+            index = {**index, **{self._refs[element]: element for element in order.tolist()}}
+        return Snapshot(
+            values=Readings(index, values, shown),
+            t_ns=Readings(index, times, shown),
+            latched=self._read_latched(store),
+            sources=self._read_sources(values, times, shown),
+        )
+
+    def _read_latched(self, store: Store) -> Mapping[SignalRef, int]:
+        if not self._latched_refs:
+            return {}
+        values, present = self._latched.read(store.ored, store.ored_length)
+        found: dict[SignalRef, int] = {}
+        for ref, value, there in zip(self._latched_refs, values, present.tolist(), strict=True):
+            if there:
+                found[ref] = found.get(ref, 0) | int(value)
+        store.clear_latches()
+        return found
+
+    def _read_sources(
+        self, values: list[int | float], times: list[int], shown: list[bool]
+    ) -> Mapping[SignalRef, Mapping[int, tuple[int | float, int]]]:
+        found: dict[SignalRef, dict[int, tuple[int | float, int]]] = {}
+        for element in self._with_source:
+            if shown[element]:
+                reading = (values[element], times[element])
+                found.setdefault(self._refs[element], {})[self._source[element]] = reading
+        return found
+
+
+def _payloads(data: npt.NDArray[np.uint8], needed_bytes: int) -> Payloads:
+    if data.shape[1] == 8 and needed_bytes <= 8:  # noqa: PLR2004 - one word
+        words = np.ascontiguousarray(data).view("<u8").reshape(-1).astype(np.uint64, copy=False)
+        return Payloads.of_words(words, words.byteswap())
+    return Payloads.of_bytes(data, needed_bytes)
+
+
+def _time_order(t_ns: Times) -> Places | None:
+    """Places by time, earlier places first among equals; None if they already are."""
+    if bool((t_ns[1:] >= t_ns[:-1]).all()):
+        return None
+    return np.argsort(t_ns, kind="stable")

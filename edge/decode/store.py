@@ -1,0 +1,148 @@
+"""The last payloads by slot, and the wanted fields in them cut out for all slots at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.decode.field import WORD_BYTES, Block, Field, Kind, Words, conversion_key, exact_values
+from edge.decode.payloads import skewed
+from edge.frames import FrameBatch
+
+Times = npt.NDArray[np.int64]
+Places = npt.NDArray[np.intp]
+Lengths = npt.NDArray[np.uint16]
+NEVER = np.iinfo(np.int64).min
+"""The time of a slot that holds nothing."""
+
+
+class Store:
+    """The kept payloads, their lengths and times, one a slot; slot 0 is never read."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.count = 1
+        self.data = np.zeros((1, width), np.uint8)
+        self.t_ns = np.full(1, NEVER, np.int64)
+        self.length = np.zeros(1, np.uint16)
+        self.latches = np.zeros(1, np.bool_)
+        self.latching = False
+        self.ored = np.zeros((1, width), np.uint8)
+        self.ored_length = np.zeros(1, np.uint16)
+
+    def grow(self, latches: Sequence[bool]) -> None:
+        """Make room for as many slots as `latches` has; it says which of them latch."""
+        more = len(latches) - self.count
+        self.count = len(latches)
+        self.data = np.concatenate((self.data, np.zeros((more, self.width), np.uint8)))
+        self.ored = np.concatenate((self.ored, np.zeros((more, self.width), np.uint8)))
+        self.t_ns = np.concatenate((self.t_ns, np.full(more, NEVER, np.int64)))
+        self.length = np.concatenate((self.length, np.zeros(more, np.uint16)))
+        self.ored_length = np.concatenate((self.ored_length, np.zeros(more, np.uint16)))
+        self.latches = np.array(latches, np.bool_)
+        self.latching = bool(self.latches.any())
+
+    def put(self, slots: Places, batch: FrameBatch, rows: Places) -> None:
+        """Keep the frames at `rows` in `slots`, each at most once, unless what is there is newer."""
+        t_ns = batch.t_ns[rows]
+        newer = t_ns >= self.t_ns[slots]
+        if not newer.all():
+            slots, rows, t_ns = slots[newer], rows[newer], t_ns[newer]
+        self.t_ns[slots] = t_ns
+        self.length[slots] = batch.length[rows]
+        if batch.data.shape[1] == self.width:
+            self.data[slots] = batch.data[rows]
+        else:
+            width = min(self.width, batch.data.shape[1])
+            self.data[slots, width:] = 0
+            self.data[slots, :width] = batch.data[rows, :width]
+
+    def put_last(self, slot: int, data: npt.NDArray[np.uint8], lengths: Lengths, t_ns: Times) -> None:
+        """Keep the last of some frames in time order in `slot`, unless what is there is newer."""
+        if t_ns[-1] >= self.t_ns[slot]:
+            width = min(self.width, data.shape[1])
+            self.t_ns[slot] = t_ns[-1]
+            self.length[slot] = lengths[-1]
+            self.data[slot, width:] = 0
+            self.data[slot, :width] = data[-1, :width]
+        if self.latches[slot]:
+            self.latch(np.full(len(data), slot), data, lengths)
+
+    def latch(self, slots: Places, data: npt.NDArray[np.uint8], lengths: Lengths) -> None:
+        """OR payloads into their slots."""
+        order = np.argsort(slots, kind="stable")
+        ordered = slots[order]
+        begins = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+        width = min(self.width, data.shape[1])
+        places = ordered[begins]
+        self.ored[places, :width] |= np.bitwise_or.reduceat(data[order, :width], begins, axis=0)
+        self.ored_length[places] = np.maximum(
+            self.ored_length[places], np.maximum.reduceat(lengths[order], begins)
+        )
+
+    def clear_latches(self) -> None:
+        """Forget what was ORed."""
+        self.ored[:] = 0
+        self.ored_length[:] = 0
+
+
+class Elements:
+    """Fields in slots of a store, gathered so that each kind is cut out in one go.
+
+    Attributes:
+        pairs: (slot, field) in the order in which values are given.
+        slots: the slots alone.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[int, Field]], width: int) -> None:
+        """Gather `pairs` of a store whose payloads are `width` bytes wide."""
+        alike: dict[tuple[object, ...], list[tuple[int, Field]]] = {}
+        exact: list[tuple[int, Field]] = []
+        for slot, field in pairs:
+            if field.kind is Kind.EXACT:
+                exact.append((slot, field))
+            else:
+                key = (field.window.big_endian, field.window.skew, *conversion_key(field))
+                alike.setdefault(key, []).append((slot, field))
+        self._blocks = [Block([field for _, field in members]) for members in alike.values()]
+        self._exact = exact
+        in_words = [pair for members in alike.values() for pair in members]
+        self.pairs = (*in_words, *exact)
+        self.slots = np.array([slot for slot, _ in self.pairs], np.intp)
+        self._needed = np.array([field.needed_bytes for _, field in self.pairs], np.uint16)
+        self._bytes = np.array([slot * width + field.window.first_byte for slot, field in in_words], np.intp)
+
+    def read(
+        self, data: npt.NDArray[np.uint8], length: Lengths
+    ) -> tuple[list[int | float], npt.NDArray[np.bool_]]:
+        """The values of all fields, and which of them their payloads hold whole.
+
+        Args:
+            data: payloads of shape (slots, width), with a word to spare after the longest.
+            length: bytes in use of each.
+        """
+        values: list[int | float] = []
+        words = _words_at(data, self._bytes)
+        begin = 0
+        for block in self._blocks:
+            end = begin + len(block.fields)
+            window = block.window
+            some = words[begin:end].byteswap() if window.big_endian else words[begin:end]
+            if window.skew:
+                ninth = data.reshape(-1)[self._bytes[begin:end] + WORD_BYTES].astype(np.uint64)
+                some = skewed(some, ninth, window)
+            values += block.elements(some).tolist()
+            begin = end
+        for slot, field in self._exact:
+            values += exact_values(field, data[slot : slot + 1]).tolist()
+        return values, length[self.slots] >= self._needed
+
+
+def _words_at(data: npt.NDArray[np.uint8], places: Places) -> Words:
+    """The eight bytes from each of `places` on, little-endian, wherever they lie."""
+    flat = data.reshape(-1)
+    count = max(flat.size - WORD_BYTES + 1, 0)
+    unaligned: npt.NDArray[np.uint64] = np.ndarray((count,), "<u8", buffer=flat, strides=(1,))
+    return unaligned[places].astype(np.uint64, copy=False)
