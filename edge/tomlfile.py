@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -157,8 +157,10 @@ def _complaint(file: TomlFile, model: type[BaseModel], details: Mapping[str, obj
 
 
 def _fields(model: type[BaseModel], key: KeyPath) -> list[str]:
+    names_of_tables = False
     for part in key:
-        if isinstance(part, int):
+        if isinstance(part, int) or names_of_tables:
+            names_of_tables = False
             continue
         field = next(
             (field for name, field in model.model_fields.items() if part in (name, field.alias)), None
@@ -166,6 +168,7 @@ def _fields(model: type[BaseModel], key: KeyPath) -> list[str]:
         inner = None if field is None else _model_in(field.annotation)
         if inner is None:
             return []
+        names_of_tables = field is not None and get_origin(field.annotation) in {dict, Mapping}
         model = inner
     return [field.alias or name for name, field in model.model_fields.items()]
 

@@ -1,0 +1,113 @@
+"""Items that follow from other items of the same record: extremes with their place, sums, alarm levels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from edge.catalogue.bound import Bit, BoundItem, Derivation, Derived, Part
+from edge.catalogue.catalogue import Located
+from edge.catalogue.quantise import Quantiser
+from edge.records import Element, Missing, Value
+
+Derive = Callable[[Mapping[str, Value]], Value]
+"""From the values of a record so far to one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """An item that another one is derived from."""
+
+    id: str
+    located: Located
+
+
+@dataclass(frozen=True, slots=True)
+class _Extreme:
+    """The extreme of several arrays."""
+
+    value: Fraction
+    index: int
+    element: int
+
+
+def deriver(bound: BoundItem, origins: Sequence[Origin], bits: Sequence[Bit]) -> Derive:
+    """The function that derives one item.
+
+    Args:
+        bound: the item, whose source is `Derived`.
+        origins: the items that it is derived from, in order of their numbers.
+        bits: for alarm levels, the bits of the set that it is derived from.
+
+    Raises:
+        TypeError: if the item is not derived.
+    """
+    source = bound.source
+    if not isinstance(source, Derived):
+        raise TypeError(f"'{bound.id}' is not derived")
+    quantiser = Quantiser(bound.item)
+    if source.derivation in {Derivation.MAXIMUM, Derivation.MINIMUM}:
+        return _extreme(source, origins, quantiser)
+    if source.derivation is Derivation.SUM:
+        return _sum(origins, quantiser)
+    return _levels(origins[0].id, bits, highest=source.derivation is Derivation.MAX_LEVEL)
+
+
+def _extreme(source: Derived, origins: Sequence[Origin], quantiser: Quantiser) -> Derive:
+    greatest = source.derivation is Derivation.MAXIMUM
+
+    def derive(values: Mapping[str, Value]) -> Value:
+        best: _Extreme | None = None
+        others: set[Missing] = set()
+        for origin in origins:
+            value = values[origin.id]
+            elements = value if isinstance(value, tuple) else (value,)
+            numbers = [element for element in elements if isinstance(element, int)]
+            others.update(element for element in elements if isinstance(element, Missing))
+            if not numbers:
+                continue
+            steps = max(numbers) if greatest else min(numbers)
+            physical = steps * Fraction(origin.located.item.resolution)
+            better = best is None or (physical > best.value if greatest else physical < best.value)
+            if better:
+                best = _Extreme(physical, origin.located.index or 1, elements.index(steps) + 1)
+        if best is None:
+            return Missing.ABNORMAL if others == {Missing.ABNORMAL} else Missing.INVALID
+        if source.part is Part.VALUE:
+            return quantiser.fraction(best.value)
+        return quantiser(best.index if source.part is Part.PACK else best.element)
+
+    return derive
+
+
+def _sum(origins: Sequence[Origin], quantiser: Quantiser) -> Derive:
+    def derive(values: Mapping[str, Value]) -> Value:
+        total = Fraction(0)
+        missing: set[Element] = set()
+        for origin in origins:
+            value = values[origin.id]
+            if isinstance(value, int):
+                total += value * Fraction(origin.located.item.resolution)
+            elif isinstance(value, Missing):
+                missing.add(value)
+        if missing:
+            return Missing.INVALID if Missing.INVALID in missing else Missing.ABNORMAL
+        return quantiser.fraction(total)
+
+    return derive
+
+
+def _levels(flags_id: str, bits: Sequence[Bit], *, highest: bool) -> Derive:
+    levels = tuple((bit.number, bit.level) for bit in bits)
+
+    def derive(values: Mapping[str, Value]) -> Value:
+        flags = values[flags_id]
+        if not isinstance(flags, int):
+            return flags if isinstance(flags, Missing) else Missing.INVALID
+        up = [(number, level) for number, level in levels if flags >> number & 1]
+        if highest:
+            return max((level for _, level in up), default=0)
+        return tuple(number for pair in up for number in pair)
+
+    return derive
