@@ -1,0 +1,171 @@
+"""Why a connection could not be opened, in words: from the exceptions of sockets and of OpenSSL."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from pathlib import Path
+
+from edge.uplink.reasons import Pace, Reason
+
+_EXPIRED, _NOT_YET_VALID, _REVOKED = 10, 9, 23
+_UNTRUSTED = frozenset({2, 18, 19, 20, 21, 24, 27})
+_WRONG_NAME = frozenset({62, 64})
+_NO_TLS = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
+)
+_TOO_OLD = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"})
+_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
+_CLIENT_CERTIFICATE = "client-certificate"
+
+CLIENT_CERTIFICATE_REFUSED = Reason(
+    _CLIENT_CERTIFICATE,
+    "the broker does not accept this gateway's client certificate, or wants one",
+    "Check uplink.tls.certificate and uplink.tls.key",
+    Pace.LATE,
+)
+
+
+def connect_failure(error: OSError, *, host: str, ca_file: Path | None, timeout_s: float) -> Reason:
+    """What stood in the way of a TCP or TLS connection.
+
+    Args:
+        error: what `socket` or `ssl` raised (`ssl.SSLError` is an `OSError`).
+        host: the broker's configured host.
+        ca_file: the configured authorities; None for the system's.
+        timeout_s: how long an answer was waited for.
+    """
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _certificate_failure(error, host, ca_file)
+    if isinstance(error, ssl.SSLError):
+        return _tls_failure(error.reason or "")
+    if isinstance(error, socket.gaierror):
+        return no_such_host(host)
+    return _socket_failure(error, timeout_s)
+
+
+def no_such_host(host: str) -> Reason:
+    """The name server knows no address of `host`, or there is no name server."""
+    return Reason(
+        "no-such-host",
+        f"the host name '{host}' cannot be resolved",
+        "Check uplink.host, and whether this machine reaches a name server",
+    )
+
+
+CLOSED_WHILE_OPENING = Reason(
+    "closed-while-opening",
+    "the connection was closed while it was being opened",
+    "Check that uplink.port is the broker's and that tls.enabled fits it; see the broker's log",
+)
+
+
+def no_connack(protocol: str) -> Reason:
+    """The connection was closed before the broker answered CONNECT."""
+    other = "3.1.1" if protocol == "5" else "5"
+    return Reason(
+        "no-connack",
+        f"the broker closed the connection without an answer to CONNECT (MQTT {protocol})",
+        f'Check uplink.port; if the broker speaks another version, set uplink.protocol = "{other}"; if it '
+        "wants TLS or a client certificate, set uplink.tls",
+    )
+
+
+def lost_connection(log_line: str) -> Reason | None:
+    """What paho's last log line says about a connection that broke; None if it says nothing special."""
+    if "certificate" in log_line.lower() and "alert" in log_line.lower():
+        return CLIENT_CERTIFICATE_REFUSED
+    return None
+
+
+def _socket_failure(error: OSError, timeout_s: float) -> Reason:
+    match error:
+        case ConnectionRefusedError():
+            return Reason(
+                "connection-refused",
+                "nothing listens there",
+                "Check uplink.host and uplink.port, and whether the broker runs",
+            )
+        case TimeoutError():
+            return Reason(
+                "no-answer",
+                f"no answer within {timeout_s:g} s",
+                "Check the network, firewalls, uplink.host and uplink.port",
+            )
+        case ConnectionError():
+            return CLOSED_WHILE_OPENING
+    if error.errno in _NO_ROUTE:
+        return Reason("no-route", "there is no way to it from this machine", "Check the network")
+    return Reason(
+        f"os-{error.errno}",
+        f"the connection cannot be opened: {error.strerror or error}",
+        "Check the network",
+    )
+
+
+def _certificate_failure(error: ssl.SSLCertVerificationError, host: str, ca_file: Path | None) -> Reason:
+    code = error.verify_code
+    if code == _EXPIRED:
+        return Reason(
+            "certificate-expired",
+            "the broker's certificate has expired",
+            "Have it renewed; if it is valid, this machine's clock is wrong",
+            Pace.LATE,
+        )
+    if code == _NOT_YET_VALID:
+        return Reason(
+            "certificate-not-yet-valid",
+            "the broker's certificate is not valid yet",
+            "Set this machine's clock; it is probably wrong",
+            Pace.LATE,
+        )
+    if code == _REVOKED:
+        return Reason(
+            "certificate-revoked", "the broker's certificate has been revoked", "Have it replaced", Pace.LATE
+        )
+    if code in _WRONG_NAME:
+        return Reason(
+            "certificate-name",
+            f"the broker's certificate is not for '{host}'",
+            "Set uplink.host to a name that the certificate holds, or have it issued for this one",
+            Pace.LATE,
+        )
+    if code in _UNTRUSTED:
+        trusted = "the system's authorities" if ca_file is None else str(ca_file)
+        return Reason(
+            "certificate-untrusted",
+            f"the broker's certificate comes from no authority in {trusted}",
+            "Set uplink.tls.ca_file to the certificate of the authority that issued it",
+            Pace.LATE,
+        )
+    return Reason(
+        f"certificate-{code}",
+        f"the broker's certificate is not valid: {error.verify_message}",
+        "Have it replaced",
+        Pace.LATE,
+    )
+
+
+def _tls_failure(reason: str) -> Reason:
+    if reason in _NO_TLS:
+        return Reason(
+            "no-tls",
+            "what listens there does not speak TLS",
+            "Set uplink.port to the broker's TLS port, as a rule 8883",
+            Pace.LATE,
+        )
+    if reason in _TOO_OLD:
+        return Reason(
+            "tls-too-old", "the broker speaks only TLS older than 1.2", "Have the broker updated", Pace.LATE
+        )
+    if "ALERT" in reason and ("CERTIFICATE" in reason or reason.endswith("UNKNOWN_CA")):
+        return CLIENT_CERTIFICATE_REFUSED
+    if reason == "UNEXPECTED_EOF_WHILE_READING":
+        return CLOSED_WHILE_OPENING
+    return Reason(
+        f"tls-{reason.lower()}",
+        f"the TLS handshake failed: {reason.replace('_', ' ').lower()}",
+        "See the broker's log",
+        Pace.LATE,
+    )

@@ -1,0 +1,193 @@
+"""Which message goes next, and whether one may go at all: slots, pauses, sizes."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from edge.uplink.backoff import Backoff
+from edge.uplink.events import Connected
+from edge.uplink.flight import Flight
+from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
+from edge.uplink.settings import SessionSettings, ns
+
+LARGER_THAN_PACKET = "larger than the largest packet that the broker takes"
+LARGER_THAN_CONSTRAINED = "larger than backlog may be on a constrained link"
+
+_PAUSE_FIRST_S = 5.0
+_PAUSE_CAP_S = 60.0
+_LENGTH_BYTES_MORE = 3
+
+
+@dataclass(slots=True)
+class _Pause:
+    backoff: Backoff
+    until_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why a message may not be sent: the account's cause, and words for a person."""
+
+    cause: str
+    what: str
+    todo: str = ""
+
+
+def packet_bytes(topic: str, payload_bytes: int, protocol: str) -> int:
+    """Bytes of a QoS 1 PUBLISH packet without properties (MQTT 5.0, 2.1.4 and 3.3)."""
+    remaining = 2 + len(topic.encode()) + 2 + (1 if protocol == "5" else 0) + payload_bytes
+    length_bytes = 1
+    while remaining >> (7 * length_bytes):
+        length_bytes += 1
+    return 1 + length_bytes + remaining
+
+
+class Pacing:
+    """The slots in flight and who may use them.
+
+    One slot is kept for alarms; event and backlog fill at most half of the slots, so that they never stand in
+    the way. A message on which connections broke twice is sent alone, until it is clear whether it is why.
+
+    Args:
+        settings: the rules in numbers.
+        topics: of the vehicle.
+        flight: what was sent.
+        rng: source of the pauses' random part.
+    """
+
+    def __init__(
+        self, settings: SessionSettings, topics: VehicleTopics, flight: Flight, rng: random.Random
+    ) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._flight = flight
+        self._rng = rng
+        self._connection = Connected(session_present=False)
+        self._limit: int | None = None
+        self._topic_pauses: dict[str, _Pause] = {}
+        self._pause_all: _Pause | None = None
+
+    def begin(self, connection: Connected) -> None:
+        """A connection is up, with limits of its own; pauses end."""
+        self._connection = connection
+        self._topic_pauses.clear()
+        self._pause_all = None
+
+    def window(self) -> int:
+        """How many messages may be in flight now."""
+        window = max(1, min(self._settings.in_flight, self._connection.receive_maximum))
+        return window if self._limit is None else min(window, self._limit)
+
+    def narrow(self) -> None:
+        """Halve the window: there was too much at once."""
+        self._limit = max(1, self.window() // 2)
+
+    def widen(self) -> None:
+        """Double a window that was narrowed, up to what it would be."""
+        if self._limit is not None:
+            self._limit *= 2
+            if self._limit >= self._settings.in_flight:
+                self._limit = None
+
+    def choose(self, in_flight: list[int], now_ns: int) -> tuple[int, Outgoing] | None:
+        """The message to be sent now, if any.
+
+        Args:
+            in_flight: positions of what is in flight, 0 for a status.
+            now_ns: the time.
+        """
+        busy, window = len(in_flight), self.window()
+        if _resting(self._pause_all, now_ns) or any(map(self._flight.suspect, in_flight)):
+            return None
+        for kind in Kind:
+            if busy >= self._slots(kind, window) or self._closed(kind):
+                continue
+            found = self._flight.first(kind)
+            if found is None or _resting(self._topic_pauses.get(found[1].topic), now_ns):
+                continue
+            return None if busy and self._flight.suspect(found[0]) else found
+        return None
+
+    def unfit(self, item: Outgoing) -> Unfit | None:
+        """Why `item` may not be sent on this connection; None if it may."""
+        size = packet_bytes(item.topic, len(item.payload), self._connection.protocol)
+        most = self._largest_packet()
+        if most is not None and size > most:
+            return Unfit(
+                LARGER_THAN_PACKET,
+                f"set a message aside ({item}): as a packet it has {size:,} bytes, and at most {most:,} may "
+                "be sent",
+                "Shorten sampling.uplink_period_s, or have the broker's Maximum Packet Size raised",
+            )
+        most = self._settings.constrained_bytes
+        if item.kind is Kind.BACKLOG and self._settings.constrained and len(item.payload) > most:
+            return Unfit(
+                LARGER_THAN_CONSTRAINED,
+                f"set a backlog message aside ({item}): on a constrained link it may have {most:,} bytes",
+            )
+        return None
+
+    def largest_payload(self, kind: Kind) -> int | None:
+        """Bytes of the largest payload that may be sent as `kind` now; None if nothing limits it."""
+        packet = self._largest_packet()
+        limits = []
+        if packet is not None:
+            empty = packet_bytes(self._topics.up(kind), 0, self._connection.protocol)
+            limits.append(packet - empty - _LENGTH_BYTES_MORE)
+        if kind is Kind.BACKLOG and self._settings.constrained:
+            limits.append(self._settings.constrained_bytes)
+        return min(limits, default=None)
+
+    def pause_topic(self, topic: str, now_ns: int) -> None:
+        """Let a topic rest, longer each time until `accepted`."""
+        pause = self._topic_pauses.get(topic)
+        if pause is None:
+            pause = self._topic_pauses[topic] = self._new_pause()
+        _prolong(pause, now_ns)
+
+    def pause_all(self, now_ns: int) -> None:
+        """Let every topic rest, longer each time until `accepted`."""
+        if self._pause_all is None:
+            self._pause_all = self._new_pause()
+        _prolong(self._pause_all, now_ns)
+
+    def accepted(self, topic: str) -> None:
+        """The broker took a message on `topic`, so it need not rest again."""
+        self._topic_pauses.pop(topic, None)
+        self._pause_all = None
+
+    def pauses_end_ns(self) -> list[int]:
+        """When each pause ends, or has ended without a message accepted since."""
+        pauses = [*self._topic_pauses.values(), *([self._pause_all] if self._pause_all else [])]
+        return [pause.until_ns for pause in pauses]
+
+    @staticmethod
+    def _slots(kind: Kind, window: int) -> int:
+        match kind:
+            case Kind.ALARM:
+                return window
+            case Kind.LIVE:
+                return max(1, window - 1)
+            case Kind.EVENT | Kind.BACKLOG:
+                return max(1, window // 2)
+
+    def _closed(self, kind: Kind) -> bool:
+        most = 1 if self._settings.constrained else self._settings.backlog_open
+        return kind is Kind.BACKLOG and self._flight.open(kind) >= most
+
+    def _largest_packet(self) -> int | None:
+        limits = (self._connection.maximum_packet_size, self._settings.maximum_packet_size)
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def _new_pause(self) -> _Pause:
+        return _Pause(Backoff(ns(_PAUSE_FIRST_S), ns(_PAUSE_CAP_S), self._rng))
+
+
+def _resting(pause: _Pause | None, now_ns: int) -> bool:
+    return pause is not None and now_ns < pause.until_ns
+
+
+def _prolong(pause: _Pause, now_ns: int) -> None:
+    if now_ns >= pause.until_ns:
+        pause.until_ns = now_ns + pause.backoff.next_ns()
