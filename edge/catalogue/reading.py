@@ -103,13 +103,17 @@ def _check_range(
         here, whose = place, f"'{entry.name}'"
     if item.minimum - slack <= low and high <= item.maximum + slack:
         return
-    inner = f"[{max(low, item.minimum):f}, {min(high, item.maximum):f}]"
+    inner = f"[{_plain(max(low, item.minimum))}, {_plain(min(high, item.maximum))}]"
     raise here.error(
-        f"{whose} goes from {low.normalize():f} to {high.normalize():f} {item.unit}".rstrip()
+        f"{whose} goes from {_plain(low)} to {_plain(high)} {item.unit}".rstrip()
         + f", and '{place.item_id}' holds {item.minimum} to {item.maximum}",
         f"If the vehicle never means more, say so: range = {inner}"
         + (", or give a map of its values" if item.kind is Kind.ENUM else ""),
     )
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"
 
 
 def _ends(entry: Found) -> tuple[Decimal, Decimal]:
