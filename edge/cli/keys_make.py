@@ -1,0 +1,52 @@
+"""`nevgate keys make`: a key pair in two files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge.cli.program import emit_json
+from edge.wire.key_files import write_signing_key
+from edge.wire.keys import Algorithm, SigningKey
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--algorithm",
+    type=click.Choice([each.value for each in Algorithm]),
+    default=Algorithm.ED25519.value,
+    show_default=True,
+    help="How the key signs.",
+)
+@click.option("--force", is_flag=True, help="Replace files that exist.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(path: Path, algorithm: str, force: bool, as_json: bool) -> None:
+    r"""Make a key pair: PATH for the gateway alone, PATH with .pub for the platform.
+
+    The private key is readable by its owner only (mode 0600) and is not encrypted, as the gateway starts
+    without a person.
+
+    \b
+    Examples:
+      nevgate keys make vehicle.pem
+      nevgate keys make /etc/nevgate/vehicle.pem --algorithm es256
+      nevgate keys make vehicle.pem --json | jq -r .key_id
+    """
+    key = SigningKey.generate(Algorithm(algorithm))
+    public_file = write_signing_key(path, key, force=force)
+    if as_json:
+        emit_json(
+            {
+                "private": str(path),
+                "public": str(public_file),
+                "algorithm": key.public.algorithm.value,
+                "key_id": key.public.key_id.hex(),
+            }
+        )
+        return
+    click.echo(f"private key  {path}  (keep it on the vehicle)")
+    click.echo(f"public key   {public_file}  (give it to the platform)")
+    click.echo(f"algorithm    {key.public.algorithm.value}")
+    click.echo(f"key id       {key.public.key_id.hex()}")

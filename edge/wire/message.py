@@ -1,0 +1,299 @@
+"""The record message: what a vehicle sends of one stream, as one CBOR map, and back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+
+import numpy as np
+import zstandard
+
+from edge.clock import Timebase, TimeQuality
+from edge.errors import WireError
+from edge.records import Record
+from edge.wire.bits import UInt64s
+from edge.wire.columns import as_series, read_columns, write_columns
+from edge.wire.item_keys import ItemKeys
+from edge.wire.limits import DEFAULT_LIMITS, Limits
+from edge.wire.loss import LossRange, read_losses, write_losses
+from edge.wire.strict_cbor import INT64_MAX, CborValue, Fields, read_cbor, write_cbor
+
+VERSION = 1
+STREAM_BYTES = 16
+BOOT_BYTES = 16
+
+_RECORD_SERIES = 6
+_COMPRESS_FROM_BYTES = 64
+_ZSTD_LEVEL = 19
+_WORD = 0xFFFF_FFFF_FFFF_FFFF
+
+
+class MessageKind(IntEnum):
+    """Which road a message takes; the names are those of the MQTT topics."""
+
+    LIVE = 0
+    ALARM = 1
+    BACKLOG = 2
+    EVENT = 3
+
+    @property
+    def topic(self) -> str:
+        """The topic's last word, such as ``live``."""
+        return self.name.lower()
+
+
+class Field(IntEnum):
+    """Keys of the message's map; see ``nevgate.cddl``."""
+
+    VERSION = 1
+    KIND = 2
+    VEHICLE = 3
+    STREAM = 4
+    PREDECESSOR = 5
+    BOOT = 6
+    LOSSES = 7
+    RECORDS = 8
+    FIRST_NUMBER = 9
+    FIRST_TIME = 10
+    PERIOD = 11
+    WALL_OFFSET = 12
+    TIME_QUALITY = 13
+    MASKS = 14
+    BODY = 15
+    BODY_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMessage:
+    """Records and range entries of one stream, all made in one boot.
+
+    Attributes:
+        kind: live, alarm, backlog or event.
+        vehicle: the VIN, or a pseudonym that the platform knows; 1 to 128 bytes in UTF-8.
+        stream: 16 random bytes that name the journal or node which numbers the records.
+        boot: 16 bytes that name the boot whose monotonic time the records carry.
+        records: with rising numbers; each with its own timebase and mask, which cost nothing while they stay.
+        losses: range entries, in the order in which they are to be sent.
+        predecessor: the stream before this one on the same vehicle, where that is known.
+    """
+
+    kind: MessageKind
+    vehicle: str
+    stream: bytes
+    boot: bytes
+    records: tuple[Record, ...] = ()
+    losses: tuple[LossRange, ...] = ()
+    predecessor: bytes | None = None
+
+
+def _check(message: RecordMessage) -> None:
+    """Refuse to write what `decode` would refuse to read."""
+    if not 0 < len(message.vehicle.encode()) <= DEFAULT_LIMITS.text_bytes:
+        raise WireError(f"a vehicle's name has 1 to {DEFAULT_LIMITS.text_bytes} bytes", where="vehicle")
+    if len(message.stream) != STREAM_BYTES or len(message.boot) != BOOT_BYTES:
+        raise WireError("stream and boot id have 16 bytes each", where=message.vehicle)
+    if message.predecessor is not None and len(message.predecessor) != STREAM_BYTES:
+        raise WireError("a predecessor's stream id has 16 bytes", where=message.vehicle)
+    numbers = [record.number for record in message.records]
+    if numbers and not 0 < numbers[0] <= numbers[-1] <= INT64_MAX:
+        raise WireError("record numbers go from 1 to 2^63 - 1", where=message.vehicle)
+    if any(later <= earlier for earlier, later in pairwise(numbers)):
+        raise WireError("record numbers do not rise", where=message.vehicle)
+
+
+def _period_ns(times_ns: UInt64s) -> int:
+    """The commonest step between two records, modulo 2^64, as a signed number; the smallest of several."""
+    steps = Counter((times_ns[1:] - times_ns[:-1]).view(np.int64).tolist())
+    return min(steps, key=lambda step: (-steps[step], step)) if steps else 0
+
+
+def encode(message: RecordMessage, keys: ItemKeys, *, compress: bool = True) -> bytes:
+    """Write a message; equal messages give equal bytes.
+
+    Args:
+        message: the message.
+        keys: the catalogue's wire keys.
+        compress: whether the body may be compressed; it is only where that makes the message smaller.
+
+    Returns:
+        The CBOR map, not yet signed.
+
+    Raises:
+        WireError: the message cannot be written: an item without a key, a value beyond 64 bits, numbers that
+            do not rise, an id of the wrong length.
+    """
+    _check(message)
+    fields: dict[int, CborValue] = {
+        Field.VERSION: VERSION,
+        Field.KIND: int(message.kind),
+        Field.VEHICLE: message.vehicle,
+        Field.STREAM: message.stream,
+    }
+    if message.predecessor is not None:
+        fields[Field.PREDECESSOR] = message.predecessor
+    fields[Field.BOOT] = message.boot
+    if message.losses:
+        fields[Field.LOSSES] = write_losses(message.losses)
+    if message.records:
+        fields.update(_write_records(message.records, keys, compress=compress))
+    return write_cbor({int(key): value for key, value in fields.items()})
+
+
+def _write_records(records: Sequence[Record], keys: ItemKeys, *, compress: bool) -> dict[int, CborValue]:
+    masks = list(dict.fromkeys(record.mask for record in records))
+    if any(len(mask.encode()) > DEFAULT_LIMITS.text_bytes for mask in masks):
+        raise WireError(f"a mask's name has at most {DEFAULT_LIMITS.text_bytes} bytes", where="mask")
+    first = records[0]
+    numbers = as_series([record.number for record in records], "number")
+    times_ns = as_series([record.t_ns for record in records], "t_ns")
+    offsets_ns = as_series([record.timebase.wall_offset_ns for record in records], "wall offset")
+    period_ns = _period_ns(times_ns)
+    grid = np.arange(len(records), dtype=np.uint64)
+    series = [
+        numbers - numbers[0] - grid,
+        times_ns - times_ns[0] - grid * np.uint64(period_ns & _WORD),
+        offsets_ns - offsets_ns[0],
+        as_series([record.timebase.quality for record in records], "time quality"),
+        as_series([masks.index(record.mask) for record in records], "mask"),
+        as_series([record.alarm for record in records], "alarm"),
+    ]
+    series[3] = series[3] - series[3][0]
+    body = write_columns(series, [record.values for record in records], keys)
+    fields: dict[int, CborValue] = {
+        Field.RECORDS: len(records),
+        Field.FIRST_NUMBER: first.number,
+        Field.FIRST_TIME: first.t_ns,
+        Field.PERIOD: period_ns,
+        Field.WALL_OFFSET: first.timebase.wall_offset_ns,
+        Field.TIME_QUALITY: int(first.timebase.quality),
+    }
+    if masks != [""]:
+        fields[Field.MASKS] = list(masks)
+    if compress and len(body) >= _COMPRESS_FROM_BYTES:
+        packed = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=False).compress(body)
+        if len(write_cbor(packed)) + len(write_cbor(len(body))) + 1 < len(write_cbor(body)):
+            return {**fields, Field.BODY: packed, Field.BODY_BYTES: len(body)}
+    fields[Field.BODY] = body
+    return fields
+
+
+def decode(data: bytes, keys: ItemKeys, limits: Limits = DEFAULT_LIMITS) -> RecordMessage:
+    """Read a message strictly.
+
+    Args:
+        data: the CBOR map, its signature already verified and taken off.
+        keys: the catalogue's wire keys; an unknown one survives as ``#<key>[index]``.
+        limits: what to accept; each is checked before anything of that size is allocated.
+
+    Returns:
+        The message.
+
+    Raises:
+        WireError: the bytes are no such message, in whatever way.
+    """
+    if len(data) > limits.message_bytes:
+        raise WireError(f"message of {len(data)} bytes exceeds {limits.message_bytes}")
+    fields = Fields(read_cbor(data), "message")
+    version = fields.integer(Field.VERSION)
+    if version != VERSION:
+        raise WireError(f"message is of version {version}, not {VERSION}", todo="Update the reading side")
+    kind = MessageKind(fields.integer(Field.KIND, 0, max(MessageKind)))
+    vehicle = fields.text(Field.VEHICLE, limits.text_bytes)
+    stream = fields.octets(Field.STREAM, STREAM_BYTES)
+    predecessor = fields.octets(Field.PREDECESSOR, STREAM_BYTES) if fields.has(Field.PREDECESSOR) else None
+    boot = fields.octets(Field.BOOT, BOOT_BYTES)
+    losses: tuple[LossRange, ...] = ()
+    if fields.has(Field.LOSSES):
+        losses = read_losses(fields.array(Field.LOSSES, limits.losses))
+    records: tuple[Record, ...] = ()
+    if fields.has(Field.RECORDS):
+        records = _read_records(fields, keys, limits)
+    fields.finish()
+    return RecordMessage(kind, vehicle, stream, boot, records, losses, predecessor)
+
+
+def _read_records(fields: Fields, keys: ItemKeys, limits: Limits) -> tuple[Record, ...]:
+    count = fields.integer(Field.RECORDS, 1, limits.records)
+    first_number = fields.integer(Field.FIRST_NUMBER, 1)
+    first_time_ns = fields.integer(Field.FIRST_TIME)
+    period_ns = fields.integer(Field.PERIOD)
+    wall_offset_ns = fields.integer(Field.WALL_OFFSET)
+    quality = fields.integer(Field.TIME_QUALITY, 0, max(TimeQuality))
+    masks = _read_masks(fields, limits)
+    body = read_columns(_read_body(fields, limits), count, _RECORD_SERIES, keys, limits)
+    grid = np.arange(count, dtype=np.uint64)
+    number_words, time_words, offset_words, quality_words, mask_words, alarm_words = body.record_series
+    if any(int(words[0]) for words in body.record_series[:5]):
+        raise WireError("first record differs from the message's own fields")
+    numbers = (number_words + np.uint64(first_number) + grid).view(np.int64)
+    if int(numbers[0]) < 1 or (numbers[1:] <= numbers[:-1]).any():
+        raise WireError("record numbers do not rise")
+    times_ns = time_words + np.uint64(first_time_ns & _WORD) + grid * np.uint64(period_ns & _WORD)
+    offsets_ns = offset_words + np.uint64(wall_offset_ns & _WORD)
+    qualities = (quality_words + np.uint64(quality)).view(np.int64)
+    if (qualities < 0).any() or (qualities > max(TimeQuality)).any():
+        raise WireError("a record's time quality does not exist")
+    _check_masks(mask_words, len(masks))
+    if (alarm_words > np.uint64(1)).any():
+        raise WireError("a record's alarm flag is neither 0 nor 1")
+    return tuple(
+        Record(number, t_ns, Timebase(offset_ns, TimeQuality(level)), entries, masks[mask], bool(alarm))
+        for number, t_ns, offset_ns, level, entries, mask, alarm in zip(
+            numbers.tolist(),
+            times_ns.view(np.int64).tolist(),
+            offsets_ns.view(np.int64).tolist(),
+            qualities.tolist(),
+            body.values,
+            mask_words.tolist(),
+            alarm_words.tolist(),
+            strict=True,
+        )
+    )
+
+
+def _read_masks(fields: Fields, limits: Limits) -> list[str]:
+    """The masks' names; the absent field stands for the one empty name."""
+    if not fields.has(Field.MASKS):
+        return [""]
+    masks: list[str] = []
+    for mask in fields.array(Field.MASKS, limits.records):
+        if not isinstance(mask, str) or len(mask.encode()) > limits.text_bytes or mask in masks:
+            raise WireError(f"masks are not different texts of at most {limits.text_bytes} bytes")
+        masks.append(mask)
+    if masks == [""]:
+        raise WireError("the one empty mask is written out")
+    return masks
+
+
+def _check_masks(words: UInt64s, count: int) -> None:
+    """Masks are numbered in the order in which records first use them, and each is used."""
+    if (words >= np.uint64(count)).any():
+        raise WireError("a record's mask has no name in its message")
+    used, first_use = np.unique(words, return_index=True)
+    if len(used) != count or (np.diff(first_use) < 0).any():
+        raise WireError("masks are not listed as the records use them")
+
+
+def _read_body(fields: Fields, limits: Limits) -> bytes:
+    body = fields.octets(Field.BODY)
+    if not fields.has(Field.BODY_BYTES):
+        if len(body) > limits.body_bytes:
+            raise WireError(f"body of {len(body)} bytes exceeds {limits.body_bytes}")
+        return body
+    size = fields.integer(Field.BODY_BYTES, 1, limits.body_bytes)
+    try:
+        # The frame says how much is to be allocated; it must say what the message says, which is bounded.
+        frame = zstandard.get_frame_parameters(body)
+        if frame.content_size != size or frame.dict_id or frame.window_size > max(size, 1024):
+            raise WireError("compressed body is not of the size that the message says")
+        plain = zstandard.ZstdDecompressor().decompress(
+            body, max_output_size=size, read_across_frames=False, allow_extra_data=False
+        )
+    except zstandard.ZstdError as error:
+        raise WireError("body is no zstd frame") from error
+    if len(plain) != size:
+        raise WireError("compressed body is not of the size that the message says")
+    return plain
