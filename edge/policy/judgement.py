@@ -297,12 +297,14 @@ def _steers(multiplexer: Judged | None) -> bool:
 
 
 def _presence(message: Message, signal: Signal) -> Presence:
+    """A signal's conditions by bits: multiplexers on the same bits under two names must agree."""
     fields = {other.name: (other.bits, other.signed) for other in message.signals}
-    return frozenset(
-        (fields[condition.multiplexer], condition.values)
-        for condition in signal.conditions
-        if condition.multiplexer in fields
-    )
+    found: dict[Field, frozenset[int]] = {}
+    for condition in signal.conditions:
+        field = fields.get(condition.multiplexer)
+        if field is not None:
+            found[field] = found.get(field, condition.values) & condition.values
+    return frozenset(found.items())
 
 
 def _together(one: Presence, other: Presence) -> bool:

@@ -349,7 +349,7 @@ def _removed(group: Iterable[Described], signals: Sequence[Judged]) -> frozenset
 def _layers(kept: Iterable[Judged], width: int) -> Iterable[Layer]:
     by_fields: dict[tuple[Field, ...], dict[Presence, list[Judged]]] = defaultdict(lambda: defaultdict(list))
     for judged in kept:
-        if judged.presence:
+        if judged.presence and all(values for _, values in judged.presence):
             fields = tuple(sorted(field for field, _ in judged.presence))
             by_fields[fields][judged.presence].append(judged)
     for fields, presences in by_fields.items():
@@ -394,6 +394,8 @@ def _layer(fields: tuple[Field, ...], presences: Mapping[Presence, list[Judged]]
 
 def split_by_row(rows: Int32s, places: Indices) -> Iterable[tuple[int, Indices]]:
     """Group `places` by the row that each has in `rows`."""
+    if not len(places):
+        return
     order = np.argsort(rows[places], kind="stable")
     ordered = places[order]
     numbers = rows[ordered]
