@@ -177,6 +177,11 @@ class PlatformService:
         """What stands between the platform and its messages at the moment; empty when nothing does."""
         return "" if self._ready.is_set() else self._trouble
 
+    @property
+    def failed(self) -> bool:
+        """Whether something ended the service; `raise_failure` says what."""
+        return self._failure is not None
+
     def raise_failure(self) -> None:
         """Raise what ended the service, if anything did.
 

@@ -6,6 +6,7 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from edge.clock import NS_PER_S, TimeQuality
 from edge.records import Record
@@ -76,9 +77,9 @@ class VehicleWatch:
             self._vehicles.popitem(last=False)
         return counts
 
-    def names(self) -> list[str]:
-        """The vehicles that are remembered, in order of name."""
-        return sorted(self._vehicles)
+    def items(self) -> list[tuple[str, VehicleCounts]]:
+        """The vehicles that are remembered and their counts, in order of name."""
+        return sorted(self._vehicles.items(), key=itemgetter(0))
 
     def heard(self, stream: Stream, now_ns: int) -> VehicleCounts:
         """Take note of an accepted message; hand out the vehicle's counts."""

@@ -1,0 +1,25 @@
+"""`nevgate platform`: the other side, as a platform's operator runs it."""
+
+from __future__ import annotations
+
+import click
+
+from edge.cli.program import LazyGroup
+
+
+@click.command(
+    cls=LazyGroup,
+    members={
+        "serve": "Receive, check, store and acknowledge.",
+        "query": "Read what a platform has stored.",
+    },
+    package="edge.cli.platform_",
+)
+def command() -> None:
+    """The platform side: receive, check, store, acknowledge.
+
+    \b
+    Examples:
+      nevgate platform serve --with-broker --keys keys/ --store platform.db
+      nevgate platform query platform.db vehicles
+    """  # noqa: D301 - click knows its mark only as the character itself

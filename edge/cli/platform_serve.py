@@ -1,0 +1,162 @@
+"""`nevgate platform serve`: runs the platform at a broker and shows what comes in."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+import click
+from rich.console import Console
+
+from edge.clock import SystemClock
+from edge.errors import ConfigError
+from edge.wire.key_files import public_path
+from simulator.broker import LOOPBACK, EmbeddedBroker
+from simulator.platform.assembly import open_platform, own_key
+from simulator.platform.console import show, summarise
+from simulator.platform.keyring import load_keys
+from simulator.platform.platform import Alert
+from simulator.platform.serve import BrokerAccess, PlatformService, Tls
+
+GREATEST_PORT = 65_535
+
+
+@click.command()
+@click.option("--broker", metavar="HOST:PORT", help="The broker to connect to.")
+@click.option("--with-broker", is_flag=True, help="Start a broker on loopback instead, and say where.")
+@click.option(
+    "--keys",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the vehicles' public keys, VEHICLE.pub.pem each.",
+)
+@click.option(
+    "--store", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The SQLite file."
+)
+@click.option(
+    "--key",
+    "key_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The platform's own key, which signs receipts; made beside the store when it is not there.",
+)
+@click.option("--username", help="Name at the broker.")
+@click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File that holds the password at the broker.",
+)
+@click.option("--client-id", default="nevgate-platform", show_default=True, help="Name of the session.")
+@click.option("--tls", is_flag=True, help="TLS, the broker verified by the system's authorities.")
+@click.option(
+    "--tls-ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="TLS, the broker verified by these authorities (PEM).",
+)
+@click.option(
+    "--tls-certificate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The platform's own certificate (PEM).",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Its key (PEM); not needed if it is in the certificate's file.",
+)
+@click.option(
+    "--receipt-interval",
+    "receipt_interval_s",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest wait of a message for its receipt.",
+)
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON a second; also when piped.")
+def command(
+    *,
+    broker: str | None,
+    with_broker: bool,
+    keys: Path,
+    store: Path,
+    key_file: Path | None,
+    username: str | None,
+    password_file: Path | None,
+    client_id: str,
+    tls: bool,
+    tls_ca: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+    receipt_interval_s: float,
+    as_json: bool,
+) -> None:
+    """Receive vehicles' messages from a broker, check and store them, and answer with receipts.
+
+    Runs until Ctrl-C and ends with its account. A message is acknowledged to the broker only once its records
+    are on disk.
+
+    \b
+    Examples:
+      nevgate platform serve --with-broker --keys keys/ --store platform.db
+      nevgate platform serve --broker broker.example:8883 --tls --keys keys/ --store platform.db
+      nevgate platform serve --broker 127.0.0.1:1883 --keys keys/ --store platform.db | jq .records
+    """  # noqa: D301 - click knows its mark only as the character itself
+    if with_broker == (broker is not None):
+        raise ConfigError(
+            "name a broker or start one", todo="Give either --broker HOST:PORT or --with-broker"
+        )
+    screen, errors = Console(), Console(stderr=True, highlight=False)
+    as_json = as_json or not screen.is_terminal
+    vehicles = load_keys(keys)
+    key_file = key_file or store.with_name("platform.pem")
+    key, made = own_key(key_file)
+    if made:
+        errors.print(f"made the platform's key; vehicles check receipts with {public_path(key_file)}")
+    stop = threading.Event()
+    with ExitStack() as stack:
+        if with_broker:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nevgate-broker-"))
+            host, port = LOOPBACK, stack.enter_context(EmbeddedBroker(Path(folder))).port()
+        else:
+            host, port = _address(broker or "")
+        wanted_tls = tls or tls_ca is not None or tls_certificate is not None
+        access = BrokerAccess(
+            host=host,
+            port=port,
+            client_id=client_id,
+            username=username,
+            password=None if password_file is None else password_file.read_text("utf-8").rstrip("\r\n"),
+            tls=Tls(tls_ca, tls_certificate, tls_key) if wanted_tls else None,
+        )
+
+        def warn(alert: Alert) -> None:
+            errors.print(f"{alert.vehicle}, stream {alert.stream.hex()}: {alert.text}")
+
+        def end(signal_number: int, frame: FrameType | None) -> None:
+            del signal_number, frame
+            stop.set()
+
+        platform = stack.enter_context(
+            open_platform(
+                keys=vehicles, store=store, key=key, receipt_interval_s=receipt_interval_s, on_alert=warn
+            )
+        )
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, end)
+        with PlatformService(platform, access) as service:
+            errors.print(
+                f"platform at {access.where}, {len(vehicles)} vehicles, store {store}; Ctrl-C ends it"
+            )
+            show(service, screen, SystemClock(), stop, as_json=as_json)
+        summarise(service, screen, as_json=as_json)
+        service.raise_failure()
+
+
+def _address(broker: str) -> tuple[str, int]:
+    host, _, port = broker.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) <= GREATEST_PORT:
+        raise ConfigError(f"'{broker}' is no address of a broker", where="--broker", todo="Write HOST:PORT")
+    return host.strip("[]"), int(port)
