@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from edge.uplink.reasons import Reason
+from edge.wire.receipt import Receipt
 
 RECEIVE_MAXIMUM_DEFAULT = 65_535
 """What holds when the broker names no Receive Maximum (MQTT 5.0, 3.2.2.3.3)."""
-
-
-class ReceiptLike(Protocol):
-    """A platform's cumulative receipt: every number up to `watermark` has arrived but those in `missing`."""
-
-    @property
-    def stream(self) -> bytes:
-        """The stream that the numbers count in."""
-
-    @property
-    def watermark(self) -> int:
-        """The greatest number that the platform speaks of."""
-
-    @property
-    def missing(self) -> Sequence[range]:
-        """Numbers up to `watermark` that have not arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +84,7 @@ class Arrived:
 class ReceiptArrived:
     """The platform has sent a receipt, and it was found valid."""
 
-    receipt: ReceiptLike
+    receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.uplink.events import ReceiptLike
 from edge.uplink.outbox import Progress, Store
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.uplink.settings import SessionSettings, ns
+from edge.wire.receipt import Receipt
 
 _DOUBLINGS = 4
 _SUSPECT_AFTER = 2
@@ -51,6 +51,7 @@ class Flight:
         self._deadlines: list[tuple[int, int]] = []
         self._overdue: set[int] = set()
         self._last_receipt_ns = -1
+        self._next_probe_ns = 0
         self.repeats = 0
         self.late_acknowledgements = 0
 
@@ -153,20 +154,21 @@ class Flight:
         for position in list(self._handed):
             self.again(position)
 
-    def receipt(self, receipt: ReceiptLike, now_ns: int) -> None:
+    def receipt(self, receipt: Receipt, now_ns: int) -> None:
         """Let go of what has arrived, and have sent again what is missing.
 
         A message that is in flight when it is reported missing is left alone: the receipt has crossed it.
         """
         self._last_receipt_ns = now_ns
+        self._next_probe_ns = 0
         for position, sent in list(self._sent.items()):
             item = sent.item
-            if item.stream != receipt.stream or not item.numbered or item.first_number > receipt.watermark:
+            if item.stream != receipt.stream or not item.numbered or item.first_number > receipt.highest:
                 continue
             missing = any(
-                span.start <= item.last_number and item.first_number < span.stop for span in receipt.missing
+                gap.first <= item.last_number and item.first_number <= gap.last for gap in receipt.missing
             )
-            if not missing and item.last_number <= receipt.watermark:
+            if not missing and item.last_number <= receipt.highest:
                 self._arrived(position)
             elif missing and sent.progress is Progress.HANDED_OVER:
                 self._expect(sent, max(now_ns, sent.sent_ns + ns(self._settings.resend_pause_s)))
@@ -183,8 +185,10 @@ class Flight:
             sent = self._sent.get(position)
             if sent is None or sent.progress is not Progress.HANDED_OVER or sent.due_ns != due_ns:
                 continue
-            platform_speaks = self._last_receipt_ns >= sent.handed_ns
-            if platform_speaks or position == next(iter(self._handed)):
+            if self._last_receipt_ns >= sent.handed_ns:
+                self.again(position)
+            elif position == next(iter(self._handed)) and now_ns >= self._next_probe_ns:
+                self._next_probe_ns = now_ns + ns(self._settings.receipt_timeout_s)
                 self.again(position)
             else:
                 self._overdue.add(position)

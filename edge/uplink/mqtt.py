@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -52,10 +52,15 @@ _BAD_PACKET = Reason(
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker publishes, retained, when the connection breaks."""
+    """What the broker publishes, retained, when the connection breaks.
+
+    Attributes:
+        topic: where.
+        make_payload: makes the payload, at each connect.
+    """
 
     topic: str
-    payload: bytes
+    make_payload: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +191,7 @@ class _Connection:
         self._with_will = False
         self._reason: Reason | None = None
         self._log_line = ""
+        self._will_payload = b"" if settings.will is None else settings.will.make_payload()
 
     def start(self) -> None:
         """Begin, on a thread of its own."""
@@ -319,7 +325,7 @@ class _Connection:
         if settings.username:
             client.username_pw_set(settings.username, self._password())
         if settings.will is not None:
-            client.will_set(settings.will.topic, settings.will.payload, qos=1, retain=True)
+            client.will_set(settings.will.topic, self._will_payload, qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish

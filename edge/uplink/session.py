@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -90,11 +90,19 @@ class Session:
         topics: of the vehicle.
         store: what is to be sent.
         rng: source of all jitter.
+        make_status: makes the payload of the retained status: True at each connect, False at the farewell.
     """
 
     def __init__(
-        self, settings: SessionSettings, topics: VehicleTopics, store: Store, rng: random.Random
+        self,
+        settings: SessionSettings,
+        topics: VehicleTopics,
+        store: Store,
+        *,
+        rng: random.Random,
+        make_status: Callable[[bool], bytes],
     ) -> None:
+        self._make_status = make_status
         self._settings = settings
         self._topics = topics
         self._store = store
@@ -213,7 +221,7 @@ class Session:
         self._enter(Phase.ONLINE, now_ns)
         self._actions.extend(self._notices.greet(self._connection.protocol))
         if self._connection.retain_available:
-            self._publish_status(self._settings.status_online, now_ns)
+            self._publish_status(True, now_ns)
         else:
             self._actions.extend(self._notices.tell(close_reason(_RETAIN_UNAVAILABLE)))
 
@@ -323,7 +331,7 @@ class Session:
             case Phase.ONLINE:
                 if self._connection.retain_available and len(self._tokens) < self._pacing.window():
                     self._farewell_until_ns = now_ns + ns(self._settings.farewell_s)
-                    self._farewell_token = self._publish_status(self._settings.status_offline, now_ns)
+                    self._farewell_token = self._publish_status(False, now_ns)
                 else:
                     self._close(STOPPED, now_ns)
             case Phase.CLOSING | Phase.DONE:
@@ -351,8 +359,8 @@ class Session:
         self._actions.append(Publish(self._last_token, topic, payload, retain))
         return self._last_token
 
-    def _publish_status(self, payload: bytes, now_ns: int) -> int:
-        return self._publish(0, self._topics.status, payload, now_ns, retain=True)
+    def _publish_status(self, online: bool, now_ns: int) -> int:
+        return self._publish(0, self._topics.status, self._make_status(online), now_ns, retain=True)
 
     def _close(self, reason: Reason, now_ns: int, *, with_will: bool = True) -> None:
         self._closing_reason = reason

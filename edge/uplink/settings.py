@@ -26,8 +26,6 @@ class SessionSettings:
         constrained_bytes: payload bytes of the largest backlog message on a constrained link.
         backlog_open: backlog messages unacknowledged at most on any other link: that is how
             acknowledgements pace it.
-        status_online: payload that is published, retained, on the status topic after each connect.
-        status_offline: payload of the last will, and of the farewell.
         puback_timeout_s: a connection on which a message goes unanswered for so long is closed.
         receipt_timeout_s: a message without a receipt for so long after its PUBACK is sent again; doubled at
             each repeat up to 16 times. While the platform says nothing at all, only the oldest such message
@@ -53,8 +51,6 @@ class SessionSettings:
     constrained: bool = False
     constrained_bytes: int = 4096
     backlog_open: int = 16
-    status_online: bytes = b"online"
-    status_offline: bytes = b"offline"
     puback_timeout_s: float = 60.0
     receipt_timeout_s: float = 60.0
     resend_pause_s: float = 5.0

@@ -20,7 +20,6 @@ from edge.uplink.events import (
     Notice,
     Publish,
     ReceiptArrived,
-    ReceiptLike,
     Stop,
     Subscribe,
     Tick,
@@ -30,6 +29,7 @@ from edge.uplink.link import Link
 from edge.uplink.outbox import Loss, Store
 from edge.uplink.outgoing import Outgoing
 from edge.uplink.session import Phase, Session
+from edge.wire.receipt import Receipt
 
 STILL_WAITING = "waiting to be acknowledged"
 
@@ -78,7 +78,7 @@ class Uplink:
         link: Link,
         store: Store,
         clock: Clock,
-        read_receipt: Callable[[bytes], ReceiptLike],
+        read_receipt: Callable[[bytes], Receipt],
         notify: Callable[[Notice], None] | None = None,
     ) -> None:
         self._session = session

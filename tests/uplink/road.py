@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from edge.clock import NS_PER_S, VirtualClock
-from edge.errors import WireError
 from edge.uplink.events import Notice
 from edge.uplink.outbox import MemoryOutbox
 from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
 from edge.uplink.session import Session
 from edge.uplink.settings import SessionSettings
 from edge.uplink.uplink import Uplink
+from edge.wire.receipt import NumberRange, Receipt, decode, encode
 from simulator.virtual_link import LinkFaults, VirtualLink
 
 STREAM = bytes(range(16))
 TOPICS = VehicleTopics("LNVTEST0000000001")
-
-
-@dataclass(frozen=True)
-class PlainReceipt:
-    stream: bytes
-    watermark: int
-    missing: tuple[range, ...] = ()
-
-    def encode(self) -> bytes:
-        spans = [[span.start, span.stop] for span in self.missing]
-        return json.dumps([self.stream.hex(), self.watermark, spans]).encode()
-
-
-def read_receipt(payload: bytes) -> PlainReceipt:
-    try:
-        stream, watermark, spans = json.loads(payload)
-        return PlainReceipt(bytes.fromhex(stream), watermark, tuple(range(*span) for span in spans))
-    except ValueError as error:
-        raise WireError("no receipt") from error
 
 
 def message(kind: Kind, first: int, last: int | None = None, *, size: int = 50) -> Outgoing:
@@ -59,6 +39,10 @@ def numbers_of(payload: bytes) -> tuple[int, int]:
     return int(first), int(last)
 
 
+def status(online: bool) -> bytes:
+    return b"online" if online else b"offline"
+
+
 @dataclass
 class PlainPlatform:
     """Takes messages, drops doubles, and answers with cumulative receipts."""
@@ -75,12 +59,18 @@ class PlainPlatform:
         self.arrivals.append((topic, payload))
         self.seen.update(range(first, last + 1))
         if self.acknowledges and self.answer is not None:
-            self.answer(TOPICS.receipt, self.receipt().encode())
+            self.answer(TOPICS.receipt, encode(self.receipt()))
 
-    def receipt(self) -> PlainReceipt:
-        watermark = max(self.seen)
-        gaps = [number for number in range(1, watermark) if number not in self.seen]
-        return PlainReceipt(STREAM, watermark, tuple(range(gap, gap + 1) for gap in gaps))
+    def receipt(self) -> Receipt:
+        highest = max(self.seen)
+        gaps: list[NumberRange] = []
+        for number in sorted(set(range(1, highest)) - self.seen):
+            if gaps and gaps[-1].last == number - 1:
+                gaps[-1] = NumberRange(gaps[-1].first, number)
+            else:
+                gaps.append(NumberRange(number, number))
+        watermark = gaps[0].first - 1 if gaps else highest
+        return Receipt(STREAM, watermark, tuple(gaps), highest=highest)
 
 
 class Road:
@@ -111,14 +101,14 @@ class Road:
         self.platform.answer = self.link.send_down
         self.link.will = (TOPICS.status, b"offline")
         rng = random.Random(seed + 1)  # noqa: S311 - a seed must replay the run
-        session = Session(settings or SessionSettings(), TOPICS, self.outbox, rng)
+        session = Session(settings or SessionSettings(), TOPICS, self.outbox, rng=rng, make_status=status)
         self.notices: list[Notice] = []
         self.uplink = Uplink(
             session=session,
             link=self.link,
             store=self.outbox,
             clock=self.clock,
-            read_receipt=read_receipt,
+            read_receipt=decode,
             notify=self.notices.append,
         )
 
