@@ -24,6 +24,7 @@ from simulator.platform.view import iso_time
 
 ROWS_SHOWN = 200
 CELL_CHARACTERS = 60
+PIPE_CHARACTERS = 200
 
 Cell = str | int | float | bool | None | list["Cell"]
 
@@ -37,10 +38,12 @@ class Listing:
     Attributes:
         columns: headings.
         rows: each as long as the headings.
+        brief: the headings that a terminal shows.
     """
 
     columns: tuple[str, ...]
     rows: Iterable[Sequence[Cell]]
+    brief: tuple[str, ...]
 
 
 def list_records(
@@ -64,7 +67,8 @@ def list_records(
         "unit",
         "meaning",
     )
-    return Listing(columns, _record_rows(records, catalogue, items, chinese=chinese))
+    brief = ("time", "vehicle", "number", "item", "name", "value", "unit", "meaning")
+    return Listing(columns, _record_rows(records, catalogue, items, chinese=chinese), brief)
 
 
 def _record_rows(
@@ -156,6 +160,7 @@ def list_vehicles(vehicles: Iterable[VehicleSummary]) -> Listing:
             )
             for each in vehicles
         ),
+        ("vehicle", "records", "missing", "lost", "doubles", "conflicts", "last_seen"),
     )
 
 
@@ -177,6 +182,7 @@ def list_gaps(gaps: Iterable[Gap]) -> Listing:
             )
             for gap in gaps
         ),
+        ("vehicle", "stream", "first", "last", "numbers", "cause", "exactness"),
     )
 
 
@@ -197,6 +203,7 @@ def list_rejections(rejections: Iterable[Rejection]) -> Listing:
             )
             for each in rejections
         ),
+        ("received", "cause", "bytes", "topic", "detail"),
     )
 
 
@@ -219,16 +226,17 @@ def write_table(listing: Listing, out: TextIO) -> None:
     """A table for the terminal, of the first rows only where there are many; it says so."""
     rows = iter(listing.rows)
     shown = list(islice(rows, ROWS_SHOWN))
-    console = Console(file=out, highlight=False)
+    console = Console(file=out, highlight=False, width=None if out.isatty() else PIPE_CHARACTERS)
     if not shown:
         console.print("nothing to show")
         return
     table = Table(box=None, pad_edge=False)
-    for column, cell in zip(listing.columns, shown[0], strict=True):
-        number = isinstance(cell, int | float) and not isinstance(cell, bool)
+    places = [listing.columns.index(column) for column in listing.brief]
+    for column, place in zip(listing.brief, places, strict=True):
+        number = isinstance(shown[0][place], int | float)
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in shown:
-        table.add_row(*(escape(_short(cell)) for cell in row))
+        table.add_row(*(escape(_short(row[place])) for place in places))
     console.print(table)
     if next(rows, None) is not None:
         console.print(f"... the first {ROWS_SHOWN} rows; --json and --csv give all")
