@@ -1,0 +1,204 @@
+"""Decodes a whole recording, batch by batch in bounded memory, and sums up what was in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from edge.bus.source import FrameSource
+from edge.database.model import Database, SignalRef
+from edge.database.near import did_you_mean
+from edge.decode.export import TableWriter
+from edge.decode.message import Column
+from edge.decode.plan import DecodePlan
+from edge.errors import DatabaseError
+from edge.frames import FrameBatch
+from edge.policy.classed import ClassedDatabase
+from edge.policy.classes import DataClass
+from edge.policy.door import Door
+
+ANY_BUS = ""
+
+
+@dataclass(slots=True)
+class SignalSummary:
+    """The values of one signal: how many, least and greatest (NaN apart), the last."""
+
+    count: int = 0
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    last: int | float | None = None
+
+    def add(self, column: Column) -> None:
+        """Take in the values of a batch."""
+        values = column.values
+        self.count += len(values)
+        self.last = _plain(values[-1])
+        numbers = values[~np.isnan(values)] if values.dtype == np.float64 else values
+        if len(numbers):
+            low, high = _plain(numbers.min()), _plain(numbers.max())
+            self.minimum = low if self.minimum is None else min(self.minimum, low)
+            self.maximum = high if self.maximum is None else max(self.maximum, high)
+
+
+def _plain(value: Any) -> int | float:  # noqa: ANN401 - a NumPy scalar, or Python's own number
+    number: int | float = value.item() if isinstance(value, np.generic) else value
+    return number
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a recording held.
+
+    Attributes:
+        frames: data, error and remote frames that were read.
+        decoded: frames that a database describes.
+        unknown: frames that no database describes.
+        unknown_multiplexer: among the decoded, with a multiplexer value that no database knows.
+        short: among the decoded, shorter than their message: some signals missing.
+        too_short: frames without one whole signal.
+        not_data: error and remote frames.
+        not_admitted: frames that the door kept back, by cause; empty without a policy.
+        decoded_ids: distinct (bus, id) among the decoded.
+        masks: name of the door's mask by bus; empty without a policy.
+        withheld: signals that were not collected.
+        signals: the values of each signal that was seen.
+    """
+
+    frames: int = 0
+    decoded: int = 0
+    unknown: int = 0
+    unknown_multiplexer: int = 0
+    short: int = 0
+    too_short: int = 0
+    not_data: int = 0
+    not_admitted: dict[str, int] = field(default_factory=dict)
+    masks: dict[str, str] = field(default_factory=dict)
+    withheld: set[SignalRef] = field(default_factory=set)
+    signals: dict[SignalRef, SignalSummary] = field(default_factory=dict)
+
+
+class OfflineDecoder:
+    """Decodes batches of any buses: a bus gets its plan, and with a policy its door, when it is first met."""
+
+    def __init__(
+        self,
+        databases: Mapping[str, Sequence[Database]],
+        *,
+        patterns: Sequence[str] = (),
+        classed: Mapping[str, ClassedDatabase] | None = None,
+        collect: Collection[DataClass] = (),
+        writer: TableWriter | None = None,
+    ) -> None:
+        """Make ready to decode.
+
+        Args:
+            databases: by bus name; those under `ANY_BUS` serve every bus, after its own.
+            patterns: which signals (``Message.Signal`` or ``bus:Message.Signal``, with * and ?); empty: all.
+            classed: with a policy, the classed form of each database by its SHA-256; None without a policy.
+            collect: with a policy, the classes to collect.
+            writer: where values go, besides the summary.
+
+        Raises:
+            DatabaseError: if a pattern matches no signal of any database.
+        """
+        self._databases = databases
+        self._patterns = tuple(patterns)
+        self._classed = classed
+        self._collect = frozenset(collect)
+        self._writer = writer
+        self._plans: dict[str, DecodePlan] = {}
+        self._doors: dict[str, Door] = {}
+        self.summary = Summary()
+        self._check_patterns()
+
+    def decode(self, batch: FrameBatch) -> None:
+        """Decode `batch` into the summary and to the writer."""
+        self.summary.frames += len(batch)
+        for number, bus in enumerate(batch.buses):
+            rows = np.flatnonzero(batch.bus == number)
+            if len(rows):
+                self._decode_bus(bus, batch if len(rows) == len(batch) else batch.take(rows))
+
+    def finish(self) -> Summary:
+        """Close the writer, and add what the doors counted."""
+        for bus, door in self._doors.items():
+            self.summary.masks[bus] = door.mask
+            for cause, count in door.hop().set_aside.items():
+                self.summary.not_admitted[cause] = self.summary.not_admitted.get(cause, 0) + count
+        if self._writer is not None:
+            policy = ", ".join(f"{bus}: {mask}" for bus, mask in self.summary.masks.items()) or "none"
+            self._writer.close(policy, self.summary.withheld)
+        return self.summary
+
+    def _decode_bus(self, bus: str, batch: FrameBatch) -> None:
+        plan = self._plans.get(bus) or self._meet(bus)
+        door = self._doors.get(bus)
+        if door is not None:
+            batch = door.admit(batch)
+        if not len(batch):
+            return
+        decoded = plan.decode(batch)
+        self.summary.decoded += decoded.frames_decoded
+        self.summary.unknown += decoded.frames_unknown
+        self.summary.unknown_multiplexer += decoded.frames_unknown_multiplexer
+        self.summary.short += decoded.frames_short
+        self.summary.too_short += decoded.frames_too_short
+        self.summary.not_data += decoded.frames_not_data
+        for ref, column in decoded.columns.items():
+            self.summary.signals.setdefault(ref, SignalSummary()).add(column)
+        if self._writer is not None:
+            self._writer.write(batch.t_ns, decoded.columns)
+
+    def _meet(self, bus: str) -> DecodePlan:
+        databases = [*self._databases.get(bus, ()), *self._databases.get(ANY_BUS, ())]
+        withheld: frozenset[SignalRef] = frozenset()
+        if self._classed is not None:
+            door = Door({bus: [self._classed[one.sha256] for one in databases]}, self._collect)
+            self._doors[bus] = door
+            withheld = door.withheld()
+        wanted = [ref for ref in refs_of(bus, databases) if self._asked(ref)] if self._patterns else None
+        plan = self._plans[bus] = DecodePlan({bus: databases}, wanted=wanted, withheld=withheld)
+        self.summary.withheld |= {ref for ref in plan.withheld if not self._patterns or self._asked(ref)}
+        return plan
+
+    def _asked(self, ref: SignalRef) -> bool:
+        return any(_matches(pattern, ref) for pattern in self._patterns)
+
+    def _check_patterns(self) -> None:
+        refs = [ref for bus, several in self._databases.items() for ref in refs_of(bus, several)]
+        for pattern in self._patterns:
+            name = pattern.partition(":")[2] or pattern
+            if not any(_matches(name, ref) for ref in refs):
+                names = {f"{ref.message}.{ref.signal}" for ref in refs}
+                raise DatabaseError(
+                    f"no signal matches '{pattern}'",
+                    todo=did_you_mean(name, names) or "Write it as Message.Signal, with * and ? if you like",
+                )
+
+
+def decode_recording(source: FrameSource, decoder: OfflineDecoder) -> Summary:
+    """Read `source` to its end through `decoder`; the caller closes the source."""
+    while (batch := source.read(0.0)) is not None:
+        decoder.decode(batch)
+    return decoder.finish()
+
+
+def refs_of(bus: str, databases: Sequence[Database]) -> list[SignalRef]:
+    """Every signal of `databases` on `bus`, those of contained PDUs too."""
+    return [
+        SignalRef(bus, one.name, signal.name)
+        for database in databases
+        for message in database.messages
+        for one in (message, *message.contained)
+        for signal in one.signals
+    ]
+
+
+def _matches(pattern: str, ref: SignalRef) -> bool:
+    name = f"{ref.message}.{ref.signal}"
+    return fnmatchcase(str(ref) if ":" in pattern else name, pattern)
