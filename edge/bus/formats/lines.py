@@ -1,0 +1,74 @@
+"""`LineRecording`: what the text formats share: blocks of whole lines, in bounded memory."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+from edge.bus.formats.base import Recording
+from edge.bus.formats.rows import CUT_SHORT, MalformedError, Piece, Row, piece_of
+
+BLOCK_BYTES = 4 << 20
+LINE_MAX_BYTES = 64 << 10
+TEXT_SHOWN = 60
+
+
+class LineRecording(Recording):
+    """A recording in lines of text.
+
+    A subclass says what one line holds; one that can read many lines at once overrides `_block`.
+    """
+
+    _ended_mid_line = False
+
+    @abstractmethod
+    def _row(self, line: bytes) -> Row | None:
+        """The frame of `line` (without its line end), or None if the line is no frame and need not be.
+
+        Raises:
+            MalformedError: if the line should hold a frame and does not.
+        """
+
+    def _block(self, block: bytes, first_line: int) -> Piece:
+        """The frames of `block`, whole lines of which the first has the number `first_line`."""
+        return piece_of([row for _, row in self._slow_rows(enumerate(block[:-1].split(b"\n")), first_line)])
+
+    def _slow_rows(self, lines: Iterator[tuple[int, bytes]], first_line: int) -> Iterator[tuple[int, Row]]:
+        """Read numbered `lines` one at a time; those that are malformed are counted and named."""
+        for place, line in lines:
+            try:
+                row = self._row(line)
+            except MalformedError as error:
+                self._refuse_line(str(error), first_line + place, line)
+            else:
+                if row is not None:
+                    yield place, row
+
+    def _refuse_line(self, cause: str, number: int, line: bytes) -> None:
+        text = line[:TEXT_SHOWN].decode("utf-8", "replace").strip()
+        self._refuse(CUT_SHORT if self._ended_mid_line else cause, str(number), text)
+
+    def _pieces(self) -> Iterator[Piece]:
+        with self._path.open("rb") as file:
+            rest = b""
+            number = 1
+            overlong = False
+            while read := file.read(BLOCK_BYTES):
+                cut = read.rfind(b"\n") + 1
+                if not cut:
+                    rest += read
+                    if len(rest) > LINE_MAX_BYTES:
+                        overlong, rest = True, rest[:LINE_MAX_BYTES]
+                    continue
+                block = rest + read[:cut] if rest else read[:cut]
+                if overlong:
+                    self._refuse_line("line without an end", number, rest)
+                    block, overlong, number = block[block.index(b"\n") + 1 :], False, number + 1
+                rest = read[cut:]
+                if block:
+                    yield self._block(block, number)
+                number += block.count(b"\n")
+            if rest:
+                self._ended_mid_line = True
+                self._tally.facts["last line without an end"] += 1
+                yield self._block(rest + b"\n", number)
