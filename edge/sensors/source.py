@@ -1,0 +1,52 @@
+"""`ItemSource`: what every sensor beside CAN looks like to the gateway."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
+
+from edge.account import Hop
+from edge.sensors.observation import Observation
+
+
+class ItemSource(ABC):
+    """A source of items; a context manager that closes itself."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What the source is called in the account."""
+
+    @property
+    @abstractmethod
+    def items(self) -> tuple[str, ...]:
+        """Ids of the items that it can provide; those that it lacks now are still named."""
+
+    @abstractmethod
+    def read(self, timeout_s: float) -> tuple[Observation, ...] | None:
+        """Wait for news.
+
+        Args:
+            timeout_s: longest time to wait.
+
+        Returns:
+            What was observed, in the order of time; nothing if nothing came in time; None when the source is
+            closed.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the device; a `read` that waits returns None."""
+
+    @abstractmethod
+    def hop(self) -> Hop:
+        """The account of what the device said."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
