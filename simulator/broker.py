@@ -154,15 +154,21 @@ class Broker(ABC):
 class EmbeddedBroker(Broker):
     """rumqttd out of the package iotcore, which needs no apt.
 
-    It has a port for each version of MQTT, keeps everything in memory, and knows no access list. Sessions,
-    retained messages and queues end with its process.
+    It has a port for each version of MQTT and keeps everything in memory: sessions, retained messages and
+    queues end with its process. As it is built it checks no client certificates, knows no access list, names
+    no Receive Maximum and no Maximum Packet Size, and breaks the connection at a packet that is too large.
 
     Raises:
-        UplinkError: if iotcore is not installed.
+        UplinkError: if iotcore is not installed, or is asked for what it does not do.
     """
 
     def __init__(self, folder: Path, options: BrokerOptions | None = None) -> None:
         super().__init__(folder, options)
+        if self._options.client_ca is not None or self._options.access:
+            raise UplinkError(
+                "the embedded broker checks neither client certificates nor access lists",
+                todo="Use Mosquitto for that",
+            )
         if find_spec("iotcore") is None:
             raise UplinkError(
                 "the bench's broker is not installed", todo="Install it: pip install 'nevgate[simulator]'"
@@ -212,8 +218,6 @@ class EmbeddedBroker(Broker):
                     f"certpath = {json.dumps(str(self._options.tls.certificate))}",
                     f"keypath = {json.dumps(str(self._options.tls.key))}",
                 ]
-                if self._options.client_ca is not None:
-                    lines.append(f"capath = {json.dumps(str(self._options.client_ca))}")
         return "\n".join(lines) + "\n"
 
 

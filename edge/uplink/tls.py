@@ -32,15 +32,7 @@ def tls_context(settings: TlsSettings) -> ssl.SSLContext:
     Raises:
         KeyFileError: if a file is not there, is no PEM, is encrypted, or certificate and key do not match.
     """
-    if settings.ca_file is not None and not _has_certificate(settings.ca_file):
-        raise KeyFileError(
-            "holds no certificate",
-            where=str(settings.ca_file),
-            todo="Set uplink.tls.ca_file to the authority's certificate in PEM form",
-        )
-    context = ssl.create_default_context(
-        ssl.Purpose.SERVER_AUTH, cafile=None if settings.ca_file is None else str(settings.ca_file)
-    )
+    context = _trusting(settings.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.alpn:
         context.set_alpn_protocols(list(settings.alpn))
@@ -49,18 +41,19 @@ def tls_context(settings: TlsSettings) -> ssl.SSLContext:
     return context
 
 
-def _has_certificate(path: Path) -> bool:
+def _trusting(ca_file: Path | None) -> ssl.SSLContext:
     try:
-        text = path.read_bytes()
+        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except ssl.SSLError as error:
+        raise KeyFileError(
+            "holds no certificate",
+            where=str(ca_file),
+            todo="Set uplink.tls.ca_file to the authority's certificate in PEM form",
+        ) from error
     except OSError as error:
         raise KeyFileError(
-            f"cannot be read ({error.strerror})", where=str(path), todo="Check uplink.tls.ca_file"
+            f"cannot be read ({error.strerror})", where=str(ca_file), todo="Check uplink.tls.ca_file"
         ) from error
-    try:
-        ssl.create_default_context(cadata=text.decode("ascii"))
-    except (ssl.SSLError, ValueError):
-        return False
-    return True
 
 
 def _load_client(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
