@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import ssl
 import tempfile
 import threading
 from contextlib import ExitStack
@@ -13,14 +14,15 @@ import click
 from rich.console import Console
 
 from edge.clock import SystemClock
-from edge.errors import ConfigError
+from edge.errors import ConfigError, KeyFileError
+from edge.uplink.tls import TlsSettings, tls_context
 from edge.wire.key_files import public_path
 from simulator.broker import LOOPBACK, EmbeddedBroker
 from simulator.platform.assembly import open_platform, own_key
 from simulator.platform.console import show, summarise
 from simulator.platform.keyring import load_keys
 from simulator.platform.platform import Alert
-from simulator.platform.serve import BrokerAccess, PlatformService, Tls
+from simulator.platform.serve import BrokerAccess, PlatformService
 
 GREATEST_PORT = 65_535
 
@@ -122,14 +124,13 @@ def command(
             host, port = LOOPBACK, stack.enter_context(EmbeddedBroker(Path(folder))).port()
         else:
             host, port = _address(broker or "")
-        wanted_tls = tls or tls_ca is not None or tls_certificate is not None
         access = BrokerAccess(
             host=host,
             port=port,
             client_id=client_id,
             username=username,
             password=None if password_file is None else password_file.read_text("utf-8").rstrip("\r\n"),
-            tls=Tls(tls_ca, tls_certificate, tls_key) if wanted_tls else None,
+            tls=_tls(tls_ca, tls_certificate, tls_key) if tls or tls_ca or tls_certificate else None,
         )
 
         def warn(alert: Alert) -> None:
@@ -153,6 +154,14 @@ def command(
             show(service, screen, SystemClock(), stop, as_json=as_json)
         summarise(service, screen, as_json=as_json)
         service.raise_failure()
+
+
+def _tls(ca_file: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    try:
+        return tls_context(TlsSettings(ca_file, certificate, key or certificate))
+    except KeyFileError as error:
+        todo = "Check --tls-ca, --tls-certificate and --tls-key"
+        raise KeyFileError(error.what, where=error.where, todo=todo) from error
 
 
 def _address(broker: str) -> tuple[str, int]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import queue
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -20,7 +20,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.account import Hop
 from edge.clock import Clock, SystemClock
-from edge.errors import KeyFileError, NevgateError, UplinkError
+from edge.errors import NevgateError, UplinkError
+from edge.uplink.failures import connect_failure
 from edge.uplink.outgoing import TOPIC_ROOT
 from simulator.platform.platform import Platform, Publication
 from simulator.platform.vehicles import VehicleWatch
@@ -40,40 +41,7 @@ SESSION_EXPIRY_S = 7 * 86_400
 BATCH_MESSAGES = 256
 IDLE_S = 0.5
 FAREWELL_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """How the broker is known and how the platform makes itself known to it.
-
-    Attributes:
-        ca_file: PEM of the authorities to trust; None for the system's.
-        certificate_file: PEM of the platform's own certificate, if the broker asks for one.
-        key_file: PEM of its key; None if it is in the certificate's file.
-    """
-
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-
-    def context(self) -> ssl.SSLContext:
-        """TLS 1.2 or newer, the server verified.
-
-        Raises:
-            KeyFileError: if a file cannot be read or holds no certificate or key.
-        """
-        try:
-            context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if self.certificate_file is not None:
-                context.load_cert_chain(self.certificate_file, self.key_file)
-        except (OSError, ssl.SSLError) as error:
-            files = [self.ca_file, self.certificate_file, self.key_file]
-            where = ", ".join(str(file) for file in files if file is not None)
-            raise KeyFileError(
-                f"the certificates cannot be used: {error}", where=where, todo="PEM files are expected"
-            ) from error
-        return context
+CONNECT_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +54,7 @@ class BrokerAccess:
         client_id: the session's name at the broker; one platform, one name.
         username: if the broker asks for one.
         password: the same.
-        tls: None for plain TCP.
+        tls: what to trust and show (`edge.uplink.tls.tls_context` makes it); None for plain TCP.
         keep_alive_s: seconds of silence after which the connection is tried.
     """
 
@@ -95,7 +63,7 @@ class BrokerAccess:
     client_id: str = "nevgate-platform"
     username: str | None = None
     password: str | None = None
-    tls: Tls | None = None
+    tls: ssl.SSLContext | None = None
     keep_alive_s: int = 30
 
     @property
@@ -221,7 +189,8 @@ class PlatformService:
         if self.access.username is not None:
             client.username_pw_set(self.access.username, self.access.password)
         if self.access.tls is not None:
-            client.tls_set_context(self.access.tls.context())
+            client.tls_set_context(self.access.tls)
+        client.connect_timeout = CONNECT_TIMEOUT_S
         client.reconnect_delay_set(min_delay=1, max_delay=30)
         client.max_queued_messages_set(10_000)
         client.on_connect = self._on_connect
@@ -249,7 +218,13 @@ class PlatformService:
 
     def _on_connect_fail(self, client: mqtt.Client, userdata: Any) -> None:  # noqa: ANN401 - paho's
         del client, userdata
-        self._trouble = f"{self.access.where} does not answer, or not in the way that was asked for"
+        # paho calls this while it handles the error, and hands it on in no other way.
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            reason = connect_failure(error, host=self.access.host, ca_file=None, timeout_s=CONNECT_TIMEOUT_S)
+            self._trouble = reason.what
+        else:
+            self._trouble = "the broker does not answer"
 
     def _on_disconnect(
         self,
