@@ -101,6 +101,7 @@ class PlatformService:
         self._ready = threading.Event()
         self._stopping = threading.Event()
         self._connection = 0
+        self._connected = False
         self._trouble = f"no connection to {access.where} yet"
         self._failure: NevgateError | None = None
         self._worker = threading.Thread(target=self._work, name="platform", daemon=True)
@@ -213,6 +214,7 @@ class PlatformService:
             self._trouble = f"the broker refuses the platform: {reason}"
             return
         self._connection += 1
+        self._connected = True
         self._trouble = "the broker has not answered the subscription yet"
         client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in SUBSCRIPTIONS])
 
@@ -236,8 +238,10 @@ class PlatformService:
     ) -> None:
         del client, userdata, flags, properties
         self._ready.clear()
-        if reason.is_failure:
+        if reason.is_failure and self._connected:
+            # Without a session before, what stood in its way has been said already.
             self._trouble = f"the connection ended: {reason}"
+        self._connected = False
 
     def _on_subscribe(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -20,16 +21,34 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.clock import SystemClock
 from edge.errors import UplinkError
+from edge.uplink.mqtt import MqttLink, MqttSettings
+from edge.uplink.outbox import MemoryOutbox
+from edge.uplink.outgoing import Kind, Outgoing
+from edge.uplink.session import Session
+from edge.uplink.settings import SessionSettings
+from edge.uplink.tls import TlsSettings, tls_context
+from edge.uplink.uplink import Uplink
 from edge.wire.cose import Role, Verifier
 from edge.wire.key_files import write_signing_key
 from edge.wire.keys import SigningKey
 from edge.wire.receipt import Receipt
 from edge.wire.receipt import decode as decode_receipt
-from simulator.broker import LOOPBACK, Broker, EmbeddedBroker, MosquittoBroker, find_mosquitto, free_ports
+from simulator.broker import (
+    LOOPBACK,
+    Broker,
+    BrokerOptions,
+    EmbeddedBroker,
+    MosquittoBroker,
+    find_mosquitto,
+    free_ports,
+)
+from simulator.certificates import Authority
 from simulator.platform.assembly import open_platform
 from simulator.platform.reader import StoreReader
 from simulator.platform.serve import BrokerAccess, PlatformService
+from simulator.platform.view import vehicle_rows
 from tests.simulator.platform_rig import PLATFORM_KEY, STREAM, VEHICLE, VEHICLE_KEY, Vehicle
 
 PATIENCE_S = 40.0
@@ -149,6 +168,37 @@ class AtABroker(ABC):
         with StoreReader(tmp_path / "platform.db") as reader:
             assert [entry.record.number for entry in reader.records()] == list(range(1, 301))
 
+    def test_the_gateways_own_uplink_gets_everything_acknowledged(
+        self, broker: Broker, tmp_path: Path
+    ) -> None:
+        vehicle, verifier = Vehicle(), Verifier({VEHICLE: [PLATFORM_KEY.public]})
+        store = MemoryOutbox(max_messages=100, max_bytes=10_000_000)
+        uplink = Uplink(
+            session=Session(
+                SessionSettings(),
+                vehicle.topics,
+                store,
+                rng=random.Random(1),  # noqa: S311 - jitter of a test
+                make_status=lambda online: vehicle.status(online=online),
+            ),
+            link=MqttLink(MqttSettings(LOOPBACK, broker.port(), VEHICLE, tls=None)),
+            store=store,
+            clock=SystemClock(),
+            read_receipt=lambda payload: decode_receipt(
+                verifier.verify(payload, vehicle=VEHICLE, role=Role.DOWN).payload
+            ),
+        )
+        for first in range(1, 201, 10):
+            signed = vehicle.numbers(first, first + 9)
+            uplink.put(Outgoing(Kind.LIVE, vehicle.topic(), signed, STREAM, first, first + 9, 10))
+        with serving(broker.port(), tmp_path / "platform.db") as service:
+            uplink.start()
+            assert uplink.stop(PATIENCE_S)
+            acknowledged = uplink.hops()[1]
+        assert (acknowledged.left, service.hops()[1].left) == (200, 200)
+        (row,) = service.look(vehicle_rows)
+        assert (row.vehicle, row.records, row.watermark, row.missing) == (VEHICLE, 200, 200, 0)
+
     def test_messages_wait_at_the_broker_while_the_platform_is_away(
         self, broker: Broker, gateway: Gateway, tmp_path: Path
     ) -> None:
@@ -237,6 +287,36 @@ class TestAtMosquitto(AtABroker):
             gateway.publish(21, 40)
             assert gateway.wait_for(40).missing == ()
         assert service.hops()[1].left == 40
+
+
+def test_tls_and_access_are_needed_and_what_is_wrong_is_named(tmp_path: Path) -> None:
+    if find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed")
+    wall_ns = SystemClock().wall_ns()
+    authority = Authority(tmp_path, wall_ns=wall_ns)
+    stranger = Authority(tmp_path, wall_ns=wall_ns, name="stranger")
+    options = BrokerOptions(tls=authority.server(), users={"platform": "right"})
+
+    def wait(ca_file: Path, password: str, timeout_s: float = 2.0) -> None:
+        access = BrokerAccess(
+            LOOPBACK,
+            broker.port(),
+            username="platform",
+            password=password,
+            tls=tls_context(TlsSettings(ca_file)),
+        )
+        with (
+            open_platform(keys=KEYS, store=tmp_path / "platform.db", key=PLATFORM_KEY) as platform,
+            PlatformService(platform, access) as service,
+        ):
+            service.wait_ready(timeout_s)
+
+    with MosquittoBroker(tmp_path / "broker", options) as broker:
+        wait(authority.certificate, "right", PATIENCE_S)
+        with pytest.raises(UplinkError, match="comes from no authority"):
+            wait(stranger.certificate, "right")
+        with pytest.raises(UplinkError, match="refuses the platform: Not authorized"):
+            wait(authority.certificate, "wrong")
 
 
 def test_a_broker_that_is_not_there_is_named(tmp_path: Path) -> None:
