@@ -211,6 +211,9 @@ class SigningSection(_Section):
     """What signs the messages."""
 
     key: ConfigPath = Field(description="private key made by 'nevgate keys make'")
+    platform: ConfigPath | None = Field(
+        default=None, description="the platform's public key, which its receipts are checked with"
+    )
 
 
 class Config(_Section):
@@ -233,6 +236,15 @@ class Config(_Section):
             if bus.name in seen:
                 raise ValueError(f"two buses are called '{bus.name}'; each needs a name of its own")
             seen.add(bus.name)
+        return self
+
+    @model_validator(mode="after")
+    def _receipts_need_a_key(self) -> Self:
+        if self.uplink.acknowledge == "receipt" and self.signing.platform is None:
+            raise ValueError(
+                "receipts are checked with the platform's public key; set signing.platform, "
+                'or uplink.acknowledge = "puback" to take the broker\'s word'
+            )
         return self
 
 

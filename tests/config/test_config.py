@@ -27,6 +27,7 @@ enabled = false
 
 [signing]
 key = "vehicle.key"
+platform = "platform.pub.pem"
 """
 
 BROKEN = {
@@ -69,6 +70,11 @@ BROKEN = {
         "[uplink]",
         '[[bus]]\nname = "powertrain"\n[uplink]',
         "two buses are called 'powertrain'",
+    ),
+    "receipts unchecked": (
+        'platform = "platform.pub.pem"\n',
+        "",
+        "receipts are checked with the platform's public key",
     ),
     "no bus": ('[[bus]]\nname = "powertrain"', '[x]\nname = "powertrain"', "unknown key 'x'"),
     "not TOML": ("[uplink]", "[uplink", ":12: is not valid TOML"),

@@ -1,0 +1,67 @@
+"""`nevgate run`: the gateway in the vehicle, or on a bench with virtual buses."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from edge.cli.running import log_to_stderr, make_gateway, run_watched
+from edge.clock import SystemClock
+from edge.config import load_config
+from edge.devices import open_buses, open_sensors
+from edge.loading import load
+
+
+@click.command()
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("nevgate.toml"),
+    show_default=True,
+    help="The configuration.",
+)
+@click.option(
+    "--drain", "drain_s", default=10.0, show_default=True, help="Seconds to wait for receipts at the end."
+)
+@click.option("--live/--no-live", default=True, help="Show a live table on a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Print the account as JSON at the end.")
+@click.option("--verbose", is_flag=True, help="Log more.")
+def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbose: bool) -> None:
+    r"""Run the gateway until SIGINT or SIGTERM, then send what waits and print the account.
+
+    \b
+    Examples:
+      nevgate run
+      nevgate run --config /etc/nevgate/nevgate.toml --no-live
+      nevgate run --json > account.json
+
+    Exit status: 0 everything acknowledged and balanced, 3 something was left, 1 or 2 an error.
+    """
+    log_to_stderr(verbose=verbose)
+    loaded = load(load_config(config_path))
+    clock = SystemClock()
+    with ExitStack() as stack:
+        sensors = open_sensors(loaded.config, clock, stack)
+        source = stack.enter_context(open_buses(loaded.config, clock))
+        gateway = make_gateway(loaded, clock, tuple(item for sensor in sensors for item in sensor.items))
+        logging.getLogger("nevgate").info(
+            "vehicle %s, mask %s, %d items a record; end with Ctrl-C",
+            gateway.identity.vehicle,
+            gateway.door.mask,
+            len(gateway.sampler.items),
+        )
+        run_watched(
+            gateway,
+            loaded,
+            source,
+            clock=clock,
+            title=f"vehicle {gateway.identity.vehicle}",
+            drain_s=drain_s,
+            live=live,
+            as_json=as_json,
+            sensors=sensors,
+        )

@@ -1,0 +1,122 @@
+"""What `run` and `replay` share: a gateway watched, ended by a signal, and accounted for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from edge.account import Account
+from edge.bus.source import FrameSource
+from edge.cli.account_table import live_view, print_account
+from edge.cli.program import emit_json
+from edge.clock import NS_PER_S, Clock
+from edge.gateway import Gateway
+from edge.loading import Loaded
+from edge.sensors.source import ItemSource
+
+_REFRESH_NS = NS_PER_S // 4
+UNFINISHED_EXIT = 3
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """Hand out an event that the first SIGINT or SIGTERM sets; a second one ends the program at once."""
+    stop = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del frame
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def make_gateway(loaded: Loaded, clock: Clock, observed: Sequence[str] = ()) -> Gateway:
+    """Make a gateway with the system's randomness; what was mended in its databases is said once."""
+    for database, defect in loaded.defects():
+        place = f"{database.path}:{defect.line}" if defect.line else str(database.path)
+        logging.getLogger("nevgate").warning("%s: %s: %s", place, defect.code, defect.text)
+    jitter = random.SystemRandom()
+    return Gateway(loaded, clock=clock, rng=jitter, draw=os.urandom, observed=observed)
+
+
+def run_watched(
+    gateway: Gateway,
+    loaded: Loaded,
+    source: FrameSource,
+    *,
+    clock: Clock,
+    title: str,
+    drain_s: float,
+    live: bool,
+    as_json: bool,
+    sensors: Sequence[ItemSource] = (),
+) -> None:
+    """Run a gateway to its end, show it meanwhile, print its account; exit 3 if anything was left unsent."""
+    console = Console(stderr=True)
+    shown_ns = 0
+    with stop_on_signal() as stop, _shown(console, on=live and console.is_terminal) as screen:
+
+        def watch(watched: Gateway) -> None:
+            nonlocal shown_ns
+            now_ns = clock.boot_ns()
+            if screen is not None and now_ns - shown_ns >= _REFRESH_NS:
+                shown_ns = now_ns
+                screen.update(live_view(watched.view(), loaded.catalogue, title))
+
+        gateway.start()
+        try:
+            gateway.run(source, sensors=sensors, stop=stop, watch=watch)
+        finally:
+            finished = gateway.finish(drain_s)
+    tell(gateway.account(), finished=finished, as_json=as_json)
+
+
+def tell(account: Account, *, finished: bool, as_json: bool) -> None:
+    """Print the account, and exit accordingly."""
+    if as_json:
+        emit_json(account.as_json())
+    else:
+        print_account(account)
+    if not finished:
+        click.echo("nevgate: not everything was acknowledged before the end; see the account", err=True)
+    if not (finished and account.balanced):
+        sys.exit(UNFINISHED_EXIT)
+
+
+def log_to_stderr(*, verbose: bool) -> None:
+    """Log with time to standard error, as a service's journal wants it."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+        force=True,
+    )
+    for noisy in ("can", "asammdf"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+@contextmanager
+def _shown(console: Console, *, on: bool) -> Iterator[Live | None]:
+    if not on:
+        yield None
+        return
+    with Live(console=console, refresh_per_second=4, transient=True) as screen:
+        yield screen

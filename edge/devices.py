@@ -1,0 +1,65 @@
+"""Opens the live buses and sensors that a configuration names."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from edge.bus.live import open_interface
+from edge.bus.merge import merge
+from edge.bus.source import FrameSource
+from edge.clock import Clock
+from edge.config import Config, GpsdSection, IioSection, NmeaSection
+from edge.errors import ConfigError
+from edge.sensors.gpsd import Gpsd
+from edge.sensors.iio import IioAccelerometer
+from edge.sensors.nmea_serial import NmeaSerial
+from edge.sensors.source import ItemSource
+
+
+def open_buses(config: Config, clock: Clock) -> FrameSource:
+    """Open every bus that has an interface, as one source in time order.
+
+    Raises:
+        ConfigError: if no bus has an interface.
+        SourceError: if an interface cannot be opened.
+    """
+    live = [bus for bus in config.bus if bus.interface]
+    if not live:
+        raise ConfigError(
+            "no bus has an interface", todo='Give one to a bus: interface = "socketcan", channel = "can0"'
+        )
+    with ExitStack() as stack:
+        sources: list[FrameSource] = []
+        for bus in live:
+            source = open_interface(
+                name=bus.name,
+                interface=bus.interface,
+                channel=bus.channel,
+                bitrate=bus.bitrate,
+                data_bitrate=bus.data_bitrate,
+                fd=bus.fd,
+                clock=clock,
+                options=bus.options,
+            )
+            sources.append(stack.enter_context(source))
+        stack.pop_all()
+    return merge(sources, horizon_s=config.sampling.reorder_horizon_s, clock=clock)
+
+
+def open_sensors(config: Config, clock: Clock, stack: ExitStack) -> tuple[ItemSource, ...]:
+    """Open every sensor; `stack` closes them.
+
+    Raises:
+        SourceError: if one cannot be opened.
+    """
+    return tuple(stack.enter_context(_sensor(section, clock)) for section in config.sensor)
+
+
+def _sensor(section: NmeaSection | GpsdSection | IioSection, clock: Clock) -> ItemSource:
+    match section:
+        case NmeaSection():
+            return NmeaSerial(section.device, clock=clock, baud=section.baud)
+        case GpsdSection():
+            return Gpsd(clock=clock, host=section.host, port=section.port)
+        case IioSection():
+            return IioAccelerometer(section.folder, clock=clock, period_s=section.period_s)

@@ -1,0 +1,104 @@
+"""Opens and checks every file that a configuration names, before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from edge.catalogue.binding import load_binding
+from edge.catalogue.bound import Binding
+from edge.catalogue.catalogue import Catalogue, builtin
+from edge.config import Config
+from edge.database.load import load_database
+from edge.database.model import Database, Defect
+from edge.errors import ConfigError
+from edge.policy.classed import ClassedDatabase
+from edge.policy.classfile import load_classes
+from edge.uplink.tls import TlsSettings, tls_context
+from edge.wire.key_files import read_signing_key, read_verifying_key
+from edge.wire.keys import SigningKey, VerifyingKey
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration with all that its files hold.
+
+    Attributes:
+        config: what was asked for.
+        catalogue: the regulated items.
+        databases: of each bus, with their classes.
+        bindings: of each bus.
+        key: signs the vehicle's messages.
+        platform_key: verifies the platform's receipts; None where a PUBACK is enough.
+    """
+
+    config: Config
+    catalogue: Catalogue
+    databases: Mapping[str, tuple[ClassedDatabase, ...]]
+    bindings: Mapping[str, tuple[Binding, ...]]
+    key: SigningKey
+    platform_key: VerifyingKey | None
+
+    def plain_databases(self) -> dict[str, tuple[Database, ...]]:
+        """The databases of each bus without their classes, as decode wants them."""
+        return {bus: tuple(one.database for one in each) for bus, each in self.databases.items()}
+
+    def defects(self) -> list[tuple[Database, Defect]]:
+        """What was mended in the databases, so that a person can be told."""
+        return [
+            (one.database, defect)
+            for each in self.databases.values()
+            for one in each
+            for defect in one.database.defects
+        ]
+
+
+def load(config: Config) -> Loaded:
+    """Open everything that `config` names.
+
+    Raises:
+        NevgateError: of the room that a file belongs to; the first file that cannot be used.
+    """
+    catalogue = builtin()
+    databases: dict[str, tuple[ClassedDatabase, ...]] = {}
+    bindings: dict[str, tuple[Binding, ...]] = {}
+    for bus in config.bus:
+        classed: list[ClassedDatabase] = []
+        bound: list[Binding] = []
+        for section in bus.database:
+            database = load_database(section.file)
+            classed.append(load_classes(section.class_file, database))
+            if section.binding_file is not None:
+                bound.append(load_binding(section.binding_file, database, catalogue))
+        databases[bus.name] = tuple(classed)
+        bindings[bus.name] = tuple(bound)
+    if not any(bindings.values()):
+        raise ConfigError(
+            "no binding file was found, so there is nothing to send",
+            todo="Put NAME.binding.toml beside a database, or name one with 'binding'",
+        )
+    _check_tls(config)
+    platform_key = None
+    if config.signing.platform is not None:
+        platform_key = read_verifying_key(config.signing.platform)
+    return Loaded(
+        config,
+        catalogue,
+        MappingProxyType(databases),
+        MappingProxyType(bindings),
+        read_signing_key(config.signing.key),
+        platform_key,
+    )
+
+
+def tls_settings(config: Config) -> TlsSettings | None:
+    """The transport security that the configuration asks for; None for none."""
+    tls = config.uplink.tls
+    return TlsSettings(tls.ca_file, tls.certificate, tls.key) if tls.enabled else None
+
+
+def _check_tls(config: Config) -> None:
+    settings = tls_settings(config)
+    if settings is not None:
+        tls_context(settings)
