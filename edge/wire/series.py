@@ -92,11 +92,11 @@ def _residuals(rows: UInt64s, predictor: Predictor) -> tuple[npt.NDArray[np.int6
     return rows[:, 0].view(np.int64), zigzags(steps)
 
 
-def _runs(codes: UInt64s, beaten: int) -> tuple[Rice, ...] | None:
+def _runs(codes: UInt64s, zeros: int, beaten: int) -> tuple[Rice, ...] | None:
     """Gaps and values of the residuals that are not 0, if that takes fewer than `beaten` bits."""
-    places = np.flatnonzero(codes)
-    if len(places) * 4 > len(codes):
+    if (len(codes) - zeros) * 4 > len(codes):
         return None
+    places = np.flatnonzero(codes)
     if not len(places):
         return Rice(codes[:0], 0), Rice(codes[:0], 0)
     gaps = (np.diff(places, prepend=-1) - 1).astype(np.uint64)
@@ -116,42 +116,49 @@ def _plans(rows: UInt64s, leaders: UInt64s, led: npt.NDArray[np.bool_]) -> list[
         leaders: the series before each, uint64 (S, N).
         led: whether there is one of its length, (S,).
     """
+    moving = (rows != rows[:, :1]).any(axis=1)
+    plans = [_Plan(int(base), _CONSTANT, Predictor.LEVEL, ()) for base in rows[:, 0].view(np.int64)]
+    if moving.any():
+        chosen = _moving_plans(rows[moving], leaders[moving], led[moving])
+        for place, plan in zip(np.flatnonzero(moving).tolist(), chosen, strict=True):
+            plans[place] = plan
+    return plans
+
+
+def _moving_plans(rows: UInt64s, leaders: UInt64s, led: npt.NDArray[np.bool_]) -> list[_Plan]:
+    """`_plans` for series none of which is constant."""
     best_cost = np.full(len(rows), np.iinfo(np.int64).max)
     best_k = np.zeros(len(rows), np.int64)
     best_predictor = np.zeros(len(rows), np.int64)
+    most_zeros = np.full(len(rows), -1)
+    sparsest = np.zeros(len(rows), np.int64)
     tried: list[tuple[npt.NDArray[np.int64], UInt64s]] = []
     for predictor in Predictor:
         follows = predictor is Predictor.FOLLOW
         bases, codes = _residuals(rows - leaders if follows else rows, predictor)
         tried.append((bases, codes))
+        possible = led | (not follows)
         costs = _costs(codes, min(_bit_length(int(codes.max())), K_MAX))
         k = costs.argmin(axis=1)
         cost = costs[np.arange(len(rows)), k]
-        better = (cost < best_cost) & (led | (not follows))
+        better = (cost < best_cost) & possible
         best_cost[better], best_k[better], best_predictor[better] = cost[better], k[better], predictor
+        zeros = (codes == 0).sum(axis=1)
+        sparser = (zeros > most_zeros) & possible
+        most_zeros[sparser], sparsest[sparser] = zeros[sparser], predictor
     plans = []
     for row in range(len(rows)):
-        predictor = Predictor(best_predictor[row])
-        bases, all_codes = tried[predictor]
-        base, codes, k = int(bases[row]), all_codes[row], int(best_k[row])
-        if not (rows[row] != rows[row, 0]).any():
-            plans.append(_Plan(int(rows[row, 0].view(np.int64)), _CONSTANT, Predictor.LEVEL, ()))
-            continue
-        possible = tried if led[row] else tried[: Predictor.FOLLOW]
-        sparse = _best_runs([codes_of[row] for _, codes_of in possible], int(best_cost[row]))
-        if sparse is not None:
-            predictor, parts = sparse
+        predictor = Predictor(sparsest[row])
+        parts = _runs(tried[predictor][1][row], int(most_zeros[row]), int(best_cost[row]))
+        if parts is not None:
             plans.append(_Plan(int(tried[predictor][0][row]), _RUNS, predictor, parts))
             continue
-        plans.append(_Plan(base, k if k <= SHORT_K_MAX else _K_FOLLOWS, predictor, (Rice(codes, k),)))
+        predictor = Predictor(best_predictor[row])
+        bases, codes = tried[predictor]
+        k_of_row = int(best_k[row])
+        coding = k_of_row if k_of_row <= SHORT_K_MAX else _K_FOLLOWS
+        plans.append(_Plan(int(bases[row]), coding, predictor, (Rice(codes[row], k_of_row),)))
     return plans
-
-
-def _best_runs(choices: Sequence[UInt64s], beaten: int) -> tuple[Predictor, tuple[Rice, ...]] | None:
-    zeros = [len(codes) - int(np.count_nonzero(codes)) for codes in choices]
-    predictor = Predictor(int(np.argmax(zeros)))
-    parts = _runs(choices[predictor], beaten)
-    return None if parts is None else (predictor, parts)
 
 
 def write_series(writer: BitWriter, series: Sequence[UInt64s]) -> None:

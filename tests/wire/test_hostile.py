@@ -40,7 +40,7 @@ def test_every_truncation_is_refused() -> None:
 def test_every_changed_byte_is_refused_or_another_message_with_a_way_back() -> None:
     other = 0
     for place in range(len(GOOD)):
-        for flip in (1 << place % 8, 0xFF) if place % 3 else (0x80,):
+        for flip in (1 << place % 8,) if place % 4 else (1 << place % 8, 0xFF):
             changed = bytearray(GOOD)
             changed[place] ^= flip
             try:
@@ -55,7 +55,7 @@ def test_every_changed_byte_is_refused_or_another_message_with_a_way_back() -> N
 
 
 def test_a_short_run_of_the_fuzzer_finds_nothing() -> None:
-    findings = fuzz_message.run(1500, seed=20)
+    findings = fuzz_message.run(800, seed=20)
     assert findings.failures == []
     assert min(findings.refused[target] for target in fuzz_message.SEEDS) > 20
     assert findings.accepted["message"] + findings.accepted["body"] > 20
