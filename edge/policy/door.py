@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.account import Hop
 from edge.database.model import SignalRef
-from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, UInt8s
+from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.isotp_transport import IsotpTransport
@@ -310,9 +311,7 @@ class Door:
         rows = passing.rows[places]
         width = _width(max([batch.data.shape[1], *(len(payload) for payload in messages.values())]))
         padded = -(-width // CLASSIC_BYTES) * CLASSIC_BYTES
-        data = kept.data
-        if data.shape[1] < padded:
-            data = kept.widened(padded).data
+        data = np.ascontiguousarray(kept.widened(padded).data)
         for at, payload in messages.items():
             data[at] = 0
             data[at, : len(payload)] = np.frombuffer(payload, np.uint8)
@@ -322,8 +321,9 @@ class Door:
             mask[group] |= row.by_multiplexers(data[group], kept.length[group], padded)
         if passing.forced:
             mask[[at for at in messages if int(places[at]) in passing.forced]] = 0xFF
-        mask &= _within(kept, padded)
-        data &= mask
+        words = mask.view(np.uint64)
+        words &= _within(kept, padded)
+        data = np.bitwise_and(data.view(np.uint64), words).view(np.uint8)
         return replace(kept, data=data[:, :width] if padded > width else data, mask=self.mask)
 
 
@@ -332,10 +332,10 @@ def _width(longest: int) -> int:
     return next((size for size in (CLASSIC_BYTES, FD_BYTES) if longest <= size), longest)
 
 
-def _within(batch: FrameBatch, width: int) -> UInt8s:
-    """Mask the bytes that a frame has, so that nothing past its length passes: uint8 of (frames, width)."""
-    lengths: UInt8s = np.where(np.arange(width) < np.arange(width + 1)[:, None], np.uint8(0xFF), np.uint8(0))
-    taken: UInt8s = lengths[np.minimum(batch.length, width)]
+def _within(batch: FrameBatch, width: int) -> npt.NDArray[np.uint64]:
+    """Mask the bytes that a frame has, so that nothing past its length passes: words of (frames, width)."""
+    lengths = np.where(np.arange(width) < np.arange(width + 1)[:, None], np.uint8(0xFF), np.uint8(0))
+    taken: npt.NDArray[np.uint64] = lengths.view(np.uint64).take(np.minimum(batch.length, width), axis=0)
     return taken
 
 

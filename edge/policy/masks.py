@@ -177,10 +177,9 @@ class MaskSet:
             arbitration_id: ids of 11 or 29 bits.
             extended: which ids have 29 bits.
         """
-        standard = ~extended & (arbitration_id < STANDARD_IDS)
-        rows: Int32s = np.where(
-            standard, self._standard[bus, arbitration_id & (STANDARD_IDS - 1)], UNKNOWN_ROW
-        ).astype(np.int32, copy=False)
+        place = bus * STANDARD_IDS + (arbitration_id & (STANDARD_IDS - 1))
+        rows: Int32s = self._standard.ravel().take(place)
+        rows[extended | (arbitration_id >= STANDARD_IDS)] = UNKNOWN_ROW
         places = np.flatnonzero(extended)
         if len(places) and (len(self._extended_keys) or len(self._group_keys)):
             rows[places] = self._find_extended(bus[places], arbitration_id[places].astype(np.int64))
@@ -190,7 +189,7 @@ class MaskSet:
         """The bits that always pass: a new uint8 array of shape (frames, width); `width` in whole words."""
         words = self._words.get(min(width, FD_BYTES))
         if words is not None and width <= FD_BYTES:
-            mask: UInt8s = words[rows].view(np.uint8)
+            mask: UInt8s = words.take(rows, axis=0).view(np.uint8)
             return mask
         table = _stacked([row.base for row in self.rows], min(width, max(self.width, 1)))
         mask = np.zeros((len(rows), width), np.uint8)
