@@ -69,7 +69,7 @@ def load_binding(path: Path, database: Database, catalogue: Catalogue) -> Bindin
     """
     file = read_toml(path, BindingError)
     form = validate(file, BindingFile, BindingError)
-    loader = _Loader(file, form, Lookup(database), catalogue)
+    loader = Binder(file, form, Lookup(database), catalogue)
     items = [bound for item_id, table in form.items.items() for bound in loader.bind(item_id, table)]
     _refuse_doubles(items)
     return Binding(path, database.name, form.binding.about, tuple(items))
@@ -93,7 +93,7 @@ def _told_from_or(comparison: Comparison, signal: Signal) -> bool:
     return comparison == NOT_ZERO or (flag and comparison.holds(1) and not comparison.holds(0))
 
 
-class _Loader:
+class Binder:
     """Turns the tables of one file into bound items."""
 
     def __init__(self, file: TomlFile, form: BindingFile, lookup: Lookup, catalogue: Catalogue) -> None:

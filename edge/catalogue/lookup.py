@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -64,6 +64,9 @@ class Lookup:
             for signal in message.signals
         }
         self._database = database
+
+    def __iter__(self) -> Iterator[Found]:
+        return iter(self._found.values())
 
     def signal(self, name: str, place: SignalPlace) -> Found:
         """The signal called ``MESSAGE.SIGNAL``.
