@@ -23,7 +23,7 @@ from edge.wire.keys import Algorithm, SigningKey
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(path: Path, algorithm: str, force: bool, as_json: bool) -> None:
-    r"""Make a key pair: PATH for the gateway alone, PATH with .pub for the platform.
+    """Make a key pair: PATH for the gateway alone, PATH with .pub for the platform.
 
     The private key is readable by its owner only (mode 0600) and is not encrypted, as the gateway starts
     without a person.
@@ -33,7 +33,7 @@ def command(path: Path, algorithm: str, force: bool, as_json: bool) -> None:
       nevgate keys make vehicle.pem
       nevgate keys make /etc/nevgate/vehicle.pem --algorithm es256
       nevgate keys make vehicle.pem --json | jq -r .key_id
-    """
+    """  # noqa: D301 - click looks for the backspace itself
     key = SigningKey.generate(Algorithm(algorithm))
     public_file = write_signing_key(path, key, force=force)
     if as_json:

@@ -14,13 +14,13 @@ from edge.wire.key_files import read_public_half
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(path: Path, as_json: bool) -> None:
-    r"""Print the public half of the key in PATH as PEM.
+    """Print the public half of the key in PATH as PEM.
 
     \b
     Examples:
       nevgate keys public vehicle.pem > vehicle.pub.pem
       nevgate keys public vehicle.pem --json | jq -r .key_id
-    """
+    """  # noqa: D301 - click looks for the backspace itself
     key = read_public_half(path)
     if as_json:
         emit_json({"key_id": key.key_id.hex(), "public_pem": key.pem.decode("ascii")})

@@ -14,13 +14,13 @@ from edge.wire.key_files import holds_private_key, read_public_half
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(path: Path, as_json: bool) -> None:
-    r"""Show the algorithm and the id of the key in PATH, either half; the private key itself is never shown.
+    """Show the algorithm and the id of the key in PATH, either half; the private key itself is never shown.
 
     \b
     Examples:
       nevgate keys show vehicle.pem
       nevgate keys show vehicle.pub.pem --json
-    """
+    """  # noqa: D301 - click looks for the backspace itself
     key = read_public_half(path)
     half = "private" if holds_private_key(path) else "public"
     if as_json:

@@ -168,3 +168,10 @@ def test_openssl_reads_what_we_write(key: SigningKey, tmp_path: Path) -> None:
     except FileNotFoundError:
         pytest.skip("openssl is not installed")
     assert read.stdout == key.public.pem
+
+
+@pytest.mark.parametrize("member", ["make", "show", "public"])
+def test_help_shows_each_example_on_a_line_of_its_own(member: str) -> None:
+    lines = run(member, "--help").output.splitlines()
+    assert "  Examples:" in lines
+    assert sum(line.startswith(f"    nevgate keys {member} ") for line in lines) >= 2
