@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -26,6 +26,8 @@ _IDENTIFIER_BYTES = {
     **dict.fromkeys((0x22, 0x2E, 0x2F, 0x62, 0x6E, 0x6F), 2),
 }
 """Bytes of the identifier by service: SAE J1979 PIDs have one, ISO 14229-1 data identifiers two."""
+
+_CHECKSUM = re.compile(r"crc|che?c?ks?_?sum|chks", re.IGNORECASE)
 
 _OBD_IDS = range(0x7DF, 0x7F0)
 """The 11-bit ids of legislated diagnostics (ISO 15765-4): functional and physical requests, responses."""
@@ -153,6 +155,8 @@ class _Loader:
         claims = self._claims()
         if self._content.complete:
             self._require_all(claims)
+        integrity = tuple(self._integrity())
+        self._require_checksums(claims, {declared.signal for declared in integrity})
         return ClassedDatabase(
             database=self._database,
             classes={
@@ -160,7 +164,7 @@ class _Loader:
                 for name, claim in claims.items()
                 if claim.section != UNCLASSIFIED
             },
-            integrity=tuple(self._integrity()),
+            integrity=integrity,
             channels=tuple(self._channels()),
             j1939=self._content.j1939,
         )
@@ -231,6 +235,18 @@ class _Loader:
                 where=self._file.where(("complete",)),
                 todo="Give each a class, or list it under [unclassified]",
             )
+
+    def _require_checksums(
+        self, claims: Mapping[SignalName, _Claim], declared: Collection[SignalName]
+    ) -> None:
+        for name, claim in claims.items():
+            if claim.section != UNCLASSIFIED and name not in declared and _CHECKSUM.search(name[1]):
+                raise PolicyError(
+                    f"'{'.'.join(name)}' is called a checksum, but no [[integrity]] says what it covers",
+                    where=claim.where,
+                    todo=f"Add [[integrity]] with signal = '{'.'.join(name)}' and covers = 'message', "
+                    "or covers = [] if it is none",
+                )
 
     def _integrity(self) -> Iterable[Integrity]:
         taken: dict[SignalName, str] = {}

@@ -41,6 +41,9 @@ def test_exact_names_beat_unclassified_patterns_which_beat_other_patterns(tmp_pa
         f"""
         [operation]
         signals = ["Brake.*", "Door.Ignition"]
+        [[integrity]]
+        signal = "Brake.Crc"
+        covers = []
         [cabin]
         signals = ["Door.*"]
         [unclassified]
@@ -141,6 +144,7 @@ def test_diagnostic_rules_know_the_width_of_their_identifiers(tmp_path: Path) ->
         pytest.param(
             'complete = true\n[cabin]\nsignals = ["Door.*"]\n', 1, "Brake.Pressure", id="incomplete"
         ),
+        pytest.param('[health]\nsignals = ["Brake.*"]\n', 2, "called a checksum", id="undeclared checksum"),
         pytest.param(
             '[[integrity]]\nsignal = "Brake.Src"\ncovers = "message"\n', 2, "Brake.Crc", id="integrity"
         ),

@@ -15,7 +15,7 @@ from edge.policy.classed import ClassedDatabase
 from edge.policy.door import Door
 from tests.policy.drawn import COLLECT, classed_databases, present, raw, with_checksums
 
-MANY = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 BUS = "bus"
 FRAMES = 40
 STANDARD = (0x100, 0x101)

@@ -117,8 +117,11 @@ def test_obd_segments_never_leave_and_single_frames_keep_their_values(shared_dat
         (batch.arbitration_id == 0x7E8) & (batch.data[:, 0] >> 4 == 0)
     )
     assert not np.isin(out.arbitration_id, (103, 104, 105)).any()
-    thinned = np.flatnonzero((batch.arbitration_id == 0x7E8) | (np.arange(len(batch)) % 29 == 0))
-    assert check_payloads(batch.take(thinned), out, door, buses) > 10_000
+    thinned = np.flatnonzero(
+        ((batch.arbitration_id == 0x7E8) & (np.arange(len(batch)) % 3 == 0))
+        | (np.arange(len(batch)) % 97 == 0)
+    )
+    assert check_payloads(batch.take(thinned), out, door, buses) > 2_000
     # The one segmented answer of the recording is the vehicle's VIN (service 09, PID 02).
     vin = batch.data[(batch.arbitration_id == 0x7E8) & (batch.data[:, 0] >> 4 != 0)]
     assert len(vin) == 3
