@@ -226,7 +226,7 @@ class _Steps:
         self._offset = np.array(
             [as_number(field.conversion.offset) if linear else 0 for field in fields], number
         )
-        self._plain = all(_offset_is_void(field) for field in fields)
+        self._plain = all(offset_is_void(field) for field in fields)
 
     def upright(self) -> _Steps:
         """The same with constants as a column, to be broadcast over words."""
@@ -264,17 +264,17 @@ class _Steps:
             return raw.view(np.float64).copy()
         if self._bits == WORD_BITS // 2:
             return raw.astype(np.uint32).view(np.float32).astype(np.float64)
-        return _half_floats()[raw]
+        return half_floats()[raw]
 
 
 @cache
-def _half_floats() -> npt.NDArray[np.float64]:
+def half_floats() -> npt.NDArray[np.float64]:
     """All half floats as this Python unpacks them: some versions keep a NaN's payload, some do not."""
     count = 1 << 16
     return np.array(struct.unpack(f"<{count}e", np.arange(count, dtype="<u2").tobytes()), np.float64)
 
 
-def _offset_is_void(field: Field) -> bool:
+def offset_is_void(field: Field) -> bool:
     """Whether adding the offset changes no bit: it would turn -0.0 into 0.0, which only some products are."""
     conversion = field.conversion
     if field.kind is Kind.FLOAT:
@@ -285,7 +285,7 @@ def _offset_is_void(field: Field) -> bool:
 def conversion_key(field: Field) -> tuple[int, bool, bool, str, bool, int]:
     """What fields must share to be cut out and converted in one go, their windows apart."""
     bits = len(field.signal.bits) if field.kind is Kind.FLOAT else 0
-    void = field.kind is not Kind.LINEAR_INTEGER and _offset_is_void(field)
+    void = field.kind is not Kind.LINEAR_INTEGER and offset_is_void(field)
     return (field.kind.value, field.signed, field.word64, field.dtype.str, void, bits)
 
 

@@ -44,12 +44,23 @@ class MessageCount(NamedTuple):
 
 
 class SignalGroup(NamedTuple):
-    """Wanted signals of a message that are present together."""
+    """Wanted signals of a message that are present together.
+
+    Attributes:
+        conditions: what their presence depends on.
+        blocks: those that fit machine words, gathered by window and conversion.
+        exact: those that do not.
+        fields: all of them.
+        flat: those that the flat pass takes: in blocks, and in an eight-byte window.
+        odd: the others.
+    """
 
     conditions: Conditions
     blocks: tuple[Block, ...]
     exact: tuple[Field, ...]
     fields: tuple[Field, ...]
+    flat: tuple[Field, ...]
+    odd: tuple[Block | Field, ...]
 
 
 class MessagePlan:
@@ -63,6 +74,7 @@ class MessagePlan:
         presence: tells which payloads carry which group; None for a message without multiplexer.
         needed_bytes: the shortest payload that holds every wanted signal and multiplexer.
         least_bytes: the shortest payload that holds any always-present signal, wanted or not.
+        has_odd: some wanted signals are not for the flat pass.
     """
 
     def __init__(self, bus: str, message: Message, wanted: Collection[str]) -> None:
@@ -75,9 +87,10 @@ class MessagePlan:
                 conversion = message.codec.get_signal_by_name(signal.name).conversion
                 by_conditions.setdefault(signal.conditions, []).append(field_of(signal, conversion))
         self.groups = tuple(
-            SignalGroup(conditions, *blocks_of(fields), tuple(fields))
+            _group(conditions, fields)
             for conditions, fields in sorted(by_conditions.items(), key=lambda item: len(item[0]))
         )
+        self.has_odd = any(group.odd for group in self.groups)
         multiplexed = any(signal.multiplex_values for signal in message.signals)
         selected = [group.conditions for group in self.groups if group.conditions]
         self.presence = Presence(message, selected) if multiplexed else None
@@ -114,6 +127,22 @@ class MessagePlan:
                     self._decode_group(group, payloads.take(places), some, rows[places], columns)
         return MessageCount(unknown, short - too_short, too_short)
 
+    def decode_odd(
+        self,
+        group: SignalGroup,
+        payloads: Payloads,
+        rows: npt.NDArray[np.int64],
+        columns: dict[SignalRef, Column],
+    ) -> None:
+        """Decode what the flat pass leaves of `group`, from payloads that all hold it."""
+        for odd in group.odd:
+            if isinstance(odd, Block):
+                values = odd.columns(payloads.words(odd.window))
+                for field, line in zip(odd.fields, values, strict=True):
+                    columns[self.refs[field.signal.name]] = Column(rows, line)
+            else:
+                columns[self.refs[odd.signal.name]] = Column(rows, exact_values(odd, payloads.bytes()))
+
     def _decode_group(
         self,
         group: SignalGroup,
@@ -149,6 +178,14 @@ class MessagePlan:
         whole = lengths >= field.needed_bytes
         if whole.any():
             columns[self.refs[field.signal.name]] = Column(rows[whole], values[whole])
+
+
+def _group(conditions: Conditions, fields: list[Field]) -> SignalGroup:
+    blocks, exact = blocks_of(fields)
+    straight = [block for block in blocks if not block.window.skew]
+    skewed = [block for block in blocks if block.window.skew]
+    flat = tuple(field for block in straight for field in block.fields)
+    return SignalGroup(conditions, blocks, exact, tuple(fields), flat, (*skewed, *exact))
 
 
 def _needed(signal: Signal) -> int:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.database.model import Database, Message, SignalRef
 from edge.decode.container import unpack
-from edge.decode.field import WORD_BYTES, Words
+from edge.decode.field import WORD_BYTES, Field
+from edge.decode.flat import FlatTable, Segment
 from edge.decode.lookup import FIRST_CODE, NOT_DATA, UNKNOWN, Lookup
-from edge.decode.message import Column, Lengths, MessagePlan
+from edge.decode.message import Column, Lengths, MessagePlan, SignalGroup
 from edge.decode.payloads import Payloads
 from edge.frames import FrameBatch
 
@@ -90,41 +91,101 @@ class DecodePlan:
         self.withheld = frozenset(self._removed)
         self.refs = tuple(ref for plan in self.messages.values() for ref in plan.refs.values())
         self._lookup = Lookup(self.by_bus)
-        self._plans: list[tuple[MessagePlan, ...]] = []
+        self._described: list[_Described] = []
+        self._whole_bytes = np.zeros(FIRST_CODE, np.uint16)
+        self._flat_of: dict[int, int] = {}
+        flat: list[list[tuple[SignalRef, Field]]] = []
+        for plan in self.messages.values():
+            for group in plan.groups:
+                self._flat_of[id(group)] = len(flat)
+                flat.append([(plan.refs[field.signal.name], field) for field in group.flat])
+        self._flat = FlatTable(flat)
 
     def decode(self, batch: FrameBatch) -> Decoded:
         """Decode all wanted signals of all frames of `batch`."""
+        batch = _in_words(batch)
         codes = self._lookup.codes(batch)
-        self._refresh()
-        counts = np.bincount(codes, minlength=FIRST_CODE)
+        self._follow()
+        counts = np.bincount(codes, minlength=len(self._whole_bytes))
         order = np.argsort(codes, kind="stable")
-        columns: dict[SignalRef, Column] = {}
-        cut = _Cut(batch, order)
-        unknown_multiplexer = short = too_short = 0
+        lacking = batch.length < self._whole_bytes.take(codes)
+        short_codes = set(np.unique(codes[lacking]).tolist()) if lacking.any() else set()
+        run = _Run(batch, order)
         begin = int(counts[UNKNOWN] + counts[NOT_DATA])
         with np.errstate(all="ignore"):
-            for code in np.flatnonzero(counts[FIRST_CODE:]).tolist():
-                plans = self._plans[code]
-                end = begin + int(counts[code + FIRST_CODE])
-                rows, lengths = order[begin:end], cut.lengths[begin:end]
-                payloads = cut.payloads(begin, end, max(plan.needed_bytes for plan in plans))
-                fared = [self._decode_message(plan, payloads, lengths, rows, columns) for plan in plans]
-                unknown_multiplexer += max(each[0] for each in fared)
-                short += max(each[1] for each in fared)
-                too_short += min(each[2] for each in fared)
-                begin = end
+            for code, count in enumerate(counts[FIRST_CODE:].tolist()):
+                if count:
+                    end = begin + count
+                    described = self._described[code]
+                    if described.plain and code + FIRST_CODE not in short_codes:
+                        self._take_flat(described, run, begin, end)
+                    else:
+                        self._take_singly(described, run, begin, end)
+                    begin = end
+            run.decode_flat(self._flat)
         unknown, not_data = int(counts[UNKNOWN]), int(counts[NOT_DATA])
         return Decoded(
-            columns=columns,
+            columns=run.columns,
             withheld=self.withheld,
             frames=len(batch),
-            frames_decoded=len(batch) - unknown - not_data - too_short,
+            frames_decoded=len(batch) - unknown - not_data - run.too_short,
             frames_unknown=unknown,
-            frames_too_short=too_short,
+            frames_too_short=run.too_short,
             frames_not_data=not_data,
-            frames_unknown_multiplexer=unknown_multiplexer,
-            frames_short=short,
+            frames_unknown_multiplexer=run.unknown_multiplexer,
+            frames_short=run.short,
         )
+
+    def _take_flat(self, described: _Described, run: _Run, begin: int, end: int) -> None:
+        """Frames that are all long enough: what can be is left to the flat pass."""
+        unknown = 0
+        for plan in described.plans:
+            selected = plan.groups
+            payloads: Payloads | None = None
+            if plan.presence is not None or plan.has_odd:
+                payloads = run.payloads(begin, end, plan.needed_bytes)
+            if selected and not selected[0].conditions:
+                if selected[0].flat:
+                    run.segments.append(Segment(self._flat_of[id(selected[0])], begin, end - begin))
+                if payloads is not None and selected[0].odd:
+                    plan.decode_odd(selected[0], payloads, run.order[begin:end], run.columns)
+                selected = selected[1:]
+            if plan.presence is not None and payloads is not None:
+                found, lost = plan.presence.evaluate(payloads, None)
+                unknown = max(unknown, lost)
+                for group, places in zip(selected, found, strict=True):
+                    if places is not None:
+                        self._take_selected(plan, group, payloads, places, begin, run)
+        run.unknown_multiplexer += unknown
+
+    def _take_selected(
+        self,
+        plan: MessagePlan,
+        group: SignalGroup,
+        payloads: Payloads,
+        places: npt.NDArray[np.intp],
+        begin: int,
+        run: _Run,
+    ) -> None:
+        rows = run.order[begin + places]
+        if group.flat:
+            run.segments.append(Segment(self._flat_of[id(group)], run.add_rows(rows), len(rows)))
+        if group.odd:
+            plan.decode_odd(group, payloads.take(places), rows, run.columns)
+
+    def _take_singly(self, described: _Described, run: _Run, begin: int, end: int) -> None:
+        """Containers, and messages some of whose frames are short: by themselves."""
+        rows = run.order[begin:end]
+        lengths = run.batch.length[rows]
+        fared = [
+            self._decode_message(
+                plan, run.payloads(begin, end, plan.needed_bytes), lengths, rows, run.columns
+            )
+            for plan in described.plans
+        ]
+        run.unknown_multiplexer += max(each[0] for each in fared)
+        run.short += max(each[1] for each in fared)
+        run.too_short += min(each[2] for each in fared)
 
     def _decode_message(
         self,
@@ -157,30 +218,72 @@ class DecodePlan:
                 names.append(signal.name)
         self.messages[bus, message.name] = MessagePlan(bus, message, names)
 
-    def _refresh(self) -> None:
+    def _follow(self) -> None:
         """Follow the lookup, which grows as it meets new ids."""
-        for described in self._lookup.described[len(self._plans) :]:
-            self._plans.append(
-                tuple(self.messages[described.bus, message.name] for message in described.messages)
-            )
+        fresh = self._lookup.described[len(self._described) :]
+        if not fresh:
+            return
+        for described in fresh:
+            plans = tuple(self.messages[described.bus, message.name] for message in described.messages)
+            plain = not any(plan.message.contained for plan in plans)
+            whole = max(max(plan.needed_bytes, plan.message.length) for plan in plans)
+            self._described.append(_Described(plans, plain, whole if plain else 0))
+        self._whole_bytes = np.array(
+            [*[0] * FIRST_CODE, *(one.whole_bytes for one in self._described)], np.uint16
+        )
 
 
-class _Cut:
-    """A batch's payloads in sorted order, from which each message's are sliced."""
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """The plans of one code.
+
+    Attributes:
+        plans: one a message that describes the frame.
+        plain: none of them is a container.
+        whole_bytes: a payload of this length misses no signal.
+    """
+
+    plans: tuple[MessagePlan, ...]
+    plain: bool
+    whole_bytes: int
+
+
+class _Run:
+    """One batch on its way: what was decoded, and what waits for the flat pass."""
 
     def __init__(self, batch: FrameBatch, order: npt.NDArray[np.intp]) -> None:
-        self.lengths = batch.length[order]
-        self._order = order
-        self._data = batch.data
-        self._little: Words | None = None
-        self._big: Words | None = None
-        if batch.data.shape[1] == WORD_BYTES:
-            words = np.ascontiguousarray(batch.data).view("<u8").reshape(-1).astype(np.uint64, copy=False)
-            self._little = words[order]
-            self._big = self._little.byteswap()
+        self.batch = batch
+        self.order = order
+        self.columns: dict[SignalRef, Column] = {}
+        self.segments: list[Segment] = []
+        self.unknown_multiplexer = self.short = self.too_short = 0
+        self._more: list[npt.NDArray[np.intp]] = []
+        self._length = len(order)
 
     def payloads(self, begin: int, end: int, needed_bytes: int) -> Payloads:
         """The payloads from `begin` to `end` of the order."""
-        if self._little is not None and self._big is not None and needed_bytes <= WORD_BYTES:
-            return Payloads.of_words(self._little[begin:end], self._big[begin:end])
-        return Payloads.of_bytes(self._data[self._order[begin:end]], needed_bytes)
+        data = self.batch.data[self.order[begin:end]]
+        if data.shape[1] == WORD_BYTES and needed_bytes <= WORD_BYTES:
+            words = data.view("<u8").reshape(-1).astype(np.uint64, copy=False)
+            return Payloads.of_words(words, words.byteswap())
+        return Payloads.of_bytes(data, needed_bytes)
+
+    def add_rows(self, rows: npt.NDArray[np.intp]) -> int:
+        """Append rows to the order of the flat pass; return the place of the first."""
+        place = self._length
+        self._more.append(rows)
+        self._length += len(rows)
+        return place
+
+    def decode_flat(self, table: FlatTable) -> None:
+        """Decode all segments at once."""
+        if self.segments:
+            order = np.concatenate((self.order, *self._more)) if self._more else self.order
+            table.decode(self.segments, order, self.batch.data, self.columns)
+
+
+def _in_words(batch: FrameBatch) -> FrameBatch:
+    """The batch with payloads that are contiguous and whole words wide."""
+    width = -(-batch.data.shape[1] // WORD_BYTES) * WORD_BYTES
+    batch = batch.widened(width)
+    return batch if batch.data.flags.c_contiguous else replace(batch, data=np.ascontiguousarray(batch.data))

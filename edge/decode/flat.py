@@ -1,0 +1,283 @@
+"""All values of a batch in one pass: every (signal, frame) pair a place in one flat array.
+
+A call into NumPy costs as much as a thousand of its operations, and a batch has hundreds of signals with a
+few hundred frames each. So instead of some calls a message, there are some calls a chunk of many signals: the
+constants of each signal are repeated once a frame, the payload words gathered by the same pattern, and all is
+shifted and scaled at once. Signals are sorted by how they are converted: each conversion is a slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.database.model import SignalRef
+from edge.decode.field import WORD_BITS, WORD_BYTES, Field, Kind, Values, half_floats, offset_is_void
+from edge.decode.message import Column
+
+_CHUNK_VALUES = 8192
+
+Places = npt.NDArray[np.intp]
+Numbers = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """Fields that are cut out and converted alike; in the order in which they are laid out."""
+
+    signed: bool
+    big_endian: bool
+    kind: int
+    word64: bool
+    dtype: str
+    void: bool
+    float_bits: int
+
+    @classmethod
+    def of(cls, field: Field) -> Category:
+        """The category of `field`."""
+        return cls(
+            signed=field.signed,
+            big_endian=field.window.big_endian,
+            kind=field.kind.value,
+            word64=field.word64,
+            dtype=field.dtype.str,
+            void=field.kind is not Kind.LINEAR_INTEGER and offset_is_void(field),
+            float_bits=len(field.signal.bits) if field.kind is Kind.FLOAT else 0,
+        )
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, bool, str, bool, int]:
+        """Sorts unsigned before signed, little-endian before big-endian in each."""
+        return (
+            self.signed,
+            self.big_endian,
+            self.kind,
+            self.word64,
+            self.dtype,
+            self.void,
+            self.float_bits,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Frames that carry a group of signals.
+
+    Attributes:
+        group: the group's number in the table.
+        begin: the place of the first of its frames in the order of the batch.
+        count: how many there are.
+    """
+
+    group: int
+    begin: int
+    count: int
+
+
+class FlatTable:
+    """The constants of all fields of a plan as arrays, by number; groups are runs of numbers."""
+
+    def __init__(self, groups: Sequence[Sequence[tuple[SignalRef, Field]]]) -> None:
+        """Lay out `groups`, none of whose fields may be exact or skewed."""
+        pairs = [pair for group in groups for pair in group]
+        fields = [field for _, field in pairs]
+        self.refs = [ref for ref, _ in pairs]
+        ends = np.cumsum([0, *(len(group) for group in groups)])
+        self._groups = [np.arange(low, high) for low, high in pairwise(ends)]
+        self._categories = sorted({Category.of(field) for field in fields}, key=lambda one: one.rank)
+        place = {category: number for number, category in enumerate(self._categories)}
+        self._category = np.array([place[Category.of(field)] for field in fields], np.intp)
+        self._first_byte = np.array([field.window.first_byte for field in fields], np.intp)
+        self._left = np.array([field.left for field in fields], np.uint64)
+        self._right = np.array([field.right for field in fields], np.uint64)
+        self._scale = np.array([_number(field, "scale") for field in fields], object)
+        self._offset = np.array([_number(field, "offset") for field in fields], object)
+        self._layout: _Layout | None = None
+
+    def decode(
+        self,
+        segments: Sequence[Segment],
+        order: npt.NDArray[np.int64],
+        data: npt.NDArray[np.uint8],
+        columns: dict[SignalRef, Column],
+    ) -> None:
+        """Decode all segments into `columns`.
+
+        Args:
+            segments: what to decode.
+            order: the batch's rows in the order that segments speak of.
+            data: the payloads of the whole batch, (N, W), W a multiple of 8; every segment's payloads are as
+                long as its signals need.
+            columns: taken by reference, filled.
+        """
+        chosen = tuple(segment.group for segment in segments)
+        if self._layout is None or self._layout.groups != chosen:
+            self._layout = self._lay_out(chosen)
+        layout = self._layout
+        begins = np.array([segment.begin for segment in segments], np.intp)
+        counts = np.array([segment.count for segment in segments], np.intp)
+        times = counts[layout.segment]
+        cuts = np.concatenate(([0], np.cumsum(times)))
+        rows = [order[segment.begin : segment.begin + segment.count] for segment in segments]
+        reader = _WordReader(order, data)
+        # Chunks whose arrays stay in the processor's cache and in memory that the allocator has at hand.
+        chunks = np.searchsorted(cuts, np.arange(0, int(cuts[-1]), _CHUNK_VALUES), side="right") - 1
+        firsts = np.unique(np.append(chunks, len(times))).tolist()
+        for first, last in pairwise(firsts):
+            some = times[first:last]
+            index = np.repeat(begins[layout.segment[first:last]] - (cuts[first:last] - cuts[first]), some)
+            index += np.arange(len(index))
+            words = reader.words(index, layout.first_byte[first:last], some)
+            self._decode_chunk(layout, slice(first, last), words, cuts, rows, columns)
+
+    def _decode_chunk(
+        self,
+        layout: _Layout,
+        chunk: slice,
+        words: npt.NDArray[np.uint64],
+        cuts: Places,
+        rows: list[npt.NDArray[np.int64]],
+        columns: dict[SignalRef, Column],
+    ) -> None:
+        """Decode the signals of `chunk`, whose words stand one after the other in `words`."""
+        first, last = chunk.start, chunk.stop
+        local = (cuts[first : last + 1] - cuts[first]).tolist()
+        times = np.diff(cuts[first : last + 1])
+        parts = [
+            (category, max(low, first), min(high, last))
+            for category, (low, high) in zip(layout.categories, pairwise(layout.bounds), strict=True)
+            if low < last and high > first
+        ]
+        for category, low, high in parts:
+            if category.big_endian:
+                words[local[low - first] : local[high - first]].byteswap(inplace=True)
+        words <<= np.repeat(layout.left[chunk], times)
+        right = np.repeat(layout.right[chunk], times)
+        middle = local[min(max(layout.signed_from, first), last) - first]
+        unsigned, signed = words[:middle], words[middle:].view(np.int64)
+        unsigned >>= right[:middle]
+        signed >>= right[middle:].view(np.int64)
+        for category, low, high in parts:
+            begin, end = local[low - first], local[high - first]
+            values = convert(
+                category,
+                words[begin:end],
+                layout.scale[low:high],
+                layout.offset[low:high],
+                times[low - first : high - first],
+            )
+            for place in range(low, high):
+                ref, segment = layout.owners[place]
+                at = place - first
+                columns[ref] = Column(rows[segment], values[local[at] - begin : local[at + 1] - begin])
+
+    def _lay_out(self, chosen: tuple[int, ...]) -> _Layout:
+        numbers = np.concatenate([self._groups[group] for group in chosen])
+        segment = np.repeat(np.arange(len(chosen)), [len(self._groups[group]) for group in chosen])
+        by_category = np.argsort(self._category[numbers], kind="stable")
+        numbers, segment = numbers[by_category], segment[by_category]
+        category = self._category[numbers]
+        changes = np.flatnonzero(np.concatenate(([True], category[1:] != category[:-1])))
+        categories = [self._categories[category[place]] for place in changes.tolist()]
+        signed = next((number for number, one in enumerate(categories) if one.signed), len(categories))
+        bounds = [*changes.tolist(), len(numbers)]
+        return _Layout(
+            groups=chosen,
+            owners=[
+                (self.refs[number], place)
+                for number, place in zip(numbers.tolist(), segment.tolist(), strict=True)
+            ],
+            segment=segment,
+            first_byte=self._first_byte[numbers],
+            left=self._left[numbers],
+            right=self._right[numbers],
+            scale=self._scale[numbers],
+            offset=self._offset[numbers],
+            categories=categories,
+            bounds=bounds,
+            signed_from=bounds[signed],
+        )
+
+
+class _WordReader:
+    """The payload words of a batch by place in its order."""
+
+    def __init__(self, order: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]) -> None:
+        self._order = order
+        self._width = data.shape[1]
+        if self._width == WORD_BYTES:
+            self._words = data.view("<u8").reshape(-1)[order].astype(np.uint64, copy=False)
+        else:
+            flat = data.reshape(-1)
+            count = max(flat.size - WORD_BYTES + 1, 0)
+            self._words = np.ndarray((count,), "<u8", buffer=flat, strides=(1,))
+
+    def words(self, index: Places, first_byte: Places, times: Places) -> npt.NDArray[np.uint64]:
+        """The little-endian words of the payloads at `index`, each from its signal's first byte on."""
+        if self._width == WORD_BYTES:
+            return self._words[index]
+        places = self._order[index]
+        places *= self._width
+        places += np.repeat(first_byte, times)
+        return self._words[places].astype(np.uint64, copy=False)
+
+
+def convert(
+    category: Category,
+    raw: npt.NDArray[np.uint64],
+    scale: npt.NDArray[np.object_],
+    offset: npt.NDArray[np.object_],
+    times: Places,
+) -> Values:
+    """Physical values of `raw`, which has `times` values for each of the scales and offsets."""
+    kind = Kind(category.kind)
+    numbers: Values = raw if category.word64 else raw.view(np.int64)
+    if kind is Kind.INTEGER:
+        return numbers if numbers.dtype.str == category.dtype else numbers.view(category.dtype)
+    if kind is Kind.LINEAR_INTEGER:
+        whole = np.repeat(scale.astype(category.dtype), times)
+        whole *= numbers.view(category.dtype)
+        whole += np.repeat(offset.astype(category.dtype), times)
+        return whole
+    values: Values = _floats(raw, category.float_bits) if kind is Kind.FLOAT else numbers.astype(np.float64)
+    if kind is Kind.LINEAR or not category.void:
+        values *= np.repeat(scale.astype(np.float64), times)
+    if not category.void:
+        values += np.repeat(offset.astype(np.float64), times)
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The constants of the signals of some groups, by category; kept while batches have the same groups."""
+
+    groups: tuple[int, ...]
+    owners: list[tuple[SignalRef, int]]
+    segment: Numbers
+    first_byte: Places
+    left: npt.NDArray[np.uint64]
+    right: npt.NDArray[np.uint64]
+    scale: npt.NDArray[np.object_]
+    offset: npt.NDArray[np.object_]
+    categories: list[Category]
+    bounds: list[int]
+    signed_from: int
+
+
+def _floats(raw: npt.NDArray[np.uint64], bits: int) -> npt.NDArray[np.float64]:
+    if bits == WORD_BITS:
+        return raw.view(np.float64).copy()
+    if bits == WORD_BITS // 2:
+        return raw.astype(np.uint32).view(np.float32).astype(np.float64)
+    return half_floats()[raw]
+
+
+def _number(field: Field, name: str) -> Any:  # noqa: ANN401 - an integer or a float, as the conversion needs
+    value = getattr(field.conversion, name)
+    return int(value) if field.kind is Kind.LINEAR_INTEGER else float(value)
