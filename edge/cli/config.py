@@ -19,7 +19,7 @@ MEMBERS = MappingProxyType(
 
 @click.command(cls=LazyGroup, members=MEMBERS, package="edge.cli.config_")
 def command() -> None:
-    r"""Make and check configurations.
+    """Make and check configurations.
 
     \b
     Examples:

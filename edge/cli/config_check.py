@@ -19,7 +19,7 @@ from edge.vehicle.sampler import Sampler
 @click.argument("path", type=click.Path(path_type=Path), default=Path("nevgate.toml"))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(path: Path, as_json: bool) -> None:
-    r"""Check the configuration PATH (nevgate.toml): keys, databases, classes, bindings, certificates.
+    """Check the configuration PATH (nevgate.toml): keys, databases, classes, bindings, certificates.
 
     \b
     Examples:

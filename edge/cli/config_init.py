@@ -14,7 +14,7 @@ from edge.errors import ConfigError
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False), default=Path("nevgate.toml"))
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def command(path: Path, force: bool) -> None:
-    r"""Write a commented configuration to PATH (nevgate.toml).
+    """Write a commented configuration to PATH (nevgate.toml).
 
     \b
     Examples:

@@ -10,7 +10,7 @@ from edge.config import Config
 
 @click.command()
 def command() -> None:
-    r"""Print the JSON schema of the configuration file.
+    """Print the JSON schema of the configuration file.
 
     \b
     Example:

@@ -19,7 +19,7 @@ MEMBERS = MappingProxyType(
 
 @click.command(cls=LazyGroup, members=MEMBERS, package="edge.cli.dbc_")
 def command() -> None:
-    r"""Look into databases: DBC, KCD, ARXML and SYM files.
+    """Look into databases: DBC, KCD, ARXML and SYM files.
 
     \b
     Examples:

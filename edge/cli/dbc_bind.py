@@ -23,7 +23,7 @@ from edge.database.load import load_database
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, all candidates with their scores.")
 def command(file: Path, least_score: float, as_json: bool) -> None:
-    r"""Suggest which signals of the database FILE fill which regulated items.
+    """Suggest which signals of the database FILE fill which regulated items.
 
     Names, units and ranges are compared with the catalogue. What is printed is a binding file that loads,
     with what speaks for each line, and the runners-up, in comments. It is a beginning: read every line.

@@ -45,7 +45,7 @@ _NOBODY = "dim"
 @click.option("--all", "show_absent", is_flag=True, help="List each absent signal too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(file: Path, frame: tuple[str, ...], name: str | None, show_absent: bool, as_json: bool) -> None:
-    r"""Take one FRAME apart by the database FILE: which bits made which value.
+    """Take one FRAME apart by the database FILE: which bits made which value.
 
     FRAME is ID DATA or candump's ID#DATA, in hexadecimal; with --message it is the data alone. An id of more
     than four digits is an extended one.

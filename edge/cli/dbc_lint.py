@@ -19,7 +19,7 @@ from edge.errors import DatabaseError
 @click.option("--quiet", "-q", is_flag=True, help="One line a file: how many defects of each kind.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(files: tuple[Path, ...], quiet: bool, as_json: bool) -> None:
-    r"""Say what is wrong or odd in database FILES: what loading mends, and what a reader should know.
+    """Say what is wrong or odd in database FILES: what loading mends, and what a reader should know.
 
     A defect that is mended is a warning. The exit code is 1 if a file cannot be loaded, else 0.
 

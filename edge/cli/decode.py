@@ -66,7 +66,7 @@ def command(
     bus_map: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    r"""Decode a RECORDING (candump, ASC, BLF, TRC, MF4, GVRET CSV, CRTD) by databases.
+    """Decode a RECORDING (candump, ASC, BLF, TRC, MF4, GVRET CSV, CRTD) by databases.
 
     A database without BUS= serves every bus. Without --out the values are summed up in a table. Without
     --policy everything is decoded: that is for files of your own test vehicles.

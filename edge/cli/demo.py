@@ -60,7 +60,7 @@ class _Screen:
 @click.option("--scenario", default="drive", show_default=True, help="drive, charge, alarm ...")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON on standard output.")
 def command(duration_s: float, speed: float, seed: int, scenario: str, as_json: bool) -> None:
-    r"""Run the reference vehicle, four virtual buses, the gateway, a broker and the platform on this machine.
+    """Run the reference vehicle, four virtual buses, the gateway, a broker and the platform on this machine.
 
     Nothing is left behind: keys, broker and store live in a temporary folder. Ends by itself.
 

@@ -33,7 +33,7 @@ def command(path: Path, algorithm: str, force: bool, as_json: bool) -> None:
       nevgate keys make vehicle.pem
       nevgate keys make /etc/nevgate/vehicle.pem --algorithm es256
       nevgate keys make vehicle.pem --json | jq -r .key_id
-    """  # noqa: D301 - click looks for the backspace itself
+    """
     key = SigningKey.generate(Algorithm(algorithm))
     public_file = write_signing_key(path, key, force=force)
     if as_json:

@@ -20,7 +20,7 @@ def command(path: Path, as_json: bool) -> None:
     Examples:
       nevgate keys public vehicle.pem > vehicle.pub.pem
       nevgate keys public vehicle.pem --json | jq -r .key_id
-    """  # noqa: D301 - click looks for the backspace itself
+    """
     key = read_public_half(path)
     if as_json:
         emit_json({"key_id": key.key_id.hex(), "public_pem": key.pem.decode("ascii")})

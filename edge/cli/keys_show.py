@@ -20,7 +20,7 @@ def command(path: Path, as_json: bool) -> None:
     Examples:
       nevgate keys show vehicle.pem
       nevgate keys show vehicle.pub.pem --json
-    """  # noqa: D301 - click looks for the backspace itself
+    """
     key = read_public_half(path)
     half = "private" if holds_private_key(path) else "public"
     if as_json:

@@ -22,4 +22,4 @@ def command() -> None:
     Examples:
       nevgate platform serve --with-broker --keys keys/ --store platform.db
       nevgate platform query platform.db vehicles
-    """  # noqa: D301 - click knows its mark only as the character itself
+    """

@@ -60,7 +60,7 @@ def command(
       nevgate platform query platform.db records --item 'pack[1].cells' --csv > cells.csv
       nevgate platform query platform.db gaps --vehicle LNEVGATE000000001 --json
       nevgate platform query platform.db rejected
-    """  # noqa: D301 - click knows its mark only as the character itself
+    """
     catalogue = builtin()
     for item in items:
         catalogue.locate(item)

@@ -105,7 +105,7 @@ def command(
       nevgate platform serve --with-broker --keys keys/ --store platform.db
       nevgate platform serve --broker broker.example:8883 --tls --keys keys/ --store platform.db
       nevgate platform serve --broker 127.0.0.1:1883 --keys keys/ --store platform.db | jq .records
-    """  # noqa: D301 - click knows its mark only as the character itself
+    """
     if with_broker == (broker is not None):
         raise ConfigError(
             "name a broker or start one", todo="Give either --broker HOST:PORT or --with-broker"

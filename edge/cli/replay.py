@@ -43,7 +43,7 @@ def command(
     as_json: bool,
     verbose: bool,
 ) -> None:
-    r"""Send RECORDING through the gateway of a configuration to its platform.
+    """Send RECORDING through the gateway of a configuration to its platform.
 
     The channels of the recording are matched to buses by 'recording_channel' in the configuration. Frames
     pass the same door as live ones. The account at the end names every frame, record and message.

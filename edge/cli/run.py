@@ -31,7 +31,7 @@ from edge.loading import load
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON at the end.")
 @click.option("--verbose", is_flag=True, help="Log more.")
 def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbose: bool) -> None:
-    r"""Run the gateway until SIGINT or SIGTERM, then send what waits and print the account.
+    """Run the gateway until SIGINT or SIGTERM, then send what waits and print the account.
 
     \b
     Examples:
