@@ -221,10 +221,9 @@ class AtABroker(ABC):
         gateway = Gateway(broker.port())
         flood = threading.Thread(target=gateway.publish, args=(1, 400), daemon=True)
         with self.program(broker, keys, store) as process:
-            first_line = process.stdout.readline() if process.stdout else ""
-            assert json.loads(first_line)["vehicles"] == []
+            self.wait_for_line(process)
             flood.start()
-            gateway.wait_for(100)
+            gateway.wait_for(20)
             os.kill(process.pid, signal.SIGKILL)
             process.wait(PATIENCE_S)
         receipted = gateway.watermark
@@ -236,6 +235,7 @@ class AtABroker(ABC):
             assert set(numbers) >= set(range(1, receipted + 1))
             assert len(numbers) == stream.records == stream.sequence.received.size
         with self.program(broker, keys, store) as process:
+            self.wait_for_line(process)
             flood.join(PATIENCE_S)
             gateway.wait_for(400)
             process.send_signal(signal.SIGINT)
@@ -246,6 +246,11 @@ class AtABroker(ABC):
             numbers = [entry.record.number for entry in reader.records()]
             assert sorted(numbers) == list(range(1, 401))
         gateway.close()
+
+    def wait_for_line(self, process: subprocess.Popen[str]) -> None:
+        """Wait until the program runs and says so."""
+        assert process.stdout is not None
+        assert "vehicles" in json.loads(process.stdout.readline())
 
     @contextlib.contextmanager
     def program(self, broker: Broker, keys: Path, store: Path) -> Iterator[subprocess.Popen[str]]:
