@@ -68,7 +68,7 @@ def no_connack(protocol: str) -> Reason:
         "no-connack",
         f"the broker closed the connection without an answer to CONNECT (MQTT {protocol})",
         f'Check uplink.port; if the broker speaks another version, set uplink.protocol = "{other}"; if it '
-        "wants TLS or a client certificate, set uplink.tls",
+        "wants a user name and password, TLS or a client certificate, check those",
     )
 
 

@@ -176,7 +176,6 @@ class Flight:
             overdue = self._sent.get(position)
             if overdue is not None and overdue.progress is Progress.HANDED_OVER:
                 self._expect(overdue, now_ns)
-        self._overdue.clear()
 
     def expire(self, now_ns: int) -> None:
         """Have sent again what has waited too long for its receipt."""

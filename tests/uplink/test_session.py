@@ -51,10 +51,12 @@ class Table:
         )
         self.now_s = 0.0
         self.actions: list[Action] = []
+        self.tokens: list[int] = []
 
     def tell(self, event: Event, after_s: float = 0.0) -> list[Action]:
         self.now_s += after_s
         self.actions = self.session.handle(event, round(self.now_s * NS_PER_S))
+        self.tokens += [each.token for each in self.published() if each.topic != TOPICS.status]
         return self.actions
 
     def online(self, connected: Connected | None = None, *, answer_status: bool = True) -> list[Action]:
@@ -296,6 +298,19 @@ class TestAcknowledgement:
             table.tell(Connected(session_present=present))
             table.tell(Subscribed(TOPICS.receipt, 1))
             assert len(table.published(TOPICS.up(Kind.LIVE))) == again
+
+    def test_a_repeat_that_was_given_up_meanwhile_is_passed_over(self) -> None:
+        table = Table(max_messages=1)
+        table.online()
+        table.put(message(Kind.LIVE, 1))
+        table.tell(Disconnected(CONNECTION_LOST))
+        table.outbox.put(message(Kind.LIVE, 2))
+        table.now_s += 2
+        table.online(Connected(session_present=True), answer_status=False)
+        assert [each.payload[:8] for each in table.published()[1:]] == [b"LIVE 2 2"]
+        table.receipt(1)
+        table.receipt(2)
+        assert table.held() == 0
 
     def test_an_acknowledgement_after_giving_up_is_a_fact_only(self) -> None:
         table = Table(max_messages=1)
@@ -570,6 +585,26 @@ class TestReconnecting:
             "b:1: gave a message up (numbers 3 to 3, 50 bytes on nev/v1/LNVTEST0000000001/up/live): "
             "8 times in a row the connection broke while it was sent. See the broker's log and its limits"
         )
+
+    def test_a_suspect_is_sent_alone(self) -> None:
+        table = Table()
+        table.put(message(Kind.LIVE, 1))
+        for _ in range(2):
+            table.tell(Tick(), after_s=600)
+            table.online(Connected(session_present=True), answer_status=False)
+            table.tell(Disconnected(CONNECTION_LOST))
+        table.outbox.put(message(Kind.ALARM, 2))
+        table.now_s += 600
+        table.online(Connected(session_present=True))
+        assert not table.published(TOPICS.up(Kind.LIVE))
+        table.now_s += 1
+        table.put(message(Kind.ALARM, 3))
+        assert [each.topic for each in table.published()] == [TOPICS.up(Kind.ALARM)]
+        table.tell(Puback(table.tokens[-2]))
+        table.tell(Puback(table.tokens[-1]))
+        assert [each.payload[:8] for each in table.published()] == [b"LIVE 1 1"]
+        table.put(message(Kind.ALARM, 4))
+        assert not table.published()
 
     def test_a_named_culprit_alone_in_flight_is_set_aside_at_once(self) -> None:
         table = Table()

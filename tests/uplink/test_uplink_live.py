@@ -12,12 +12,12 @@ import pytest
 
 from edge.uplink.mqtt import MqttSettings
 from edge.uplink.outgoing import Kind
-from simulator.broker import BrokerOptions, MosquittoBroker
+from simulator.broker import BrokerOptions, EmbeddedBroker, MosquittoBroker
 from simulator.faults import CutProxy
 from tests.uplink.live import QUICK, LivePlatform, LiveUplink, mosquitto, until
 from tests.uplink.road import TOPICS, message
 
-COUNT = 200
+COUNT = 120
 LOST = (
     "{}: the connection was lost. Nothing is to be done while the vehicle is out of reach: it will connect "
     "again by itself"
@@ -60,6 +60,22 @@ def test_everything_is_acknowledged_and_the_platform_sees_who_comes_and_goes(
         check_all_arrived(live, platform, COUNT)
     where = f"127.0.0.1:{broker.port()}"
     assert live.told == [f"{where}: connected, MQTT {protocol}"]
+
+
+def test_a_killed_broker_that_forgets_everything_loses_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("iotcore", reason="iotcore is not installed: pip install 'nevgate[simulator]'")
+    with (
+        EmbeddedBroker(tmp_path) as broker,
+        LivePlatform(broker.port()) as platform,
+        LiveUplink(settings(broker.port())) as live,
+    ):
+        put(live, 1, COUNT // 2)
+        until(lambda: platform.has_seen(COUNT // 8), "the first arrivals")
+        broker.kill()
+        put(live, COUNT // 2 + 1, COUNT)
+        broker.start()
+        until(live.empty, "the acknowledgement of everything")
+        check_all_arrived(live, platform, COUNT)
 
 
 def test_a_killed_broker_loses_nothing(broker: MosquittoBroker) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edge.uplink.outgoing import Kind
 from edge.uplink.settings import SessionSettings
+from edge.uplink.uplink import STILL_WAITING
 from simulator.virtual_link import LinkFaults
 from tests.uplink.road import TOPICS, Road, message, numbers_of
 
@@ -31,7 +32,7 @@ def in_order(numbers: list[tuple[int, int]]) -> bool:
 
 
 class TestEverythingArrives:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(
         kinds=KINDS,
         seed=SEEDS,
@@ -64,7 +65,7 @@ class TestEverythingArrives:
             assert hop.balanced
             assert (hop.entered, hop.left) == (len(kinds), len(kinds))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(
         kinds=KINDS,
         seed=SEEDS,
@@ -86,7 +87,7 @@ class TestEverythingArrives:
             assert in_order(arrived)
             assert len(arrived) == kinds.count(kind)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(
         kinds=st.lists(st.sampled_from(list(Kind)), min_size=10, max_size=120),
         seed=SEEDS,
@@ -119,3 +120,49 @@ class TestEverythingArrives:
             return road.platform.arrivals
 
         assert run() == run()
+
+
+class TestStopping:
+    @settings(max_examples=30, deadline=None)
+    @given(
+        kinds=KINDS,
+        seed=SEEDS,
+        faults=st.builds(LinkFaults, refuse=CHANCE, cut=CHANCE, lose=CHANCE, forget=CHANCE),
+        before_s=st.floats(0, 5),
+        drain_s=st.sampled_from([0.0, 3.0, 600.0]),
+    )
+    def test_ends_in_time_with_a_balanced_account_and_an_offline_status(
+        self, kinds: list[Kind], seed: int, faults: LinkFaults, before_s: float, drain_s: float
+    ) -> None:
+        road = Road(seed=seed, faults=faults)
+        for number, kind in enumerate(kinds, 1):
+            road.uplink.put(message(kind, number))
+        road.run_for(before_s)
+        road.uplink.ask_to_stop(drain_s)
+        road.run_until(lambda: road.uplink.done, limit_s=drain_s + 10)
+        assert road.link.retained.get(TOPICS.status, b"offline") == b"offline"
+        for hop in road.uplink.hops():
+            assert hop.balanced
+            assert hop.left + hop.set_aside.get(STILL_WAITING, 0) == len(kinds)
+
+    def test_everything_is_sent_first_if_there_is_time(self) -> None:
+        road = Road(faults=LinkFaults(refuse=0.3, cut=0.1))
+        for number in range(1, 60):
+            road.uplink.put(message(Kind.LIVE, number))
+        road.uplink.ask_to_stop(86_400)
+        road.run_until(lambda: road.uplink.done)
+        assert road.empty()
+
+
+def test_receipts_that_are_none_are_counted_and_told_once() -> None:
+    road = Road()
+    road.uplink.put(message(Kind.LIVE, 1))
+    road.platform.acknowledges = False
+    road.run_until(lambda: bool(road.platform.arrivals))
+    for _ in range(3):
+        road.link.send_down(TOPICS.receipt, b"nonsense")
+    road.run_for(1)
+    assert road.uplink.hops()[0].facts["receipts refused"] == 3
+    (told,) = [text for text in road.told if "receipt" in text]
+    assert told.startswith(f"a receipt on {TOPICS.receipt} was refused: ")
+    assert not road.empty()

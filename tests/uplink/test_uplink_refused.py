@@ -13,7 +13,7 @@ import pytest
 from edge.errors import KeyFileError
 from edge.uplink.mqtt import MqttLink, MqttSettings
 from edge.uplink.tls import TlsSettings
-from simulator.broker import BrokerOptions, MosquittoBroker, free_ports
+from simulator.broker import BrokerOptions, EmbeddedBroker, MosquittoBroker, free_ports
 from simulator.certificates import Authority
 from tests.uplink.live import LiveUplink, mosquitto, until
 
@@ -97,6 +97,18 @@ class TestDoors:
                 )
                 assert "s3cret" not in told
 
+    def test_a_broker_that_hangs_up_on_a_wrong_password(self, tmp_path: Path) -> None:
+        pytest.importorskip("iotcore", reason="iotcore is not installed: pip install 'nevgate[simulator]'")
+        word = tmp_path / "password"
+        word.write_text("s3cret-and-wrong\n")
+        with EmbeddedBroker(tmp_path / "broker", BrokerOptions(users={"gateway": "right"})) as broker:
+            settings = MqttSettings(
+                "127.0.0.1", broker.port(), "gw", tls=None, username="gateway", password_file=word
+            )
+            assert first_words(settings).endswith(
+                "if it wants a user name and password, TLS or a client certificate, check those"
+            )
+
     def test_a_password_file_that_cannot_be_read(self, tmp_path: Path) -> None:
         gone = tmp_path / "gone"
         settings = MqttSettings("127.0.0.1", 1, "gw", tls=None, username="gateway", password_file=gone)
@@ -125,8 +137,8 @@ class TestDoors:
     def test_no_tls_to_a_port_with(self, secure: MosquittoBroker) -> None:
         assert first_words(MqttSettings("localhost", secure.port(), "gw", tls=None)) == (
             "the broker closed the connection without an answer to CONNECT (MQTT 5). Check uplink.port; if "
-            'the broker speaks another version, set uplink.protocol = "3.1.1"; if it wants TLS or a client '
-            "certificate, set uplink.tls"
+            'the broker speaks another version, set uplink.protocol = "3.1.1"; if it wants a user name and '
+            "password, TLS or a client certificate, check those"
         )
 
     def test_something_that_is_no_broker(self) -> None:
