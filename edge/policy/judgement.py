@@ -116,12 +116,17 @@ class BusJudgement:
             pass
 
     def withheld(self) -> dict[SignalRef, Reason]:
-        """Why each withheld signal is."""
-        return {
+        """Why each withheld signal is; those of PDUs inside containers among them."""
+        found = {
             SignalRef(self.bus, judged.described.message.name, judged.signal.name): judged.reason
             for judged in self._all()
             if judged.reason is not None
         }
+        for described in self.described:
+            for inner in described.message.contained:
+                for signal in inner.signals:
+                    found[SignalRef(self.bus, inner.name, signal.name)] = Reason.CONTAINER
+        return found
 
     def collected(self) -> frozenset[SignalRef]:
         """The signals that are collected."""
