@@ -47,6 +47,7 @@ class Controls:
         phase: of the scenario.
         phase_s: how long it has lasted.
         high_voltage: whether the main contactors are closed.
+        auxiliary_w: climate, heater and 12 V together, from high voltage, over the tick.
         enabled: whether the inverters run.
     """
 
@@ -86,6 +87,7 @@ class Controls:
         self.phase = Phase.OFF
         self.phase_s = 0.0
         self.high_voltage = False
+        self.auxiliary_w = 0.0
         self._precharging = False
         self._on = False
         self._state_s = 0.0
@@ -114,13 +116,6 @@ class Controls:
         """Most that the drive may give back."""
         return min(RECUPERATION_LIMIT_W, self._battery.charge_limit_a * self._battery.open_circuit_v)
 
-    @property
-    def auxiliary_w(self) -> float:
-        """Climate, heater and 12 V together, from high voltage."""
-        if not self.high_voltage:
-            return 0.0
-        return self._thermal.climate_w + self._thermal.heater_w + self._low_voltage.input_w
-
     def tick(self, phase: Phase, phase_s: float) -> None:
         """Move on by a tick."""
         self.phase, self.phase_s = phase, phase_s
@@ -139,6 +134,9 @@ class Controls:
             self._driveline.gear = GEAR_D
         elif self._driveline.standing:
             self._driveline.gear = GEAR_P
+        thermal = self._thermal
+        loads_w = thermal.climate_w + thermal.heater_w + self._low_voltage.input_w
+        self.auxiliary_w = loads_w if self.high_voltage else 0.0
         self._wear()
 
     def _wear(self) -> None:

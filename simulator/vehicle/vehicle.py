@@ -94,6 +94,7 @@ class ReferenceVehicle:
     Attributes:
         scenario: what the driver does.
         databases: by bus name.
+        fd_buses: names of the buses that carry CAN FD.
         timebase: relates its time, which begins at 0, to the scenario's wall time.
         channels: names of all quantities that `truth` knows.
         sent: frames handed out so far.
@@ -124,6 +125,11 @@ class ReferenceVehicle:
         """
         self.scenario = named(scenario) if isinstance(scenario, str) else scenario
         self.databases = load_databases(folder)
+        self.fd_buses = frozenset(
+            name
+            for name, database in self.databases.items()
+            if any(message.is_fd for message in database.messages)
+        )
         wall_ns = round(self.scenario.start.timestamp()) * NS_PER_S
         self.timebase = Timebase(wall_ns, TimeQuality.GNSS)
         self._physics = Physics(seed, self.scenario)
