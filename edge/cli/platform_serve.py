@@ -112,9 +112,9 @@ def command(
         )
     screen, errors = Console(), Console(stderr=True, highlight=False)
     as_json = as_json or not screen.is_terminal
-    vehicles = load_keys(keys)
     key_file = key_file or store.with_name("platform.pem")
     key, made = own_key(key_file)
+    vehicles = load_keys(keys, own=key.public)
     if made:
         errors.print(f"made the platform's key; vehicles check receipts with {public_path(key_file)}")
     stop = threading.Event()

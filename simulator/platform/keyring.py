@@ -18,10 +18,10 @@ _SIGN1_HEAD = 0xD2
 _KEY_ID_LABEL = 4
 
 
-def load_keys(folder: Path) -> dict[str, list[VerifyingKey]]:
+def load_keys(folder: Path, *, own: VerifyingKey | None = None) -> dict[str, list[VerifyingKey]]:
     """The public keys of a folder by vehicle: ``VIN.pub.pem``, or ``VIN/anything.pub.pem`` for several.
 
-    Other files, private keys among them, are not looked at.
+    Other files, private keys among them, are not looked at, and the platform's `own` key is left out.
 
     Raises:
         KeyFileError: if the folder cannot be read, holds no such file, or one of them is no public key.
@@ -33,8 +33,9 @@ def load_keys(folder: Path) -> dict[str, list[VerifyingKey]]:
                 for each in sorted(path.glob(f"*{PUBLIC_ENDING}")):
                     keys.setdefault(path.name, []).append(read_verifying_key(each))
             elif path.name.endswith(PUBLIC_ENDING):
-                vehicle = path.name.removesuffix(PUBLIC_ENDING)
-                keys.setdefault(vehicle, []).append(read_verifying_key(path))
+                key = read_verifying_key(path)
+                if own is None or key.key_id != own.key_id:
+                    keys.setdefault(path.name.removesuffix(PUBLIC_ENDING), []).append(key)
     except OSError as error:
         raise KeyFileError(
             f"the folder of keys cannot be read: {error.strerror}", where=str(folder)

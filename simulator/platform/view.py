@@ -77,23 +77,30 @@ def look_json(rows: Iterable[VehicleRow], hops: Iterable[Hop], trouble: str) -> 
 
 
 def look_table(rows: Iterable[VehicleRow], hops: Iterable[Hop], trouble: str, now_ns: int) -> Table:
-    """One look as a table for the terminal; its caption says what was set aside and what is in the way."""
-    table = Table(title="platform", caption=_caption(hops, trouble), expand=False)
-    for heading in ("vehicle", "records", "watermark", "missing", "doubles", "conflicts", "rejected"):
+    """One look as a table of 80 characters; a row with conflicting doubles is red.
+
+    Its caption says what was set aside and what is in the way.
+    """
+    table = Table(title="platform", caption=_caption(hops, trouble), box=None, padding=(0, 1, 0, 0))
+    for heading in (
+        "vehicle",
+        "records",
+        "watermark",
+        "missing",
+        "doubles",
+        "rejected",
+        "p50/p99 s",
+        "ago s",
+    ):
         table.add_column(heading, justify="left" if heading == "vehicle" else "right", no_wrap=True)
-    for heading in ("p50", "p99", "last seen"):
-        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         mark = {True: "● ", False: "○ ", None: "  "}[row.online]
-        counts = (row.records, row.watermark, row.missing, row.doubles, row.conflicts, row.rejected)
+        counts = (row.records, row.watermark, row.missing, row.doubles, row.rejected)
         table.add_row(
             mark + row.vehicle,
             *(f"{count:,}" for count in counts),
-            _seconds(row.latency_p50_s),
-            _seconds(row.latency_p99_s),
-            "-"
-            if row.last_seen_ns is None
-            else f"{max(0.0, (now_ns - row.last_seen_ns) / NS_PER_S):.0f} s ago",
+            f"{_seconds(row.latency_p50_s)}/{_seconds(row.latency_p99_s)}",
+            _seconds(None if row.last_seen_ns is None else max(0, now_ns - row.last_seen_ns) / NS_PER_S),
             style="red" if row.conflicts else None,
         )
     return table
@@ -107,7 +114,7 @@ def _caption(hops: Iterable[Hop], trouble: str) -> str:
 
 
 def _seconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds:.2f} s"
+    return "-" if seconds is None else f"{seconds:.1f}"
 
 
 def iso_time(wall_ns: int) -> str:

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from edge.cli.program import program
+from edge.clock import NS_PER_S
 from edge.errors import KeyFileError, NevgateError
+from edge.wire.keys import SigningKey
 from edge.wire.loss import LossCause, LossRange
 from simulator.platform.assembly import own_key
 from simulator.platform.keyring import load_keys
-from tests.simulator.platform_rig import PLATFORM_KEY, STREAM, VEHICLE, VEHICLE_KEY, Rig, record
+from simulator.platform.view import look_table, vehicle_rows
+from tests.simulator.platform_rig import NOW_NS, PLATFORM_KEY, STREAM, VEHICLE, VEHICLE_KEY, Rig, record
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +103,21 @@ def test_a_wrong_word_is_named(store: Path, arguments: list[str], message: str) 
         run("query", store, *arguments)
 
 
+def test_the_live_table_fits_a_terminal(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "platform.db")
+    rig.send(rig.vehicle.message(*(record(number) for number in range(1, 20))))
+    rig.send(b"nonsense")
+    rows_ = vehicle_rows(rig.platform.watch)
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(look_table(rows_, rig.platform.hops(), "the broker does not answer", NOW_NS + 2 * NS_PER_S))
+    text = console.export_text()
+    (line,) = (line for line in text.splitlines() if VEHICLE in line)
+    assert line.split()[1:6] == ["19", "19", "0", "0", "1"]
+    assert "1 messages unsigned" in text
+    assert "the broker does not answer" in text
+    rig.store.close()
+
+
 def test_serving_needs_keys_and_one_broker(tmp_path: Path) -> None:
     serve = ("serve", "--keys", tmp_path, "--store", tmp_path / "platform.db")
     with pytest.raises(NevgateError, match="either --broker"):
@@ -119,6 +138,8 @@ def test_keys_are_read_by_vehicle_and_private_ones_are_left_alone(tmp_path: Path
     (tmp_path / "B" / "first.pub.pem").write_bytes(VEHICLE_KEY.public.pem)
     (tmp_path / "B" / "second.pub.pem").write_bytes(PLATFORM_KEY.public.pem)
     keys = load_keys(tmp_path)
+    (tmp_path / "platform.pub.pem").write_bytes(SigningKey.seeded(b"own").public.pem)
+    assert load_keys(tmp_path, own=SigningKey.seeded(b"own").public) == keys
     assert keys == {"A": [VEHICLE_KEY.public], "B": [VEHICLE_KEY.public, PLATFORM_KEY.public]}
     (tmp_path / "C.pub.pem").write_bytes(b"no key")
     with pytest.raises(KeyFileError, match=r"C\.pub\.pem"):
