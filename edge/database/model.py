@@ -141,11 +141,25 @@ class Database:
 
 @dataclass(frozen=True, slots=True, order=True)
 class SignalRef:
-    """A signal on a bus: what bindings want, the door judges and decode delivers."""
+    """A signal on a bus: what bindings want, the door judges and decode delivers.
+
+    It is the key of every table of values, so its hash is made once.
+    """
 
     bus: str
     message: str
     signal: str
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.bus, self.message, self.signal)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[type[SignalRef], tuple[str, str, str]]:
+        # Hashes of strings differ from process to process.
+        return SignalRef, (self.bus, self.message, self.signal)
 
     def __str__(self) -> str:
         return f"{self.bus}:{self.message}.{self.signal}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +65,23 @@ class Category:
         )
 
 
+class Constants(NamedTuple):
+    """Scales and offsets of some fields, of the type that their category computes with."""
+
+    scale: Values
+    offset: Values
+
+    @classmethod
+    def of(cls, category: Category, fields: Sequence[Field]) -> Constants:
+        """Those of `fields`, all of `category`."""
+        whole = Kind(category.kind) is Kind.LINEAR_INTEGER
+        kind, number = (category.dtype, int) if whole else (np.dtype(np.float64).str, float)
+        return cls(
+            np.array([number(field.conversion.scale) for field in fields], kind),
+            np.array([number(field.conversion.offset) for field in fields], kind),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Frames that carry a group of signals.
@@ -96,8 +113,7 @@ class FlatTable:
         self._first_byte = np.array([field.window.first_byte for field in fields], np.intp)
         self._left = np.array([field.left for field in fields], np.uint64)
         self._right = np.array([field.right for field in fields], np.uint64)
-        self._scale = np.array([_number(field, "scale") for field in fields], object)
-        self._offset = np.array([_number(field, "offset") for field in fields], object)
+        self._fields = fields
         self._layout: _Layout | None = None
 
     def decode(
@@ -150,28 +166,25 @@ class FlatTable:
         local = (cuts[first : last + 1] - cuts[first]).tolist()
         times = np.diff(cuts[first : last + 1])
         parts = [
-            (category, max(low, first), min(high, last))
-            for category, (low, high) in zip(layout.categories, pairwise(layout.bounds), strict=True)
+            (number, max(low, first), min(high, last))
+            for number, (low, high) in enumerate(pairwise(layout.bounds))
             if low < last and high > first
         ]
-        for category, low, high in parts:
-            if category.big_endian:
+        for number, low, high in parts:
+            if layout.categories[number].big_endian:
                 words[local[low - first] : local[high - first]].byteswap(inplace=True)
-        words <<= np.repeat(layout.left[chunk], times)
-        right = np.repeat(layout.right[chunk], times)
         middle = local[min(max(layout.signed_from, first), last) - first]
-        unsigned, signed = words[:middle], words[middle:].view(np.int64)
-        unsigned >>= right[:middle]
-        signed >>= right[middle:].view(np.int64)
-        for category, low, high in parts:
+        shift(words, np.repeat(layout.left[chunk], times), np.repeat(layout.right[chunk], times), middle)
+        for number, low, high in parts:
             begin, end = local[low - first], local[high - first]
-            values = convert(
-                category,
-                words[begin:end],
-                layout.scale[low:high],
-                layout.offset[low:high],
-                times[low - first : high - first],
-            )
+            category, constants = layout.categories[number], layout.constants[number]
+            if category.kind != Kind.INTEGER.value:
+                place, some = layout.bounds[number], times[low - first : high - first]
+                constants = Constants(
+                    np.repeat(constants.scale[low - place : high - place], some),
+                    np.repeat(constants.offset[low - place : high - place], some),
+                )
+            values = convert(category, words[begin:end], constants)
             for place in range(low, high):
                 ref, segment = layout.owners[place]
                 at = place - first
@@ -197,8 +210,10 @@ class FlatTable:
             first_byte=self._first_byte[numbers],
             left=self._left[numbers],
             right=self._right[numbers],
-            scale=self._scale[numbers],
-            offset=self._offset[numbers],
+            constants=[
+                Constants.of(one, [self._fields[number] for number in numbers[low:high].tolist()])
+                for one, (low, high) in zip(categories, pairwise(bounds), strict=True)
+            ],
             categories=categories,
             bounds=bounds,
             signed_from=bounds[signed],
@@ -228,28 +243,34 @@ class _WordReader:
         return self._words[places].astype(np.uint64, copy=False)
 
 
-def convert(
-    category: Category,
-    raw: npt.NDArray[np.uint64],
-    scale: npt.NDArray[np.object_],
-    offset: npt.NDArray[np.object_],
-    times: Places,
-) -> Values:
-    """Physical values of `raw`, which has `times` values for each of the scales and offsets."""
+def shift(
+    words: npt.NDArray[np.uint64],
+    left: npt.NDArray[np.uint64],
+    right: npt.NDArray[np.uint64],
+    signed_from: int,
+) -> None:
+    """Cut the raw bits out of `words` in place; from `signed_from` on they are sign-extended."""
+    words <<= left
+    unsigned, signed = words[:signed_from], words[signed_from:].view(np.int64)
+    unsigned >>= right[:signed_from]
+    signed >>= right[signed_from:].view(np.int64)
+
+
+def convert(category: Category, raw: npt.NDArray[np.uint64], constants: Constants) -> Values:
+    """Physical values of `raw`, one scale and offset each."""
     kind = Kind(category.kind)
     numbers: Values = raw if category.word64 else raw.view(np.int64)
     if kind is Kind.INTEGER:
         return numbers if numbers.dtype.str == category.dtype else numbers.view(category.dtype)
     if kind is Kind.LINEAR_INTEGER:
-        whole = np.repeat(scale.astype(category.dtype), times)
-        whole *= numbers.view(category.dtype)
-        whole += np.repeat(offset.astype(category.dtype), times)
+        whole: Values = numbers.view(category.dtype) * constants.scale
+        whole += constants.offset
         return whole
     values: Values = _floats(raw, category.float_bits) if kind is Kind.FLOAT else numbers.astype(np.float64)
     if kind is Kind.LINEAR or not category.void:
-        values *= np.repeat(scale.astype(np.float64), times)
+        values *= constants.scale
     if not category.void:
-        values += np.repeat(offset.astype(np.float64), times)
+        values += constants.offset
     return values
 
 
@@ -263,8 +284,7 @@ class _Layout:
     first_byte: Places
     left: npt.NDArray[np.uint64]
     right: npt.NDArray[np.uint64]
-    scale: npt.NDArray[np.object_]
-    offset: npt.NDArray[np.object_]
+    constants: list[Constants]
     categories: list[Category]
     bounds: list[int]
     signed_from: int
@@ -276,8 +296,3 @@ def _floats(raw: npt.NDArray[np.uint64], bits: int) -> npt.NDArray[np.float64]:
     if bits == WORD_BITS // 2:
         return raw.astype(np.uint32).view(np.float32).astype(np.float64)
     return half_floats()[raw]
-
-
-def _number(field: Field, name: str) -> Any:  # noqa: ANN401 - an integer or a float, as the conversion needs
-    value = getattr(field.conversion, name)
-    return int(value) if field.kind is Kind.LINEAR_INTEGER else float(value)

@@ -21,6 +21,7 @@ from edge.decode.store import NEVER, Elements, Lengths, Places, Store, Times
 from edge.frames import FrameBatch
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 
 class Readings(Mapping[SignalRef, T]):
@@ -36,6 +37,11 @@ class Readings(Mapping[SignalRef, T]):
         if not self._present[place]:
             raise KeyError(ref)
         return self._values[place]
+
+    def get(self, ref: SignalRef, default: D = None) -> T | D:  # type: ignore[assignment]
+        """The value of `ref`, or `default`; quicker than asking and being refused."""
+        place = self._index.get(ref)
+        return self._values[place] if place is not None and self._present[place] else default
 
     def __iter__(self) -> Iterator[SignalRef]:
         return (ref for ref, place in self._index.items() if self._present[place])
@@ -92,6 +98,8 @@ class LatestValues:
         self._least_of_code = np.zeros(FIRST_CODE, np.uint16)
         self._length_of_code = np.zeros(FIRST_CODE, np.uint16)
         self._special: dict[int, tuple[_Member, ...]] = {}
+        self._longest = 0
+        self._plain = np.empty(0, np.intp)
         self._known_codes = 0
         self._store = Store(self._width)
         self._reader: _Reader | None = None
@@ -110,7 +118,7 @@ class LatestValues:
         seen = np.bincount(codes, minlength=len(self._slot_of_code))
         self._unknown += int(seen[UNKNOWN])
         self._not_data += int(seen[NOT_DATA])
-        if (batch.length < self._length_of_code.take(codes)).any():
+        if int(batch.length.min()) < self._longest:
             self._count_short(batch, codes)
         order = _time_order(batch.t_ns)
         self._keep_plain(batch, codes, order)
@@ -146,24 +154,25 @@ class LatestValues:
         )
 
     def _count_short(self, batch: FrameBatch, codes: npt.NDArray[np.uint16]) -> None:
-        too_short = int(np.count_nonzero(batch.length < self._least_of_code.take(codes)))
-        self._too_short += too_short
-        self._short += int(np.count_nonzero(batch.length < self._length_of_code.take(codes))) - too_short
+        short = np.flatnonzero(batch.length < self._length_of_code.take(codes))
+        if len(short):
+            too_short = int(np.count_nonzero(batch.length[short] < self._least_of_code.take(codes[short])))
+            self._too_short += too_short
+            self._short += len(short) - too_short
 
     def _keep_plain(self, batch: FrameBatch, codes: npt.NDArray[np.uint16], order: Places | None) -> None:
-        """Keep the last frame of each message without multiplexer; slot 0 takes what nobody wants."""
-        slots = self._slot_of_code.take(codes)
-        last = np.full(self._store.count, -1, np.intp)
+        """Keep the last frame of each wanted message without multiplexer."""
+        last = np.full(len(self._slot_of_code), -1, np.intp)
         # Where an index repeats, the last assignment stands.
         if order is None:
-            last[slots] = np.arange(len(slots))
+            last[codes] = np.arange(len(codes))
         else:
-            last[slots[order]] = order
-        last[0] = -1
-        touched = np.flatnonzero(last >= 0)
+            last[codes[order]] = order
+        touched = self._plain[last[self._plain] >= 0]
         if len(touched):
-            self._store.put(touched, batch, last[touched])
+            self._store.put(self._slot_of_code[touched], batch, last[touched])
         if self._store.latching:
+            slots = self._slot_of_code.take(codes)
             rows = np.flatnonzero(self._store.latches.take(slots))
             if len(rows):
                 self._store.latch(slots[rows], batch.data[rows], batch.length[rows])
@@ -223,6 +232,8 @@ class LatestValues:
         self._slot_of_code = np.array(slot_of_code, np.intp)
         self._least_of_code = np.array(least, np.uint16)
         self._length_of_code = np.array(length, np.uint16)
+        self._longest = int(max(length))
+        self._plain = np.flatnonzero(self._slot_of_code)
         latching = [
             any(slot.refs[field.signal.name] in self._latched for field in slot.fields)
             for slot in self._slots

@@ -96,19 +96,21 @@ class Lookup:
         """The code of each frame (uint16 of N)."""
         numbers = self._numbers(batch.buses)
         identifiers = batch.arbitration_id
-        row = np.minimum(identifiers, _STANDARD_IDS).astype(np.intp)
+        if not len(identifiers):
+            return np.empty(0, np.uint16)
+        if identifiers.max() >= _STANDARD_IDS:
+            identifiers = np.minimum(identifiers, _STANDARD_IDS)
         if len(numbers) == 1:
-            codes: Codes = self._table[numbers[0]].take(row)
-            bus_of: npt.NDArray[np.intp] | None = None
+            codes: Codes = self._table[numbers[0]].take(identifiers)
         else:
-            bus_of = numbers.take(batch.bus)
-            codes = self._table.reshape(-1).take(bus_of * (_STANDARD_IDS + 1) + row)
+            offsets = (numbers * (_STANDARD_IDS + 1)).astype(np.uint32)
+            codes = self._table.reshape(-1).take(identifiers + offsets.take(batch.bus))
         unusual = batch.flags & _UNUSUAL_FLAGS
         if unusual.any():
             extended = np.flatnonzero(unusual & np.uint16(FrameFlag.EXTENDED))
             if len(extended):
-                bus = numbers[0] if bus_of is None else bus_of[extended]
-                codes[extended] = self._extended(bus, identifiers[extended])
+                bus = numbers.take(batch.bus[extended])
+                codes[extended] = self._extended(bus, batch.arbitration_id[extended])
             codes[(unusual & _NOT_DATA_FLAGS) != 0] = NOT_DATA
         return codes
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.decode.field import WORD_BYTES, Block, Field, Kind, Words, conversion_key, exact_values
-from edge.decode.payloads import skewed
+from edge.decode.field import WORD_BYTES, Block, Field, Kind, Words, exact_values
+from edge.decode.flat import Category, Constants, convert, shift
+from edge.decode.payloads import Payloads
 from edge.frames import FrameBatch
 
 Times = npt.NDArray[np.int64]
@@ -52,8 +54,8 @@ class Store:
             slots, rows, t_ns = slots[newer], rows[newer], t_ns[newer]
         self.t_ns[slots] = t_ns
         self.length[slots] = batch.length[rows]
-        if batch.data.shape[1] == self.width:
-            self.data[slots] = batch.data[rows]
+        if batch.data.shape[1] == self.width == WORD_BYTES:
+            self.data.view("<u8")[slots, 0] = np.ascontiguousarray(batch.data).view("<u8")[rows, 0]
         else:
             width = min(self.width, batch.data.shape[1])
             self.data[slots, width:] = 0
@@ -89,7 +91,7 @@ class Store:
 
 
 class Elements:
-    """Fields in slots of a store, gathered so that each kind is cut out in one go.
+    """Fields in slots of a store, gathered so that all are cut out at once and each conversion is a slice.
 
     Attributes:
         pairs: (slot, field) in the order in which values are given.
@@ -98,21 +100,24 @@ class Elements:
 
     def __init__(self, pairs: Sequence[tuple[int, Field]], width: int) -> None:
         """Gather `pairs` of a store whose payloads are `width` bytes wide."""
-        alike: dict[tuple[object, ...], list[tuple[int, Field]]] = {}
-        exact: list[tuple[int, Field]] = []
-        for slot, field in pairs:
-            if field.kind is Kind.EXACT:
-                exact.append((slot, field))
-            else:
-                key = (field.window.big_endian, field.window.skew, *conversion_key(field))
-                alike.setdefault(key, []).append((slot, field))
-        self._blocks = [Block([field for _, field in members]) for members in alike.values()]
-        self._exact = exact
-        in_words = [pair for members in alike.values() for pair in members]
-        self.pairs = (*in_words, *exact)
+        odd = [pair for pair in pairs if pair[1].kind is Kind.EXACT or pair[1].window.skew]
+        straight = [pair for pair in pairs if pair[1].kind is not Kind.EXACT and not pair[1].window.skew]
+        straight.sort(key=lambda pair: Category.of(pair[1]).rank)
+        fields = [field for _, field in straight]
+        self.pairs = (*straight, *odd)
         self.slots = np.array([slot for slot, _ in self.pairs], np.intp)
         self._needed = np.array([field.needed_bytes for _, field in self.pairs], np.uint16)
-        self._bytes = np.array([slot * width + field.window.first_byte for slot, field in in_words], np.intp)
+        self._bytes = np.array([slot * width + field.window.first_byte for slot, field in straight], np.intp)
+        self._left = np.array([field.left for field in fields], np.uint64)
+        self._right = np.array([field.right for field in fields], np.uint64)
+        self._signed_from = next((place for place, field in enumerate(fields) if field.signed), len(fields))
+        self._odd = [(slot, field, Block([field])) for slot, field in odd]
+        self._parts: list[tuple[Category, int, int, Constants]] = []
+        begin = 0
+        for category, members in groupby(fields, key=Category.of):
+            several = list(members)
+            self._parts.append((category, begin, begin + len(several), Constants.of(category, several)))
+            begin += len(several)
 
     def read(
         self, data: npt.NDArray[np.uint8], length: Lengths
@@ -125,18 +130,18 @@ class Elements:
         """
         values: list[int | float] = []
         words = _words_at(data, self._bytes)
-        begin = 0
-        for block in self._blocks:
-            end = begin + len(block.fields)
-            window = block.window
-            some = words[begin:end].byteswap() if window.big_endian else words[begin:end]
-            if window.skew:
-                ninth = data.reshape(-1)[self._bytes[begin:end] + WORD_BYTES].astype(np.uint64)
-                some = skewed(some, ninth, window)
-            values += block.elements(some).tolist()
-            begin = end
-        for slot, field in self._exact:
-            values += exact_values(field, data[slot : slot + 1]).tolist()
+        for category, begin, end, _ in self._parts:
+            if category.big_endian:
+                words[begin:end].byteswap(inplace=True)
+        shift(words, self._left, self._right, self._signed_from)
+        for category, begin, end, constants in self._parts:
+            values += convert(category, words[begin:end], constants).tolist()
+        for slot, field, block in self._odd:
+            payload = Payloads.of_bytes(data[slot : slot + 1], field.needed_bytes)
+            if field.kind is Kind.EXACT:
+                values += exact_values(field, payload.bytes()).tolist()
+            else:
+                values += block.columns(payload.words(block.window))[0].tolist()
         return values, length[self.slots] >= self._needed
 
 
