@@ -32,6 +32,7 @@ INTERFACE_ERRORS = (
     ValueError,
     IndexError,
     AssertionError,
+    NotImplementedError,
     ImportError,
     TypeError,
     struct.error,
@@ -242,17 +243,25 @@ class InterfaceSource(FrameSource):
                     burst.append(message)
                     message = bus.recv(0) if len(burst) < BURST_FRAMES else None
             except INTERFACE_ERRORS as error:
+                if burst:
+                    self._settle(errors)
+                    errors = 0
                 errors += 1
                 self._outage = str(error) or type(error).__name__
             else:
-                if errors:
-                    with self._lock:
-                        self._tally.at_least["unreadable by the interface"] += errors
-                    errors, self._outage = 0, ""
+                self._settle(errors)
+                errors = 0
             if burst:
                 self._take(burst)
             if errors >= ERRORS_IN_A_ROW:
                 return
+
+    def _settle(self, errors: int) -> None:
+        """The interface works after `errors` errors: each was a frame that it could not read."""
+        if errors:
+            self._outage = ""
+            with self._lock:
+                self._tally.at_least["unreadable by the interface"] += errors
 
     def _take(self, burst: list[can.Message]) -> None:
         """Stamp, convert and queue what was received in one go."""

@@ -69,7 +69,7 @@ class FormatContract(ABC):
     quality: ClassVar[TimeQuality] = TimeQuality.NONE
     holds: ClassVar[tuple[tuple[Frame, ...], ...]] = (CLASSIC,)
     textual: ClassVar[bool] = False
-    damaged: ClassVar[int] = 40
+    damaged: ClassVar[int] = 24
 
     @abstractmethod
     def write(self, path: Path, frames: Iterable[Frame]) -> None: ...

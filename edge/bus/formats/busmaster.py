@@ -1,8 +1,9 @@
 """BUSMASTER's text log of CAN frames.
 
 Its stamps are times of day (SYSTEM MODE), times since the log's start (ABSOLUTE MODE) or times since the
-frame before (RELATIVE MODE), to a tenth of a millisecond or, as SavvyCAN writes them, to a millisecond. All
-become times since the first session's start, whose date and time the log states without a time zone.
+frame before (RELATIVE MODE). Their last field counts tenths of a millisecond in four digits, as BUSMASTER
+writes it, or milliseconds in up to three, as SavvyCAN does. All become times since the first session's start,
+whose date and time the log states without a time zone.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from edge.frames import FrameFlag
 
 DAY_NS = 86_400 * NS_PER_S
 HALF_DAY_NS = DAY_NS // 2
+TENTH_NS, MILLI_NS = 100_000, 1_000_000
 
 START = re.compile(rb"\*{3}START DATE AND TIME (\d+):(\d+):(\d+) (\d+):(\d+):(\d+):(\d+)\*{3}")
 MODE = re.compile(rb"\*{3}(SYSTEM|ABSOLUTE|RELATIVE) MODE\*{3}")
 BASE = re.compile(rb"\*{3}(HEX|DEC)\*{3}")
 LINE = re.compile(
-    rb"(\d+):(\d\d?):(\d\d?):(\d{1,9})\s+([RT]x)\s+(\d{1,3})\s+(?:0x)?([0-9A-Fa-f]+)\s+([sx]r?)\s+(\d+)((?:\s+[0-9A-Fa-f]+)*)",
+    rb"(\d+):(\d\d?):(\d\d?):(\d{1,4})\s+([RT]x)\s+(\d{1,3})\s+(?:0x)?([0-9A-Fa-f]+)\s+([sx]r?)\s+(\d+)((?:\s+[0-9A-Fa-f]+)*)",
     re.ASCII,
 )
 
@@ -121,5 +123,6 @@ class BusmasterRecording(LineRecording):
 def _clock_ns(hours: bytes, minutes: bytes, seconds: bytes, fraction: bytes) -> int:
     if len(hours) > len("0000"):
         raise MalformedError("malformed line")
+    unit_ns = TENTH_NS if len(fraction) == len("0000") else MILLI_NS
     whole = (int(hours) * 60 + int(minutes)) * 60 + int(seconds)
-    return whole * NS_PER_S + int(fraction.ljust(9, b"0"))
+    return whole * NS_PER_S + int(fraction) * unit_ns

@@ -55,7 +55,7 @@ class CandumpRecording(LineRecording):
     _stamped = False
 
     def _block(self, block: bytes, first_line: int) -> Piece:
-        lines = Lines.of(block)
+        lines = Lines.of(block, SPACE)
         columns = read_lines(lines)
         places = np.flatnonzero(~columns.good).tolist()
         for place, row in self._slow_rows(((place, lines.line(place)) for place in places), first_line):
@@ -127,12 +127,9 @@ def read_lines(lines: Lines) -> Columns:
     """
     text, starts, ends = lines.text, lines.starts, lines.ends
     size = len(lines.raw)
-    spaces = np.concatenate([np.flatnonzero(text == SPACE), np.full(3, size)])
-    first = np.searchsorted(spaces[:-3], starts)
-    gap, after_label, after_frame = (spaces[first + place] for place in range(3))
-    good = after_label < ends
-    gap, after_label = np.where(good, gap, starts + 1), np.where(good, after_label, starts + 1)
-    stop = np.minimum(after_frame, ends)
+    good = lines.count >= 2  # noqa: PLR2004 - after the stamp and after the channel
+    gap, after_label = (np.where(good, lines.separator(place), starts + 1) for place in range(2))
+    stop = np.where(good, np.minimum(lines.separator(2), ends), ends)
 
     t_ns, fine = _stamps(text, starts, gap)
     good &= fine

@@ -23,6 +23,7 @@ NIBBLES[np.frombuffer(b"abcdef", np.uint8)] = np.arange(10, 16, dtype=np.uint8)
 NIBBLES[np.frombuffer(b"ABCDEF", np.uint8)] = np.arange(10, 16, dtype=np.uint8)
 
 CR, LF = 0x0D, 0x0A
+SEPARATORS_USED = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,22 +35,39 @@ class Lines:
         text: its bytes as uint8, followed by `PADDING` zeros.
         starts: int64, where each line begins.
         ends: int64, where it ends, without CR and LF.
+        cuts: int64, where separators and line feeds stand, in order.
+        first: int64, index into `cuts` of the first one of each line.
+        count: int64, how many separators each line has.
     """
 
     raw: bytes
     text: UInt8s
     starts: Int64s
     ends: Int64s
+    cuts: Int64s
+    first: Int64s
+    count: Int64s
 
     @classmethod
-    def of(cls, block: bytes) -> Lines:
-        """Find the lines of `block`, which ends with a line feed."""
+    def of(cls, block: bytes, separator: int) -> Lines:
+        """Find the lines of `block`, which ends with a line feed, and the separators in them."""
         text = np.zeros(len(block) + PADDING, np.uint8)
         text[: len(block)] = np.frombuffer(block, np.uint8)
-        feeds = np.flatnonzero(text == LF)
+        cuts = np.flatnonzero((text == separator) | (text == LF))
+        last = np.flatnonzero(text[cuts] == LF)
+        feeds = cuts[last]
         starts = np.concatenate([np.zeros(1, np.int64), feeds[:-1] + 1])
+        first = np.concatenate([np.zeros(1, np.int64), last[:-1] + 1])
         ends = feeds - ((feeds > starts) & (text[feeds - 1] == CR))
-        return cls(block, text, starts, ends)
+        cuts = np.concatenate([cuts, np.full(SEPARATORS_USED, len(block))])
+        return cls(block, text, starts, ends, cuts, first, last - first)
+
+    def separator(self, number: int) -> Int64s:
+        """Where separator `number` (from 0, below `SEPARATORS_USED`) of each line stands.
+
+        Means something only for lines with as many; for one with just `number` it is its line feed.
+        """
+        return self.cuts[self.first + number]
 
     def line(self, place: int) -> bytes:
         """One line, without its end."""
@@ -57,7 +75,7 @@ class Lines:
 
 
 def decimals(text: UInt8s, starts: Int64s, stops: Int64s, most: int) -> tuple[Int64s, Bools]:
-    """Read decimal numbers of 1 to `most` (at most 18) digits.
+    """Read decimal numbers of 1 to `most` (at most 15) digits.
 
     Args:
         text: the buffer.
@@ -72,28 +90,27 @@ def decimals(text: UInt8s, starts: Int64s, stops: Int64s, most: int) -> tuple[In
 
 
 def hexadecimals(text: UInt8s, starts: Int64s, stops: Int64s, most: int) -> tuple[Int64s, Bools]:
-    """Read hexadecimal numbers of 1 to `most` (at most 15) digits; as `decimals`."""
+    """Read hexadecimal numbers of 1 to `most` (at most 13) digits; as `decimals`."""
     return _numbers(text, starts, stops, most, 16)
 
 
 def _numbers(text: UInt8s, starts: Int64s, stops: Int64s, most: int, base: int) -> tuple[Int64s, Bools]:
     widths = stops - starts
     good = (widths > 0) & (widths <= most)
-    values = np.zeros(len(starts), np.int64)
-    longest = int(widths.max(where=good, initial=0))
-    shortest = int(widths.min(where=good, initial=longest))
-    scale = 1
-    for place in range(longest):
-        digits = NIBBLES[text[stops - (1 + place)]]
-        wrong = digits >= base
-        if place >= shortest:
-            outside = widths <= place
-            wrong &= ~outside
-            digits = np.where(outside, np.uint8(0), digits)
-        good &= ~wrong
-        values += digits.astype(np.int64) * scale
-        scale *= base
-    return values, good
+    longest = int(widths.max(where=good, initial=1))
+    digits = NIBBLES[windows(text, starts, longest)]
+    if not (widths == longest).all():
+        digits[np.arange(longest) >= widths[:, np.newaxis]] = 0
+    good &= (digits < base).all(axis=1)
+    # Below 2 to the 53 every step of this product is exact in float64.
+    values = (digits.astype(np.float64) @ np.power(float(base), np.arange(longest)[::-1])).astype(np.int64)
+    spare = np.clip(longest - widths, 0, longest)
+    return (values // np.power(base, spare) if spare.any() else values), good
+
+
+def windows(text: UInt8s, starts: Int64s, width: int) -> UInt8s:
+    """The `width` bytes from each of `starts` on, uint8 of shape (N, width)."""
+    return sliding_window_view(text, width)[starts]
 
 
 def payloads(text: UInt8s, starts: Int64s, lengths: Int64s, stride: int) -> tuple[UInt8s, Bools]:
@@ -114,7 +131,7 @@ def payloads(text: UInt8s, starts: Int64s, lengths: Int64s, stride: int) -> tupl
     data = np.zeros((len(starts), width), np.uint8)
     if not longest:
         return data, good
-    digits = NIBBLES[sliding_window_view(text, stride * longest)[starts]]
+    digits = NIBBLES[windows(text, starts, stride * longest)]
     high, low = digits[:, 0::stride], digits[:, 1::stride]
     used = np.arange(longest) < lengths[:, np.newaxis]
     good &= ~(((high | low) == NO_DIGIT) & used).any(axis=1)

@@ -11,7 +11,7 @@ import re
 
 import numpy as np
 
-from edge.bus.formats.fields import Bools, Columns, Lines, decimals, hexadecimals, payloads
+from edge.bus.formats.fields import Bools, Columns, Lines, decimals, hexadecimals, payloads, windows
 from edge.bus.formats.lines import LineRecording
 from edge.bus.formats.rows import (
     DATA_TOO_LONG,
@@ -56,7 +56,7 @@ class GvretRecording(LineRecording):
     _directed: bool | None = None
 
     def _block(self, block: bytes, first_line: int) -> Piece:
-        lines = Lines.of(block)
+        lines = Lines.of(block, COMMA)
         if self._directed is None:
             first = HEADER.match(block) or HEADERLESS.match(block)
             self._directed = bool(first and first[1])
@@ -114,12 +114,9 @@ def read_lines(lines: Lines, *, directed: bool) -> Columns:
     """Read all well-formed lines of a block at once; `good` says which ones; `read_line` agrees on each."""
     text, starts, ends = lines.text, lines.starts, lines.ends
     skip = 1 if directed else 0
-    commas = np.concatenate([np.flatnonzero(text == COMMA), np.full(6 + skip, len(lines.raw))])
-    first = np.searchsorted(commas[: -(6 + skip)], starts)
-    stops = [commas[first + place] for place in range(4 + skip)]
-    good = stops[-1] < ends
-    after_length = np.minimum(commas[first + (4 + skip)], ends)
-    stops = [np.where(good, stop, starts) for stop in stops]
+    good = lines.count >= 4 + skip
+    stops = [np.where(good, lines.separator(place), starts) for place in range(4 + skip)]
+    after_length = np.where(good, np.minimum(lines.separator(4 + skip), ends), starts)
 
     t_us, fine = decimals(text, starts, stops[0], STAMP_DIGITS)
     good &= fine
@@ -161,12 +158,9 @@ def read_lines(lines: Lines, *, directed: bool) -> Columns:
 def _truths(text: UInt8s, starts: Int64s, stops: Int64s) -> tuple[Bools, Bools]:
     """Which fields say ``true``, and which say either that or ``false``, in any case."""
     width = stops - starts
-    true = width == len(b"true")
-    false = width == len(b"false")
-    for place, letter in enumerate(b"true"):
-        true &= (text[starts + place] | LOWER) == letter
-    for place, letter in enumerate(b"false"):
-        false &= (text[starts + place] | LOWER) == letter
+    letters = windows(text, starts, len(b"false")) | LOWER
+    true = (width == len(b"true")) & (letters[:, :4] == np.frombuffer(b"true", np.uint8)).all(axis=1)
+    false = (width == len(b"false")) & (letters == np.frombuffer(b"false", np.uint8)).all(axis=1)
     return true, true | false
 
 
@@ -179,7 +173,9 @@ def _directions(text: UInt8s, starts: Int64s, stops: Int64s) -> tuple[Bools, Boo
 
 def _separated(text: UInt8s, before: Int64s, length: Int64s) -> Bools:
     """Whether a comma stands before each of the data bytes, three characters apart."""
-    good = np.ones(len(before), np.bool_)
-    for place in range(int(length.max(initial=0))):
-        good &= (place >= length) | (text[before + 3 * place] == COMMA)
-    return good
+    longest = int(length.max(initial=0))
+    if not longest:
+        return np.ones(len(before), np.bool_)
+    commas = windows(text, before, 3 * longest)[:, ::3] == COMMA
+    separated: Bools = (commas | (np.arange(longest) >= length[:, np.newaxis])).all(axis=1)
+    return separated
