@@ -23,7 +23,6 @@ NIBBLES[np.frombuffer(b"abcdef", np.uint8)] = np.arange(10, 16, dtype=np.uint8)
 NIBBLES[np.frombuffer(b"ABCDEF", np.uint8)] = np.arange(10, 16, dtype=np.uint8)
 
 CR, LF = 0x0D, 0x0A
-SEPARATORS_USED = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,15 +58,14 @@ class Lines:
         starts = np.concatenate([np.zeros(1, np.int64), feeds[:-1] + 1])
         first = np.concatenate([np.zeros(1, np.int64), last[:-1] + 1])
         ends = feeds - ((feeds > starts) & (text[feeds - 1] == CR))
-        cuts = np.concatenate([cuts, np.full(SEPARATORS_USED, len(block))])
         return cls(block, text, starts, ends, cuts, first, last - first)
 
     def separator(self, number: int) -> Int64s:
-        """Where separator `number` (from 0, below `SEPARATORS_USED`) of each line stands.
+        """Where separator `number` (from 0) of each line stands.
 
         Means something only for lines with as many; for one with just `number` it is its line feed.
         """
-        return self.cuts[self.first + number]
+        return self.cuts[np.minimum(self.first + number, len(self.cuts) - 1)]
 
     def line(self, place: int) -> bytes:
         """One line, without its end."""

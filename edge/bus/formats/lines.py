@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from edge.bus.formats.base import Recording
 from edge.bus.formats.rows import CUT_SHORT, MalformedError, Piece, Row, piece_of
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 20
 LINE_MAX_BYTES = 64 << 10
 TEXT_SHOWN = 60
 
