@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -58,8 +59,9 @@ def load_wiring(bus: str) -> Wiring:
     return Wiring(MappingProxyType(feeds), MappingProxyType(table.get("sent_while", {})))
 
 
+@cache
 def load_databases(folder: Path = DATABASES) -> Mapping[str, Database]:
-    """The reference vehicle's databases by bus.
+    """The reference vehicle's databases by bus, loaded once a folder.
 
     Raises:
         DatabaseError: if one is not there or does not load as it stands.
