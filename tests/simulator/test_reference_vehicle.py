@@ -94,7 +94,7 @@ def test_messages_keep_their_cycle_times() -> None:
 
 def test_checksums_hold_and_alive_counters_count() -> None:
     vehicle, frames = _drive()
-    checked = 0
+    checked = big_endian = 0
     for place, bus in enumerate(BUSES):
         for message in vehicle.databases[bus].messages:
             data_id = message.codec.dbc.attributes.get("ChecksumDataId") if message.codec.dbc else None
@@ -103,12 +103,15 @@ def test_checksums_hold_and_alive_counters_count() -> None:
             rows = (frames.bus == place) & (frames.arbitration_id == message.arbitration_id)
             payloads = frames.data[rows, : message.length]
             assert np.array_equal(payloads[:, 0], crc8(payloads, int(data_id.value))), message.name
-            assert (
-                np.all(np.diff((payloads[:, 1] & 0x0F).astype(int)) % 15 == 1)
-                or message.codec.signals[1].byte_order == "big_endian"
-            )
+            counter = next(one for one in message.signals if one.name.endswith("_AliveCounter"))
+            counts = np.zeros(len(payloads), np.int64)
+            for raw_bit, bit in enumerate(counter.bits):
+                counts |= (payloads[:, bit // 8].astype(np.int64) >> bit % 8 & 1) << raw_bit
+            assert np.all(np.diff(counts) % 15 == 1), message.name
+            big_endian += not counter.little_endian
             checked += 1
     assert checked > 30
+    assert big_endian >= 4
 
 
 def test_decoded_frames_equal_the_truth_within_resolution() -> None:
