@@ -43,7 +43,7 @@ class Quantiser:
         maximum: greatest.
     """
 
-    __slots__ = ("_a", "_b", "_least", "_most", "_named", "_offset", "_resolution", "_scale")
+    __slots__ = ("_a", "_b", "_b_size", "_least", "_most", "_named", "_offset", "_resolution", "_scale")
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class Quantiser:
         self._named = frozenset(item.names) if item.kind is Kind.ENUM else None
         self._a = float(scale / item.resolution)
         self._b = float(offset / item.resolution)
+        self._b_size = abs(self._b)
 
     def __call__(self, value: float) -> Element:
         """Quantise one number, which may be an int of any size."""
@@ -75,9 +76,11 @@ class Quantiser:
                 return Missing.ABNORMAL
             steps = self._exact(value)
         else:
-            if abs(y - steps) >= _SURE_DISTANCE or abs(product) + abs(self._b) >= _SURE_SIZE:
+            if abs(y - steps) >= _SURE_DISTANCE or abs(product) + self._b_size >= _SURE_SIZE:
                 steps = self._exact(value)
-        return self._within(steps)
+        if self._least <= steps <= self._most and (self._named is None or steps in self._named):
+            return steps
+        return Missing.ABNORMAL
 
     def array(self, values: npt.NDArray[np.float64]) -> tuple[Element, ...]:
         """Quantise an array of float64, element by element."""
@@ -85,7 +88,7 @@ class Quantiser:
             products = values * self._a
             sums = products + self._b
             steps = np.rint(sums)
-            sure = (np.abs(sums - steps) < _SURE_DISTANCE) & (np.abs(products) + abs(self._b) < _SURE_SIZE)
+            sure = (np.abs(sums - steps) < _SURE_DISTANCE) & (np.abs(products) + self._b_size < _SURE_SIZE)
             good = sure & (steps >= self._least) & (steps <= self._most)
         if self._named is not None:
             good &= np.isin(steps, list(self._named))

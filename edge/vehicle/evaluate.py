@@ -24,14 +24,21 @@ from edge.records import Element, Missing, Value
 
 Values = Mapping[SignalRef, int | float]
 Times = Mapping[SignalRef, int]
+Keys = Mapping[SignalRef, SignalRef]
 Evaluate = Callable[[Values, Times, Values, int], Value]
 """From the last values, their times, what latched signals showed, and the instant, to an item's value."""
 
 _EXACT_FLOAT = 2**53
 
 
-def evaluator(bound: BoundItem, bus: str) -> Evaluate:
+def evaluator(bound: BoundItem, bus: str, keys: Keys) -> Evaluate:
     """The function that samples one item bound to signals or to a constant on `bus`.
+
+    Args:
+        bound: the item.
+        bus: where its signals are spoken.
+        keys: for each signal the very object by which the last values are kept, where it is known: a key
+            that is the same object is found without comparing its names.
 
     Raises:
         TypeError: if the item is derived from others.
@@ -40,35 +47,37 @@ def evaluator(bound: BoundItem, bus: str) -> Evaluate:
     limit_ns = bound.freshness_ns
     absent: Value = Missing.INVALID
     if isinstance(source, One):
-        evaluate = _one(source, _ref(bus, source.signal), limit_ns)
+        evaluate = _one(source, _ref(bus, source.signal, keys), limit_ns)
     elif isinstance(source, Combined):
-        evaluate = _combined(source, _refs(bus, source.signals), limit_ns)
+        evaluate = _combined(source, _refs(bus, source.signals, keys), limit_ns)
     elif isinstance(source, Elements):
-        evaluate = _elements(source, _refs(bus, source.signals), limit_ns)
+        evaluate = _elements(source, _refs(bus, source.signals, keys), limit_ns)
         if source.none is None:
             absent = (Missing.INVALID,) * len(source.signals)
     elif isinstance(source, BitSet):
-        evaluate = _bit_set(source.bits, bus, latched=source.latched, limit_ns=limit_ns)
+        evaluate = _bit_set(source.bits, bus, keys, latched=source.latched, limit_ns=limit_ns)
     elif isinstance(source, Constant):
         evaluate = _constant(source.value)
     else:
         raise TypeError(f"'{bound.id}' is derived and has no signals")
     return (
-        evaluate if bound.valid_when is None else _guarded(evaluate, bound.valid_when, bus, limit_ns, absent)
+        evaluate
+        if bound.valid_when is None
+        else _guarded(evaluate, bound.valid_when, _ref(bus, bound.valid_when.signal, keys), limit_ns, absent)
     )
 
 
-def _ref(bus: str, name: SignalName) -> SignalRef:
-    return SignalRef(bus, name.message, name.signal)
+def _ref(bus: str, name: SignalName, keys: Keys) -> SignalRef:
+    ref = SignalRef(bus, name.message, name.signal)
+    return keys.get(ref, ref)
 
 
-def _refs(bus: str, names: Sequence[SignalName]) -> tuple[SignalRef, ...]:
-    return tuple(_ref(bus, name) for name in names)
+def _refs(bus: str, names: Sequence[SignalName], keys: Keys) -> tuple[SignalRef, ...]:
+    return tuple(_ref(bus, name, keys) for name in names)
 
 
-def _guarded(evaluate: Evaluate, guard: Condition, bus: str, limit_ns: int, absent: Value) -> Evaluate:
+def _guarded(evaluate: Evaluate, guard: Condition, ref: SignalRef, limit_ns: int, absent: Value) -> Evaluate:
     """`evaluate` while `guard` holds on a fresh value, else `absent`."""
-    ref = _ref(bus, guard.signal)
     holds = guard.comparison.holds
 
     def judge(values: Values, times: Times, latched: Values, t_ns: int) -> Value:
@@ -172,9 +181,9 @@ def _elements(source: Elements, refs: tuple[SignalRef, ...], limit_ns: int) -> E
     return read
 
 
-def _bit_set(bits: Sequence[Bit], bus: str, *, latched: bool, limit_ns: int) -> Evaluate:
+def _bit_set(bits: Sequence[Bit], bus: str, keys: Keys, *, latched: bool, limit_ns: int) -> Evaluate:
     table = tuple(
-        (1 << bit.number, _ref(bus, condition.signal), condition.comparison.holds)
+        (1 << bit.number, _ref(bus, condition.signal, keys), condition.comparison.holds)
         for bit in bits
         for condition in bit.conditions
     )

@@ -113,11 +113,14 @@ class Sampler:
         self._observed = self._take_observed(observed, by_id)
         self._refused = frozenset(observed) - self._observed.keys()
         kept = {item_id: parts for item_id, parts in by_id.items() if self._collected(parts)}
+        self._parts = {
+            item_id: parts
+            for item_id, parts in kept.items()
+            if not isinstance(parts[0].bound.source, Derived)
+        }
         self._evaluate: dict[str, Evaluate] = {}
+        self._prepare({})
         self._derive: dict[str, Derive] = {}
-        for item_id, parts in kept.items():
-            if not isinstance(parts[0].bound.source, Derived):
-                self._evaluate[item_id] = _evaluator(parts)
         for item_id, parts in kept.items():
             if isinstance(parts[0].bound.source, Derived):
                 derive = self._deriver(parts[0].bound, by_id)
@@ -179,6 +182,8 @@ class Sampler:
             mask: name of the door's mask.
         """
         values, times, latched = snapshot.values, snapshot.t_ns, snapshot.latched
+        if len(values) != self._prepared_for:
+            self._prepare(values)
         record: dict[str, Value] = {
             item_id: evaluate(values, times, latched, t_ns) for item_id, evaluate in self._evaluate.items()
         }
@@ -203,6 +208,12 @@ class Sampler:
         counts = self._counts
         causes = {cause: count for cause, count in counts.items() if cause not in {"entered", "left"}}
         return Hop("sensors to vehicle", "observations", counts["entered"], counts["left"], causes)
+
+    def _prepare(self, values: Mapping[SignalRef, int | float]) -> None:
+        """Make the functions that read `values`, with its own keys; it only ever grows by new signals."""
+        keys = {ref: ref for ref in values}
+        self._evaluate = {item_id: _evaluator(parts, keys) for item_id, parts in self._parts.items()}
+        self._prepared_for = len(values)
 
     def _collected(self, parts: Sequence[_OnBus]) -> bool:
         item = parts[0].bound.item
@@ -285,10 +296,10 @@ def _mergeable(parts: Sequence[_OnBus]) -> bool:
     return all(isinstance(source, BitSet) for source in sources) and len(numbers) == len(set(numbers))
 
 
-def _evaluator(parts: Sequence[_OnBus]) -> Evaluate:
+def _evaluator(parts: Sequence[_OnBus], keys: Mapping[SignalRef, SignalRef]) -> Evaluate:
     if len(parts) == 1:
-        return evaluator(parts[0].bound, parts[0].bus)
-    evaluates = [evaluator(part.bound, part.bus) for part in parts]
+        return evaluator(parts[0].bound, parts[0].bus, keys)
+    evaluates = [evaluator(part.bound, part.bus, keys) for part in parts]
 
     def union(
         values: Mapping[SignalRef, int | float],
