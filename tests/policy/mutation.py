@@ -25,7 +25,7 @@ BREAKS = (
         "if False:\n                judged.reason",
     ),
     ("judgement.py", "        and multiplexer.reason is None\n", ""),
-    ("judgement.py", "if _together(judged.presence, denier.presence)", "if False"),
+    ("judgement.py", "_together(judged.presence, denier.presence)", "False"),
     ("judgement.py", "            or self._judge_integrity()\n", ""),
     ("judgement.py", "range(8 * described.message.length) if bit not in own", "()"),
     (
