@@ -81,6 +81,7 @@ class Gateway:
         self._clock = clock
         self._horizon_ns = round(config.sampling.reorder_horizon_s * NS_PER_S)
         self._queue_messages = config.uplink.queue_messages
+        self._queue_bytes = config.uplink.queue_bytes
         self.identity = Identity(config.vehicle.topic_name, draw(STREAM_BYTES), boot or draw(STREAM_BYTES))
         self.door = Door(loaded.databases, frozenset(config.door.collect))
         self.sampler = Sampler(
@@ -168,7 +169,12 @@ class Gateway:
     def finish(self, drain_s: float) -> bool:
         """Hand on what waits, send it for up to `drain_s`, sign off; tell whether nothing is left."""
         self._dispatch.flush()
-        return self._uplink.stop(drain_s)
+        end_ns = self._clock.boot_ns() + round(drain_s * NS_PER_S)
+        never = threading.Event()
+        while not self._room() and self._clock.boot_ns() < end_ns:
+            self._clock.wait(never, _FULL_WAIT_S)
+        self._dispatch.report_losses()
+        return self._uplink.stop(max(0.0, (end_ns - self._clock.boot_ns()) / NS_PER_S))
 
     def account(self) -> Account:
         """The account so far, hop by hop along the road."""
@@ -190,7 +196,11 @@ class Gateway:
         self._dispatch.add(record)
 
     def _room(self) -> bool:
-        return self._uplink.state().waiting_messages * _FULL_SHARE < self._queue_messages
+        state = self._uplink.state()
+        return (
+            state.waiting_messages * _FULL_SHARE < self._queue_messages
+            and state.waiting_bytes * _FULL_SHARE < self._queue_bytes
+        )
 
     def _wait_for_room(self, stop: threading.Event) -> None:
         while not self._room() and not self._clock.wait(stop, _FULL_WAIT_S):

@@ -62,6 +62,9 @@ class _Pass:
     single: set[int] = field(default_factory=set)
 
 
+DESCRIBED = "frames that a database describes"
+
+
 class Door:
     """Keeps the bits of signals whose class is collected and drops all others (docs/class-files.md).
 
@@ -85,6 +88,7 @@ class Door:
         self._isotp = IsotpTransport()
         self._entered = 0
         self._left = 0
+        self._described = 0
         self._newest_ns = 0
         self._set_aside: Counter[str] = Counter()
         self._removed = np.zeros(len(REMOVED), np.int64)
@@ -155,6 +159,7 @@ class Door:
             set_aside[WAITING] += waiting
             set_aside[LOST] += over
         facts = self._j1939.facts + self._isotp.facts
+        facts[DESCRIBED] = self._described
         for name, count in zip(REMOVED, self._removed, strict=True):
             facts[f"frames with {name} removed"] = int(count)
         facts["frames of ids beyond the table of refused ids"] = self._refused_elsewhere
@@ -186,6 +191,7 @@ class Door:
         if self._masks.buses:
             rows = self._masks.find(np.maximum(bus, 0), batch.arbitration_id, extended)
             rows[~judged] = UNKNOWN_ROW
+            self._described += int(np.count_nonzero(rows != UNKNOWN_ROW))
         else:
             rows = np.zeros(len(batch), np.int32)
         return _Pass(rows, judged)
