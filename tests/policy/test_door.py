@@ -224,7 +224,7 @@ def test_what_is_removed_is_counted_by_class() -> None:
     layout = signal("A", 0, 8) + signal("B", 8, 8) + signal("C", 16, 8)
     door = Door({"bus": [classed(layout, {"A": OPERATION, "B": CABIN})]}, COLLECT)
     door.admit(FrameBatch.from_frames([Frame(0, 256, bytes(4), "bus"), Frame(1, 256, ONES, "bus")]))
-    assert door.hop().facts == {
+    assert {name: count for name, count in door.hop().facts.items() if "removed" in name} == {
         "frames with cabin removed": 2,
         "frames with unclassified removed": 2,
         "frames with undescribed removed": 2,
