@@ -43,6 +43,14 @@ _LONG_NAME = re.compile(
 _RANGE = re.compile(r"(\d+)[ \t]*-[ \t]*(\d+)")
 _INDEPENDENT = "VECTOR__INDEPENDENT_SIG_MSG"
 
+# In the list of symbols after NS_ a keyword stands alone; in a statement something follows it.
+_STATEMENT = re.compile(
+    r"^[ \t]*(?P<keyword>(?:BO|SG|CM|VAL|VAL_TABLE|BA|BA_DEF|BA_DEF_DEF|BA_REL|BA_DEF_REL|BA_DEF_DEF_REL"
+    r"|SIG_VALTYPE|SG_MUL_VAL|BO_TX_BU|SIG_GROUP|EV|ENVVAR_DATA|NS|BS|BU)_)(?=[ \t]+[\"\w]|[ \t]*:)",
+    re.MULTILINE,
+)
+_UNENDED = frozenset({"BO_", "SG_", "NS_", "BS_", "BU_"})
+
 # Statements that only describe: without one of them every value stays what it was.
 _DESCRIBING = re.compile(
     r"[ \t]*(?:CM_|VAL_|VAL_TABLE_|BA_REL_|BA_DEF_REL_|BA_DEF_DEF_REL_|SIG_GROUP_|BO_TX_BU_|EV_"
@@ -117,8 +125,8 @@ class _Edits:
 def mend(text: str, where: str) -> MendedText:
     """Mend what can be mended without guessing at the meaning of a value.
 
-    Mended are: missing ``BS_:`` and ``BU_:``, an id over 11 bits without the extended flag, and statements
-    about a signal or message that the file does not define.
+    Mended are: missing ``BS_:``, ``BU_:`` and semicolons, an id over 11 bits without the extended flag, and
+    statements about a signal or message that the file does not define.
 
     Args:
         text: the file.
@@ -127,9 +135,9 @@ def mend(text: str, where: str) -> MendedText:
     Raises:
         DatabaseError: if an id, a length or a range can hold in no CAN frame.
     """
-    edits = _Edits(text)
-    masked = _masked(text)
     defects: list[Defect] = []
+    edits = _Edits(_mend_semicolons(text, defects))
+    masked = _masked(edits.text)
     _mend_headers(masked, edits, defects)
     messages = list(_messages(masked, edits, where))
     flagged = _flag_extended(masked, messages, edits, defects, where)
@@ -184,6 +192,23 @@ def _blanked(words: str) -> str:
     return re.sub(r"[^\r\n]", " ", words)
 
 
+def _mend_semicolons(text: str, defects: list[Defect]) -> str:
+    """End statements that run into the next one, which would otherwise be read as part of them."""
+    edits = _Edits(text)
+    masked = _masked(text)
+    heads = [(match.start("keyword"), match["keyword"]) for match in _STATEMENT.finditer(masked)]
+    ends = [*(start for start, _ in heads[1:]), len(masked)][: len(heads)]
+    for (start, keyword), end in zip(heads, ends, strict=True):
+        words = masked[start:end].rstrip()
+        if keyword not in _UNENDED and not words.endswith(";"):
+            line = edits.line(start)
+            defects.append(
+                Defect("missing-semicolon", line, f"the {keyword} statement lacks its ';'; it was added")
+            )
+            edits.replace(start + len(words), start + len(words), ";")
+    return edits.applied()
+
+
 def _mend_headers(masked: str, edits: _Edits, defects: list[Defect]) -> None:
     """The DBC grammar demands both sections; without one, cantools reads the first message as symbols."""
     first = _MESSAGE.search(masked)
@@ -202,7 +227,7 @@ def _mend_headers(masked: str, edits: _Edits, defects: list[Defect]) -> None:
 
 def _messages(masked: str, edits: _Edits, where: str) -> Iterator[MessageLine]:
     heads = list(_MESSAGE.finditer(masked))
-    ends = [match.start() for match in heads[1:]] + [len(masked)]
+    ends = [*(match.start() for match in heads[1:]), len(masked)][: len(heads)]
     for head, end in zip(heads, ends, strict=True):
         line = edits.line(head.start("id"))
         message = MessageLine(_number(head["id"], where, line), head["name"], line)

@@ -17,6 +17,8 @@ from edge.decode.message import Column, Lengths, MessagePlan, SignalGroup
 from edge.decode.payloads import Payloads
 from edge.frames import FrameBatch
 
+_BYTE_CODES = 1 << 8
+
 __all__ = ["Column", "DecodePlan", "Decoded"]
 
 
@@ -107,7 +109,9 @@ class DecodePlan:
         codes = self._lookup.codes(batch)
         self._follow()
         counts = np.bincount(codes, minlength=len(self._whole_bytes))
-        order = np.argsort(codes, kind="stable")
+        # A stable sort of one byte is one pass over the frames.
+        few = len(counts) <= _BYTE_CODES
+        order = np.argsort(codes.astype(np.uint8) if few else codes, kind="stable")
         lacking = batch.length < self._whole_bytes.take(codes)
         short_codes = set(np.unique(codes[lacking]).tolist()) if lacking.any() else set()
         run = _Run(batch, order)
