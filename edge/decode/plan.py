@@ -94,6 +94,7 @@ class DecodePlan:
         self.refs = tuple(ref for plan in self.messages.values() for ref in plan.refs.values())
         self._lookup = Lookup(self.by_bus)
         self._described: list[_Described] = []
+        self._codes_of: dict[int, list[_Described]] = {}
         self._whole_bytes = np.zeros(FIRST_CODE, np.uint16)
         self._flat_of: dict[int, int] = {}
         flat: list[list[tuple[SignalRef, Field]]] = []
@@ -181,12 +182,12 @@ class DecodePlan:
         """Containers, and messages some of whose frames are short: by themselves."""
         rows = run.order[begin:end]
         lengths = run.batch.length[rows]
+        columns: dict[SignalRef, Column] = {}
         fared = [
-            self._decode_message(
-                plan, run.payloads(begin, end, plan.needed_bytes), lengths, rows, run.columns
-            )
+            self._decode_message(plan, run.payloads(begin, end, plan.needed_bytes), lengths, rows, columns)
             for plan in described.plans
         ]
+        run.merge(columns)
         run.unknown_multiplexer += max(each[0] for each in fared)
         run.short += max(each[1] for each in fared)
         run.too_short += min(each[2] for each in fared)
@@ -229,27 +230,33 @@ class DecodePlan:
             return
         for described in fresh:
             plans = tuple(self.messages[described.bus, message.name] for message in described.messages)
-            plain = not any(plan.message.contained for plan in plans)
+            ordinary = not any(plan.message.contained for plan in plans)
             whole = max(max(plan.needed_bytes, plan.message.length) for plan in plans)
-            self._described.append(_Described(plans, plain, whole if plain else 0))
+            self._described.append(_Described(plans, whole if ordinary else 0))
+            for plan in plans:
+                self._codes_of.setdefault(id(plan), []).append(self._described[-1])
+        for one in self._described:
+            one.plain = all(
+                len(self._codes_of[id(plan)]) == 1 and not plan.message.contained for plan in one.plans
+            )
         self._whole_bytes = np.array(
             [*[0] * FIRST_CODE, *(one.whole_bytes for one in self._described)], np.uint16
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Described:
     """The plans of one code.
 
     Attributes:
         plans: one a message that describes the frame.
-        plain: none of them is a container.
         whole_bytes: a payload of this length misses no signal.
+        plain: none of them is a container, or has frames of another code too.
     """
 
     plans: tuple[MessagePlan, ...]
-    plain: bool
     whole_bytes: int
+    plain: bool = True
 
 
 class _Run:
@@ -278,6 +285,18 @@ class _Run:
         self._more.append(rows)
         self._length += len(rows)
         return place
+
+    def merge(self, columns: Mapping[SignalRef, Column]) -> None:
+        """Take `columns` in, where some signals may have values from frames of other ids already."""
+        for ref, column in columns.items():
+            present = self.columns.get(ref)
+            if present is not None:
+                rows = np.concatenate((present.rows, column.rows))
+                order = np.argsort(rows, kind="stable")
+                values = np.concatenate((present.values, column.values))
+                self.columns[ref] = Column(rows[order], values[order])
+            else:
+                self.columns[ref] = column
 
     def decode_flat(self, table: FlatTable) -> None:
         """Decode all segments at once."""
