@@ -20,7 +20,7 @@ from edge.database.model import SignalRef
 from edge.decode.field import WORD_BITS, WORD_BYTES, Field, Kind, Values, half_floats, offset_is_void
 from edge.decode.message import Column
 
-_CHUNK_VALUES = 8192
+_CHUNK_VALUES = 16384
 
 Places = npt.NDArray[np.intp]
 Numbers = npt.NDArray[np.intp]
@@ -147,10 +147,10 @@ class FlatTable:
         firsts = np.unique(np.append(chunks, len(times))).tolist()
         for first, last in pairwise(firsts):
             some = times[first:last]
-            index = np.repeat(begins[layout.segment[first:last]] - (cuts[first:last] - cuts[first]), some)
+            index = (begins[layout.segment[first:last]] - (cuts[first:last] - cuts[first])).repeat(some)
             index += np.arange(len(index))
             words = reader.words(index, layout.first_byte[first:last], some)
-            self._decode_chunk(layout, slice(first, last), words, cuts, rows, columns)
+            self._decode_chunk(layout, slice(first, last), words, cuts, some, rows, columns)
 
     def _decode_chunk(
         self,
@@ -158,13 +158,14 @@ class FlatTable:
         chunk: slice,
         words: npt.NDArray[np.uint64],
         cuts: Places,
+        times: Places,
         rows: list[npt.NDArray[np.int64]],
         columns: dict[SignalRef, Column],
     ) -> None:
         """Decode the signals of `chunk`, whose words stand one after the other in `words`."""
+        new = tuple.__new__
         first, last = chunk.start, chunk.stop
         local = (cuts[first : last + 1] - cuts[first]).tolist()
-        times = np.diff(cuts[first : last + 1])
         parts = [
             (number, max(low, first), min(high, last))
             for number, (low, high) in enumerate(pairwise(layout.bounds))
@@ -174,21 +175,21 @@ class FlatTable:
             if layout.categories[number].big_endian:
                 words[local[low - first] : local[high - first]].byteswap(inplace=True)
         middle = local[min(max(layout.signed_from, first), last) - first]
-        shift(words, np.repeat(layout.left[chunk], times), np.repeat(layout.right[chunk], times), middle)
+        shift(words, layout.left[chunk].repeat(times), layout.right[chunk].repeat(times), middle)
         for number, low, high in parts:
             begin, end = local[low - first], local[high - first]
             category, constants = layout.categories[number], layout.constants[number]
             if category.kind != Kind.INTEGER.value:
                 place, some = layout.bounds[number], times[low - first : high - first]
                 constants = Constants(
-                    np.repeat(constants.scale[low - place : high - place], some),
-                    np.repeat(constants.offset[low - place : high - place], some),
+                    constants.scale[low - place : high - place].repeat(some),
+                    constants.offset[low - place : high - place].repeat(some),
                 )
             values = convert(category, words[begin:end], constants)
-            for place in range(low, high):
-                ref, segment = layout.owners[place]
-                at = place - first
-                columns[ref] = Column(rows[segment], values[local[at] - begin : local[at + 1] - begin])
+            spans = pairwise(local[low - first : high - first + 1])
+            for (ref, segment), (start, stop) in zip(layout.owners[low:high], spans, strict=True):
+                # As Column(...), without the detour over its own __new__.
+                columns[ref] = new(Column, (rows[segment], values[start - begin : stop - begin]))
 
     def _lay_out(self, chosen: tuple[int, ...]) -> _Layout:
         numbers = np.concatenate([self._groups[group] for group in chosen])
@@ -239,7 +240,7 @@ class _WordReader:
             return self._words[index]
         places = self._order[index]
         places *= self._width
-        places += np.repeat(first_byte, times)
+        places += first_byte.repeat(times)
         return self._words[places].astype(np.uint64, copy=False)
 
 

@@ -122,7 +122,8 @@ class DecodePlan:
                 if count:
                     end = begin + count
                     described = self._described[code]
-                    if described.plain and code + FIRST_CODE not in short_codes:
+                    lacks = code + FIRST_CODE in short_codes and run.lacks(described, begin, end)
+                    if described.plain and not lacks:
                         self._take_flat(described, run, begin, end)
                     else:
                         self._take_singly(described, run, begin, end)
@@ -232,7 +233,10 @@ class DecodePlan:
             plans = tuple(self.messages[described.bus, message.name] for message in described.messages)
             ordinary = not any(plan.message.contained for plan in plans)
             whole = max(max(plan.needed_bytes, plan.message.length) for plan in plans)
-            self._described.append(_Described(plans, whole if ordinary else 0))
+            needed = max(plan.needed_bytes for plan in plans)
+            least = max(plan.least_bytes for plan in plans)
+            length = max(plan.message.length for plan in plans)
+            self._described.append(_Described(plans, whole if ordinary else 0, max(needed, least), length))
             for plan in plans:
                 self._codes_of.setdefault(id(plan), []).append(self._described[-1])
         for one in self._described:
@@ -250,12 +254,16 @@ class _Described:
 
     Attributes:
         plans: one a message that describes the frame.
-        whole_bytes: a payload of this length misses no signal.
+        whole_bytes: a payload of this length is as long as the messages, and misses no signal.
+        needed_bytes: a payload of this length misses no wanted signal, and is not too short.
+        length: of the longest message.
         plain: none of them is a container, or has frames of another code too.
     """
 
     plans: tuple[MessagePlan, ...]
     whole_bytes: int
+    needed_bytes: int
+    length: int
     plain: bool = True
 
 
@@ -278,6 +286,14 @@ class _Run:
             words = data.view("<u8").reshape(-1).astype(np.uint64, copy=False)
             return Payloads.of_words(words, words.byteswap())
         return Payloads.of_bytes(data, needed_bytes)
+
+    def lacks(self, described: _Described, begin: int, end: int) -> bool:
+        """Whether some of these frames lack a wanted signal; if not, the short ones are counted here."""
+        lengths = self.batch.length[self.order[begin:end]]
+        if not described.plain or int(lengths.min()) < described.needed_bytes:
+            return True
+        self.short += int(np.count_nonzero(lengths < described.length))
+        return False
 
     def add_rows(self, rows: npt.NDArray[np.intp]) -> int:
         """Append rows to the order of the flat pass; return the place of the first."""

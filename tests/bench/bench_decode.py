@@ -44,7 +44,13 @@ def measure() -> list[Comparison]:
 def _kona(folder: Path) -> list[Comparison]:
     database = load_database(folder / "pcan.dbc")
     frames = _gvret(next(folder.glob("230112-7-*.csv")))
-    return _both("Kona recording", dict.fromkeys(("0", "1"), database), frames)
+    databases = dict.fromkeys(("0", "1"), database)
+    span_ns = frames[-1].t_ns - frames[0].t_ns
+    again = [replace(frame, t_ns=frame.t_ns + number * span_ns) for number in range(5) for frame in frames]
+    return [
+        *_both("Kona recording", databases, frames),
+        *_both(f"Kona recording five times over, batches of {BATCH_FRAMES}", databases, again)[1:],
+    ]
 
 
 def _gvret(path: Path) -> list[Frame]:
