@@ -225,14 +225,16 @@ class BusJudgement:
         )
 
     def _covered_passes(self, judged: Judged, declared: Integrity) -> bool:
+        """Whether every covered bit passes in each frame that the checksum is in, multiplexed or not."""
         described = judged.described
+        bits: Iterable[int] = range(8 * described.message.length)
         if declared.covers is not None:
-            names = self._by_name[described]
-            return all(names[signal].reason is None for _, signal in declared.covers)
+            named = [self._by_name[described][name] for _, name in declared.covers]
+            if any(other.reason is not None for other in named):
+                return False
+            bits = {bit for other in named for bit in other.signal.bits}
         own = set(judged.signal.bits)
-        covering: dict[int, list[Presence]] = {
-            bit: [] for bit in range(8 * described.message.length) if bit not in own
-        }
+        covering: dict[int, list[Presence]] = {bit: [] for bit in bits if bit not in own}
         for other in self.signals[described]:
             if other.reason is None:
                 for bit in other.signal.bits:

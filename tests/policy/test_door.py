@@ -113,6 +113,22 @@ def test_a_frame_longer_than_its_checksum_covers_is_set_aside() -> None:
     assert left(b"\x01\x02\x03", whole) is None
 
 
+def test_a_checksum_over_bits_that_pass_only_sometimes_goes() -> None:
+    layout = signal("Mux", 0, 8, "M ") + signal("A", 8, 8, "m1 ") + signal("Crc", 16, 8)
+    classes = dict.fromkeys(("Mux", "A", "Crc"), OPERATION)
+    database = classed(layout, classes, Integrity(("M", "Crc"), frozenset({("M", "A")})))
+    assert why("Crc", database) is Reason.INTEGRITY
+    # With the other values described and allowed too, there is nothing that it could give away.
+    ranges = "SG_MUL_VAL_ 256 A Mux 1-1;\nSG_MUL_VAL_ 256 B Mux 0-0, 2-255;\n"
+    whole = classed(
+        layout + signal("B", 8, 8, "m0 "),
+        classes | {"B": OPERATION},
+        Integrity(("M", "Crc"), frozenset({("M", "A")})),
+        multiplexing=ranges,
+    )
+    assert why("Crc", whole) is None
+
+
 MULTIPLEXED = signal("Mux", 0, 8, "M ") + signal("A", 8, 8, "m1 ") + signal("B", 8, 8, "m2 ")
 BOTH = signal("Always", 16, 8)
 
