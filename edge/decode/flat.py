@@ -32,7 +32,7 @@ class Category:
 
     signed: bool
     big_endian: bool
-    kind: int
+    kind: Kind
     word64: bool
     dtype: str
     void: bool
@@ -44,7 +44,7 @@ class Category:
         return cls(
             signed=field.signed,
             big_endian=field.window.big_endian,
-            kind=field.kind.value,
+            kind=field.kind,
             word64=field.word64,
             dtype=field.dtype.str,
             void=field.kind is not Kind.LINEAR_INTEGER and offset_is_void(field),
@@ -57,7 +57,7 @@ class Category:
         return (
             self.signed,
             self.big_endian,
-            self.kind,
+            self.kind.value,
             self.word64,
             self.dtype,
             self.void,
@@ -74,7 +74,7 @@ class Constants(NamedTuple):
     @classmethod
     def of(cls, category: Category, fields: Sequence[Field]) -> Constants:
         """Those of `fields`, all of `category`."""
-        whole = Kind(category.kind) is Kind.LINEAR_INTEGER
+        whole = category.kind is Kind.LINEAR_INTEGER
         kind, number = (category.dtype, int) if whole else (np.dtype(np.float64).str, float)
         return cls(
             np.array([number(field.conversion.scale) for field in fields], kind),
@@ -179,7 +179,7 @@ class FlatTable:
         for number, low, high in parts:
             begin, end = local[low - first], local[high - first]
             category, constants = layout.categories[number], layout.constants[number]
-            if category.kind != Kind.INTEGER.value:
+            if category.kind is not Kind.INTEGER:
                 place, some = layout.bounds[number], times[low - first : high - first]
                 constants = Constants(
                     constants.scale[low - place : high - place].repeat(some),
@@ -259,7 +259,7 @@ def shift(
 
 def convert(category: Category, raw: npt.NDArray[np.uint64], constants: Constants) -> Values:
     """Physical values of `raw`, one scale and offset each."""
-    kind = Kind(category.kind)
+    kind = category.kind
     numbers: Values = raw if category.word64 else raw.view(np.int64)
     if kind is Kind.INTEGER:
         return numbers if numbers.dtype.str == category.dtype else numbers.view(category.dtype)
