@@ -37,6 +37,7 @@ REMOTE = "remote frame"
 UNKNOWN_BUS = "unknown bus"
 UNKNOWN_ID = "unknown id"
 NOTHING_ALLOWED = "nothing allowed"
+TOO_SHORT = "too short for its checksum"
 TOO_LONG = "longer than its checksum covers"
 
 REFUSED_IDS = 65_536
@@ -143,8 +144,11 @@ class Door:
         passing = self._begin(batch, bus, extended)
         batch = self._reassemble(batch, passing, bus, extended)
         keeps = passing.judged & self._masks.keeps[passing.rows]
-        fits = batch.length <= self._masks.longest[passing.rows]
-        self._count(batch, bus, passing, keeps, fits)
+        long_enough = batch.length >= self._masks.shortest[passing.rows]
+        fits = long_enough & (batch.length <= self._masks.longest[passing.rows])
+        self._count(batch, bus, passing, keeps)
+        self._set_aside[TOO_SHORT] += int(np.count_nonzero(keeps & ~long_enough))
+        self._set_aside[TOO_LONG] += int(np.count_nonzero(keeps & long_enough & ~fits))
         keep = keeps & fits
         keep[list(passing.forced)] = True
         places = np.flatnonzero(keep)
@@ -276,12 +280,11 @@ class Door:
             )
         return replace(batch, arbitration_id=arbitration_id, flags=flags, length=length)
 
-    def _count(self, batch: FrameBatch, bus: Int64s, passing: _Pass, keeps: Booleans, fits: Booleans) -> None:
+    def _count(self, batch: FrameBatch, bus: Int64s, passing: _Pass, keeps: Booleans) -> None:
         unknown = passing.judged & (passing.rows == UNKNOWN_ROW)
         refused = passing.judged & ~keeps
         self._set_aside[UNKNOWN_ID] += int(np.count_nonzero(unknown))
         self._set_aside[NOTHING_ALLOWED] += int(np.count_nonzero(refused & ~unknown))
-        self._set_aside[TOO_LONG] += int(np.count_nonzero(keeps & ~fits))
         rows = np.bincount(passing.rows[passing.judged], minlength=len(self._masks.rows))
         self._removed += rows @ self._masks.removes
         places = np.flatnonzero(refused)

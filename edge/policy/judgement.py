@@ -136,6 +136,14 @@ class BusJudgement:
             if judged.reason is None
         )
 
+    def shortest_bytes(self, described: Described) -> int:
+        """Shortest frame that may pass: without its multiplexers, bits under a checksum would be removed."""
+        checked = any(
+            judged.reason is None and judged.described is described for judged, _ in self._integrity
+        )
+        ends = [max(bits) // 8 + 1 for judged in self.signals[described] for (bits, _), _ in judged.presence]
+        return max(ends, default=0) if checked else 0
+
     def longest_bytes(self, described: Described) -> int | None:
         """Longest frame that may pass: a checksum over the whole message would give away what follows it."""
         if any(

@@ -77,6 +77,7 @@ class Row:
     Attributes:
         base: bits that pass whatever the multiplexers say (uint8, as long as the longest description).
         layers: further bits by multiplexer values.
+        shortest: frames of fewer bytes are refused.
         longest: frames of more bytes are refused.
         withheld: the withheld signals.
         removed: numbers into `REMOVED`.
@@ -86,6 +87,7 @@ class Row:
 
     base: UInt8s
     layers: tuple[Layer, ...]
+    shortest: int
     longest: int
     withheld: tuple[Judged, ...]
     removed: frozenset[int]
@@ -147,7 +149,7 @@ class MaskSet:
         )
         self._standard = np.zeros((len(self.buses), STANDARD_IDS), np.int32)
         self.rows: list[Row] = [
-            Row(np.zeros(0, np.uint8), (), UNLIMITED, (), frozenset(), None, described=False)
+            Row(np.zeros(0, np.uint8), (), 0, UNLIMITED, (), frozenset(), None, described=False)
         ]
         extended: dict[int, int] = {}
         groups: dict[int, int] = {}
@@ -157,6 +159,7 @@ class MaskSet:
         self._group_keys, self._group_rows = _table(groups)
         self.width = max(len(row.base) for row in self.rows)
         self.keeps = np.array([row.keeps for row in self.rows], np.bool_)
+        self.shortest = np.array([row.shortest for row in self.rows], np.uint16)
         self.longest = np.array([row.longest for row in self.rows], np.uint16)
         self.multiplexed = np.array([bool(row.layers) for row in self.rows], np.bool_)
         self.channels = np.array([row.channel is not None for row in self.rows], np.bool_)
@@ -267,6 +270,7 @@ class MaskSet:
             Row(
                 base=base,
                 layers=tuple(_layers(kept, width)),
+                shortest=max((judgement.shortest_bytes(described) for described in group), default=0),
                 longest=min((limit for limit in limits if limit is not None), default=UNLIMITED),
                 withheld=withheld,
                 removed=_removed(group, signals),

@@ -129,6 +129,17 @@ def test_a_checksum_over_bits_that_pass_only_sometimes_goes() -> None:
     assert why("Crc", whole) is None
 
 
+def test_a_frame_too_short_for_the_multiplexers_under_a_checksum_is_set_aside() -> None:
+    layout = (
+        signal("A", 0, 4, "m0 ") + signal("B", 0, 4, "m1 ") + signal("Crc", 4, 4) + signal("Mux", 8, 1, "M ")
+    )
+    classes = dict.fromkeys(("Mux", "A", "B", "Crc"), OPERATION)
+    database = classed(layout, classes, Integrity(("M", "Crc"), frozenset({("M", "A")})))
+    assert why("Crc", database) is None
+    assert left(b"\xff\x01", database) == b"\xff\x01"
+    assert left(b"\xff", database) is None
+
+
 MULTIPLEXED = signal("Mux", 0, 8, "M ") + signal("A", 8, 8, "m1 ") + signal("B", 8, 8, "m2 ")
 BOTH = signal("Always", 16, 8)
 
