@@ -49,7 +49,7 @@ from simulator.vehicle.writing import check_path, write_recording
     "--out",
     "path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a recording; its ending chooses the format: .log (candump), .asc, .blf, .mf4, .trc, .csv.",
+    help="Write a recording; its ending chooses the format: .log (candump), .asc, .blf, .trc, .csv.",
 )
 @click.option(
     "--interface", help="Play live on this python-can interface: virtual, udp_multicast, socketcan ..."

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 
-import can
-
 from edge.account import Hop
 from edge.clock import NS_PER_S, Clock
 from edge.errors import ConfigError, SourceError
 from edge.frames import FrameBatch, FrameFlag
+from edge.lean_can import can
 
 EARLY_NS = 1_000_000
 """Frames due within this time go out together: waiting for each alone costs more than it gives."""

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-import can
-
 from edge.errors import ConfigError, SourceError
 from edge.frames import FrameBatch
+from edge.lean_can import can
 from simulator.vehicle.player import message_of
 
-ENDINGS = (".log", ".asc", ".blf", ".mf4", ".trc", ".csv")
+ENDINGS = (".log", ".asc", ".blf", ".trc", ".csv")
 CLASSIC_ONLY = frozenset({".trc", ".csv"})
 """Formats in which python-can's writers leave CAN FD out."""
 
@@ -63,8 +62,4 @@ def write_recording(path: Path, batches: Iterable[FrameBatch], buses: Collection
                         written[batch.buses[bus]] += 1
     except OSError as error:
         raise SourceError(f"cannot be written ({error.strerror})", where=str(path)) from error
-    except ImportError as error:
-        raise SourceError(
-            "this format needs a further library", where=str(path), todo="pip install 'nevgate[mf4]'"
-        ) from error
     return written
