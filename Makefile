@@ -28,7 +28,7 @@ check: venv ## formatting, lint and types
 	$(BIN)/mypy
 
 test: packages venv check ## all checks and tests
-	$(BIN)/python -m pytest --durations=8
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=12
 
 bench: venv ## measure ours and the peers in turn, print medians and ratios
 	$(BIN)/python -m tests.bench

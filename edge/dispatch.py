@@ -46,7 +46,7 @@ class Dispatch:
         signer: signs for the vehicle, role up.
         put: takes a message into the outbox.
         take_losses: hands out the number ranges that the outbox gave up.
-        live_records: how many records make a live message, from 1.
+        live_records: how many records make a live message, from 1; may be changed while running.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Dispatch:
         self._signer = signer
         self._put = put
         self._take_losses = take_losses
-        self._live_records = live_records
+        self.live_records = live_records
         self._topics = VehicleTopics(identity.vehicle)
         self._waiting: list[Record] = []
         self._entered = 0
@@ -86,7 +86,7 @@ class Dispatch:
             self._send(Kind.ALARM, [record])
             return
         self._waiting.append(record)
-        if len(self._waiting) >= self._live_records:
+        if len(self._waiting) >= self.live_records:
             self.flush()
 
     def flush(self) -> None:

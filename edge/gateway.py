@@ -103,7 +103,7 @@ class Gateway:
         self._uplink = _uplink(
             loaded, self.identity, self._outbox, clock, rng, notify, lambda: self.sampler.next_number - 1
         )
-        self._dispatch = Dispatch(
+        self.dispatch = Dispatch(
             identity=self.identity,
             keys=loaded.catalogue,
             signer=Signer(loaded.key, vehicle=self.identity.vehicle),
@@ -162,25 +162,25 @@ class Gateway:
                 else:
                     self._wait_for_room(stop)
                 if self._room():
-                    self._dispatch.report_losses()
+                    self.dispatch.report_losses()
                 if watch is not None:
                     watch(self)
 
     def finish(self, drain_s: float) -> bool:
         """Hand on what waits, send it for up to `drain_s`, sign off; tell whether nothing is left."""
-        self._dispatch.flush()
+        self.dispatch.flush()
         end_ns = self._clock.boot_ns() + round(drain_s * NS_PER_S)
         never = threading.Event()
         while not self._room() and self._clock.boot_ns() < end_ns:
             self._clock.wait(never, _FULL_WAIT_S)
-        self._dispatch.report_losses()
+        self.dispatch.report_losses()
         return self._uplink.stop(max(0.0, (end_ns - self._clock.boot_ns()) / NS_PER_S))
 
     def account(self) -> Account:
         """The account so far, hop by hop along the road."""
         hops: list[Hop] = [hop for capture in self._captures for hop in capture.hops()]
         hops += [sensor.hop() for sensor in self._sensors]
-        return Account.of([*hops, *self._core.hops(), self._dispatch.hop(), *self._uplink.hops()])
+        return Account.of([*hops, *self._core.hops(), self.dispatch.hop(), *self._uplink.hops()])
 
     def view(self) -> View:
         """What a person watching is shown."""
@@ -193,7 +193,7 @@ class Gateway:
 
     def _add(self, record: Record) -> None:
         self._record = record
-        self._dispatch.add(record)
+        self.dispatch.add(record)
 
     def _room(self) -> bool:
         state = self._uplink.state()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from edge.database.model import Database
 from edge.errors import DatabaseError
 
 BUSES = ("powertrain", "battery", "body", "chassis")
-DATABASES = Path(__file__).parents[2] / "dbc"
-"""Where the reference vehicle's databases are in a clone of the project."""
+_IN_CLONE = Path(__file__).parents[2] / "dbc"
+DATABASES = _IN_CLONE if _IN_CLONE.is_dir() else Path(sys.prefix) / "share" / "nevgate" / "dbc"
+"""Where the reference vehicle's databases are: in a clone of the project, or where the package put them."""
 
 _WIRING = Path(__file__).with_name("wiring")
 _NUMBER = re.compile(r"\d+$")
