@@ -237,10 +237,8 @@ class BusJudgement:
         described = judged.described
         bits: Iterable[int] = range(8 * described.message.length)
         if declared.covers is not None:
-            named = [self._by_name[described][name] for _, name in declared.covers]
-            if any(other.reason is not None for other in named):
-                return False
-            bits = {bit for other in named for bit in other.signal.bits}
+            names = self._by_name[described]
+            bits = {bit for _, name in declared.covers for bit in names[name].signal.bits}
         own = set(judged.signal.bits)
         covering: dict[int, list[Presence]] = {bit: [] for bit in bits if bit not in own}
         for other in self.signals[described]:

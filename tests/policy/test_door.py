@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,7 @@ def test_a_signal_without_a_class_is_denied_whatever_is_collected() -> None:
     database = classed(signal("A", 0, 8), {})
     door = Door({"bus": [database]}, frozenset(DataClass))
     assert not door.collected(SignalRef("bus", "M", "A"))
+    assert door.reason(SignalRef("bus", "M", "A")) is Reason.UNCLASSIFIED
     assert not len(door.admit(FrameBatch.from_frames([Frame(0, 256, ONES, "bus")])))
     assert door.refused_ids() == {("bus", 256): 1}
     assert door.hop().set_aside == {"nothing allowed": 1}
@@ -179,6 +181,52 @@ def test_cascaded_multiplexers_select_together() -> None:
     assert left(b"\x51\xaa\x00\x00", database) == b"\x51\xaa\x00\x00"
     assert left(b"\x41\xaa\x00\x00", database) == b"\x41\x00\x00\x00"
     assert left(b"\x22\xaa\x00\x00", database) == b"\x02\x00\x00\x00"
+
+
+def test_the_same_inner_value_selects_by_the_outer_one() -> None:
+    layout = (
+        signal("Outer", 0, 4, "M ")
+        + signal("One", 4, 4, "m1M ")
+        + signal("Two", 4, 4, "m2M ")
+        + signal("A", 8, 8, "m2 ")
+        + signal("B", 16, 8, "m3 ")
+    )
+    ranges = (
+        "SG_MUL_VAL_ 256 One Outer 1-1;\nSG_MUL_VAL_ 256 Two Outer 2-2;\n"
+        "SG_MUL_VAL_ 256 A One 2-2;\nSG_MUL_VAL_ 256 B Two 3-3;\n"
+    )
+    classes = dict.fromkeys(("Outer", "One", "Two", "A", "B"), OPERATION)
+    database = classed(layout, classes, multiplexing=ranges)
+    assert left(b"\x21\xaa\xbb\x00", database) == b"\x21\xaa\x00\x00"
+    assert left(b"\x32\xaa\xbb\x00", database) == b"\x32\x00\xbb\x00"
+    assert left(b"\x31\xaa\xbb\x00", database) == b"\x31\x00\x00\x00"
+    assert left(b"\x22\xaa\xbb\x00", database) == b"\x22\x00\x00\x00"
+
+
+def test_two_names_of_one_multiplexer_must_agree() -> None:
+    layout = signal("Outer", 0, 4, "M ") + signal("Inner", 0, 4, "m1M ") + signal("A", 8, 8, "m2 ")
+    ranges = "SG_MUL_VAL_ 256 Inner Outer 1-1;\nSG_MUL_VAL_ 256 A Inner 2-2;\n"
+    database = classed(layout, dict.fromkeys(("Outer", "Inner", "A"), OPERATION), multiplexing=ranges)
+    for outer in (b"\x01", b"\x02"):
+        assert left(outer + b"\xaa", database) == outer + b"\x00"
+
+
+def test_a_frame_can_be_a_group_and_an_id_at_once() -> None:
+    identifier = 0x18FF0027
+    group = classed(signal("A", 0, 8) + signal("B", 8, 8), {"A": OPERATION}, identifier=identifier | 1 << 31)
+    group = ClassedDatabase(
+        replace(
+            group.database, messages=tuple(replace(item, pgn=0xFF00) for item in group.database.messages)
+        ),
+        group.classes,
+    )
+    layout = signal("C", 16, 8) + signal("D", 8, 8)
+    exact = classed(layout, {"C": OPERATION, "D": OPERATION}, name="N", identifier=identifier | 1 << 31)
+    door = Door({"bus": [group, exact]}, COLLECT)
+    frames = [Frame(0, address, ONES, "bus", FrameFlag.EXTENDED) for address in (identifier, identifier + 1)]
+    out = door.admit(FrameBatch.from_frames(frames))
+    assert [out.frame(place).data for place in range(2)] == [b"\xff\x00\xff\x00", b"\xff\x00\x00\x00"]
+    assert door.reason(SignalRef("bus", "N", "D")) is Reason.OVERLAP
 
 
 def test_stale_bytes_behind_the_length_do_not_pass() -> None:
