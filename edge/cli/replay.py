@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edge.bus.channels import MatchedChannels
 from edge.bus.merge import merge
 from edge.bus.pace import paced
 from edge.bus.recording import open_recording
@@ -59,10 +60,11 @@ def command(
     log_to_stderr(verbose=verbose)
     loaded = load(load_config(config_path))
     clock = SystemClock()
-    source = merge(
+    ordered = merge(
         [open_recording(recording, buses=channel_names(loaded.config.bus))],
         horizon_s=loaded.config.sampling.reorder_horizon_s,
     )
+    source = MatchedChannels(ordered, [bus.name for bus in loaded.config.bus], recording.name)
     run_watched(
         make_gateway(loaded, clock),
         loaded,
