@@ -17,9 +17,9 @@ from edge.bus.recording import open_recording
 from edge.cli.program import emit_json
 from edge.database.load import load_database
 from edge.database.model import Database
-from edge.decode.export import open_table
-from edge.decode.offline import ANY_BUS, OfflineDecoder, Summary
 from edge.errors import PolicyError
+from edge.offline.decoding import ANY_BUS, OfflineDecoder, Summary
+from edge.offline.tables import open_table
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes

@@ -12,11 +12,11 @@ import numpy as np
 from edge.bus.source import FrameSource
 from edge.database.model import Database, SignalRef
 from edge.database.near import did_you_mean
-from edge.decode.export import TableWriter
 from edge.decode.message import Column
 from edge.decode.plan import DecodePlan
 from edge.errors import DatabaseError
 from edge.frames import FrameBatch
+from edge.offline.tables import TableWriter
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.door import Door

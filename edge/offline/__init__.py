@@ -1,0 +1,1 @@
+"""Whole recordings decoded at once: summed up, and written as tables."""
