@@ -85,8 +85,11 @@ class GpsdServer:
 
     def stop(self) -> None:
         self._done.set()
-        self._listener.close()
+        # Only a shutdown wakes the thread that accepts; closing leaves it waiting.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(20)
+        self._listener.close()
+        assert not self._thread.is_alive()
 
 
 @contextmanager
