@@ -9,7 +9,7 @@ from can.io.asc import ASCReader
 
 from edge.bus.formats.dates import read_date
 from edge.bus.formats.feed import messages
-from edge.bus.formats.lines import LineRecording
+from edge.bus.formats.lines import BlockRecording
 from edge.bus.formats.rows import MalformedError, Piece, Row, piece_of, row_of
 from edge.clock import NS_PER_S
 
@@ -28,15 +28,12 @@ def recognises(head: bytes) -> bool:
     return bool(RECOGNISED.match(head))
 
 
-class AscRecording(LineRecording):
+class AscRecording(BlockRecording):
     """An ASC log; t_ns 0 is the measurement's start, whose date it states without a time zone."""
 
     _base = "hex"
     _relative = False
     _t_ns = 0
-
-    def _row(self, line: bytes) -> Row | None:
-        raise NotImplementedError("lines are read in blocks")
 
     def _block(self, block: bytes, first_line: int) -> Piece:
         lines = block[:-1].decode("utf-8", "replace").split("\n")

@@ -1,4 +1,4 @@
-"""`LineRecording`: what the text formats share: blocks of whole lines, in bounded memory."""
+"""What the text formats share: blocks of whole lines in bounded memory, read as such or line by line."""
 
 from __future__ import annotations
 
@@ -13,36 +13,17 @@ LINE_MAX_BYTES = 64 << 10
 TEXT_SHOWN = 60
 
 
-class LineRecording(Recording):
-    """A recording in lines of text.
-
-    A subclass says what one line holds; one that can read many lines at once overrides `_block`.
-    """
+class BlockRecording(Recording):
+    """A recording in lines of text, whose subclass reads many of them at once."""
 
     _ended_mid_line = False
 
     @abstractmethod
-    def _row(self, line: bytes) -> Row | None:
-        """The frame of `line` (without its line end), or None if the line is no frame and need not be.
-
-        Raises:
-            MalformedError: if the line should hold a frame and does not.
-        """
-
     def _block(self, block: bytes, first_line: int) -> Piece:
-        """The frames of `block`, whole lines of which the first has the number `first_line`."""
-        return piece_of([row for _, row in self._slow_rows(enumerate(block[:-1].split(b"\n")), first_line)])
+        """The frames of `block`, whole lines of which the first has the number `first_line`.
 
-    def _slow_rows(self, lines: Iterator[tuple[int, bytes]], first_line: int) -> Iterator[tuple[int, Row]]:
-        """Read numbered `lines` one at a time; those that are malformed are counted and named."""
-        for place, line in lines:
-            try:
-                row = self._row(line)
-            except MalformedError as error:
-                self._refuse_line(str(error), first_line + place, line)
-            else:
-                if row is not None:
-                    yield place, row
+        What is malformed goes to `_refuse_line`.
+        """
 
     def _refuse_line(self, cause: str, number: int, line: bytes) -> None:
         text = line[:TEXT_SHOWN].decode("utf-8", "replace").strip()
@@ -72,3 +53,34 @@ class LineRecording(Recording):
                 self._ended_mid_line = True
                 self._tally.facts["last line without an end"] += 1
                 yield self._block(rest + b"\n", number)
+
+
+class LineRecording(BlockRecording):
+    """A recording of which each line stands for itself.
+
+    A subclass says what one line holds; one that can read most lines at once overrides `_block` and leaves
+    the others to `_slow_rows`.
+    """
+
+    @abstractmethod
+    def _row(self, line: bytes) -> Row | None:
+        """The frame of `line` (without its line end), or None if the line is no frame and need not be.
+
+        Raises:
+            MalformedError: if the line should hold a frame and does not.
+        """
+
+    def _block(self, block: bytes, first_line: int) -> Piece:
+        """See `BlockRecording._block`."""
+        return piece_of([row for _, row in self._slow_rows(enumerate(block[:-1].split(b"\n")), first_line)])
+
+    def _slow_rows(self, lines: Iterator[tuple[int, bytes]], first_line: int) -> Iterator[tuple[int, Row]]:
+        """Read numbered `lines` one at a time; those that are malformed are counted and named."""
+        for place, line in lines:
+            try:
+                row = self._row(line)
+            except MalformedError as error:
+                self._refuse_line(str(error), first_line + place, line)
+            else:
+                if row is not None:
+                    yield place, row

@@ -11,7 +11,7 @@ import can
 from can.io.trc import TRCReader
 
 from edge.bus.formats.feed import messages
-from edge.bus.formats.lines import LineRecording
+from edge.bus.formats.lines import BlockRecording
 from edge.bus.formats.rows import MalformedError, Piece, Row, checked, piece_of, row_of
 from edge.errors import SourceError
 from edge.frames import CLASSIC_BYTES, FrameFlag
@@ -46,14 +46,11 @@ def recognises(head: bytes) -> bool:
     return bool(RECOGNISED.match(head))
 
 
-class TrcRecording(LineRecording):
+class TrcRecording(BlockRecording):
     """A TRC trace; t_ns 0 is its start, whose date it states without a time zone."""
 
     _version = "1.0"
     _columns: dict[str, int] | None = None
-
-    def _row(self, line: bytes) -> Row | None:
-        raise NotImplementedError("lines are read in blocks")
 
     def _block(self, block: bytes, first_line: int) -> Piece:
         lines = block[:-1].decode("utf-8", "replace").split("\n")
