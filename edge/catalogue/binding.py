@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
+from edge.catalogue import units
 from edge.catalogue.bindingfile import BindingFile, ItemTable
 from edge.catalogue.bound import (
     Binding,
@@ -18,12 +19,13 @@ from edge.catalogue.bound import (
     Derivation,
     Derived,
     Elements,
+    FedLevel,
     One,
     Part,
     Source,
 )
 from edge.catalogue.catalogue import Catalogue
-from edge.catalogue.condition import NOT_ZERO, Comparison, Condition
+from edge.catalogue.condition import NOT_ZERO, Comparison, Condition, SignalName
 from edge.catalogue.item import Item, Kind
 from edge.catalogue.lookup import Lookup, SignalPlace
 from edge.catalogue.quantise import quantise
@@ -118,9 +120,8 @@ class Binder:
         if table.valid_when is not None:
             guard = self._lookup.condition(table.valid_when, place.at("valid_when"))
         source = self._source(item, table, place)
-        bound = BoundItem(
-            item_id, item, source, self._freshness(item, table, source, guard), guard, place.where
-        )
+        names = (*source.signals, *((guard.signal,) if guard else ()))
+        bound = BoundItem(item_id, item, source, self._freshness(item, table, names), guard, place.where)
         return [bound, *self._companions(bound)]
 
     def _check_kind(self, item: Item, table: ItemTable, place: SignalPlace) -> None:
@@ -176,10 +177,7 @@ class Binder:
         bits: Mapping[str, str | tuple[str, ...]],
         place: SignalPlace,
     ) -> BitSet:
-        levels = {
-            self._bit_number(item, name, place.at("levels", name)): level
-            for name, level in table.levels.items()
-        }
+        levels = self._levels(item, table, place)
         found: dict[int, Bit] = {}
         for name, words in bits.items():
             here = place.at("bits", name)
@@ -193,7 +191,7 @@ class Binder:
                     self._check_latch(condition, here)
             level = levels.pop(number, 1)
             if item.names.get(number) == THERMAL_EVENT:
-                level = max(level, THERMAL_LEVEL)
+                level = THERMAL_LEVEL
             found[number] = Bit(number, conditions, level)
         if levels:
             number = min(levels)
@@ -201,6 +199,25 @@ class Binder:
                 f"bit {number} has a level but no signal", "Bind the bit or remove it"
             )
         return BitSet(tuple(found[number] for number in sorted(found)), table.latched)
+
+    def _levels(self, item: Item, table: ItemTable, place: SignalPlace) -> dict[int, int | FedLevel]:
+        levels: dict[int, int | FedLevel] = {}
+        for name, given in table.levels.items():
+            here = place.at("levels", name)
+            number = self._bit_number(item, name, here)
+            if isinstance(given, int):
+                levels[number] = given
+                continue
+            found = self._lookup.signal(given, here)
+            if units.known(found.signal.unit or ""):
+                raise here.error(f"a level has no unit, and '{found.name}' is in '{found.signal.unit}'", "")
+            if item.names.get(number) == THERMAL_EVENT:
+                raise here.error(
+                    f"the level of '{THERMAL_EVENT}' is always {THERMAL_LEVEL}, whatever '{found.name}' says",
+                    "Remove its signal",
+                )
+            levels[number] = FedLevel(found.name, self._freshness(item, table, [found.name]))
+        return levels
 
     def _bit_number(self, item: Item, name: str, place: SignalPlace) -> int:
         number = int(name) if name.isdecimal() else item.value_named(name)
@@ -291,11 +308,10 @@ class Binder:
             if self._catalogue.has(bound.id + ending)
         ]
 
-    def _freshness(self, item: Item, table: ItemTable, source: Source, guard: Condition | None) -> int:
+    def _freshness(self, item: Item, table: ItemTable, names: Iterable[SignalName]) -> int:
         limit_s = table.freshness_s or self._form.binding.freshness_s
         if limit_s is not None:
             return round(Decimal(repr(limit_s)) * NS_PER_S)
-        names = (*source.signals, *((guard.signal,) if guard else ()))
         cycle_ms = max((self._lookup.cycle_time_ms(name) for name in names), default=0)
         period_s = max(item.period_s, Decimal(cycle_ms) / 1000)
         return round(FRESHNESS_PERIODS * period_s * NS_PER_S)

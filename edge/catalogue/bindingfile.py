@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Name = Annotated[str, Field(min_length=1)]
+
+
+def _level(given: object) -> int | str:
+    if isinstance(given, str) or (type(given) is int and 0 <= given <= HIGHEST_LEVEL):
+        return given
+    raise ValueError(f"a level is a whole number from 0 to {HIGHEST_LEVEL}, or the signal that carries it")
+
+
+HIGHEST_LEVEL = 4
+"""Of the general alarms (GB/T 32960.3-2025): a thermal event."""
+
+Level = Annotated[int | str, PlainValidator(_level)]
 
 SOURCES = ("signal", "signals", "bits", "constant", "derive")
 _VALUE_KEYS = frozenset(
@@ -48,7 +60,7 @@ class ItemTable(BaseModel):
     count: Annotated[int, Field(ge=1, le=65_531)] | None = None
     none: int = 0
     latched: bool = False
-    levels: dict[str, Annotated[int, Field(ge=0, le=4)]] = Field(default_factory=dict)
+    levels: dict[str, Level] = Field(default_factory=dict)
     of: Name | Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
 
     @property

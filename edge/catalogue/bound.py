@@ -115,18 +115,35 @@ class Elements:
 
 
 @dataclass(frozen=True, slots=True)
+class FedLevel:
+    """An alarm level that a signal carries.
+
+    Attributes:
+        signal: its last value is the level.
+        freshness_ns: a value older than this says nothing.
+    """
+
+    signal: SignalName
+    freshness_ns: int
+
+    def on(self, bus: str) -> SignalRef:
+        """Its signal as spoken on `bus`."""
+        return SignalRef(bus, self.signal.message, self.signal.signal)
+
+
+@dataclass(frozen=True, slots=True)
 class Bit:
     """One bit of a set.
 
     Attributes:
         number: its place, from 0.
         conditions: any of them puts it up.
-        level: the alarm level that it stands for.
+        level: the alarm level that it stands for, or the signal that says so.
     """
 
     number: int
     conditions: tuple[Condition, ...]
-    level: int
+    level: int | FedLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +160,13 @@ class BitSet:
 
     @property
     def signals(self) -> tuple[SignalName, ...]:
-        """The signals that it needs."""
+        """The signals that put its bits up."""
         return tuple(condition.signal for bit in self.bits for condition in bit.conditions)
+
+    @property
+    def level_signals(self) -> tuple[SignalName, ...]:
+        """The signals that carry the levels of its bits; only what is derived from the set needs them."""
+        return tuple(bit.level.signal for bit in self.bits if isinstance(bit.level, FedLevel))
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +252,13 @@ class Binding:
 
     def wanted(self, bus: str) -> frozenset[SignalRef]:
         """The signals to be decoded when the database is spoken on `bus`."""
-        return _on_bus(bus, (name for bound in self.items for name in bound.signals))
+        levels = (
+            name
+            for bound in self.items
+            if isinstance(bound.source, BitSet)
+            for name in bound.source.level_signals
+        )
+        return _on_bus(bus, (*(name for bound in self.items for name in bound.signals), *levels))
 
     def latched(self, bus: str) -> frozenset[SignalRef]:
         """Those of them whose values between two records must not be missed."""

@@ -1,4 +1,4 @@
-"""Items that follow from other items of the same record: extremes with their place, sums, alarm levels."""
+"""Items that follow from other items of the same record: extremes with their place, sums."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from edge.catalogue.bound import Bit, BoundItem, Derivation, Derived, Part
+from edge.catalogue.bound import BoundItem, Derivation, Derived, Part
 from edge.catalogue.catalogue import Located
 from edge.catalogue.quantise import Quantiser
 from edge.records import Element, Missing, Value
@@ -32,13 +32,12 @@ class _Extreme:
     element: int
 
 
-def deriver(bound: BoundItem, origins: Sequence[Origin], bits: Sequence[Bit]) -> Derive:
+def deriver(bound: BoundItem, origins: Sequence[Origin]) -> Derive:
     """The function that derives one item.
 
     Args:
-        bound: the item, whose source is `Derived`.
+        bound: the item, whose source is `Derived`; alarm levels are judged elsewhere.
         origins: the items that it is derived from, in order of their numbers.
-        bits: for alarm levels, the bits of the set that it is derived from.
 
     Raises:
         TypeError: if the item is not derived.
@@ -49,9 +48,7 @@ def deriver(bound: BoundItem, origins: Sequence[Origin], bits: Sequence[Bit]) ->
     quantiser = Quantiser(bound.item)
     if source.derivation in {Derivation.MAXIMUM, Derivation.MINIMUM}:
         return _extreme(source, origins, quantiser)
-    if source.derivation is Derivation.SUM:
-        return _sum(origins, quantiser)
-    return _levels(origins[0].id, bits, highest=source.derivation is Derivation.MAX_LEVEL)
+    return _sum(origins, quantiser)
 
 
 def _extreme(source: Derived, origins: Sequence[Origin], quantiser: Quantiser) -> Derive:
@@ -94,20 +91,5 @@ def _sum(origins: Sequence[Origin], quantiser: Quantiser) -> Derive:
         if missing:
             return Missing.INVALID if Missing.INVALID in missing else Missing.ABNORMAL
         return quantiser.fraction(total)
-
-    return derive
-
-
-def _levels(flags_id: str, bits: Sequence[Bit], *, highest: bool) -> Derive:
-    levels = tuple((bit.number, bit.level) for bit in bits)
-
-    def derive(values: Mapping[str, Value]) -> Value:
-        flags = values[flags_id]
-        if not isinstance(flags, int):
-            return flags if isinstance(flags, Missing) else Missing.INVALID
-        up = [(number, level) for number, level in levels if flags >> number & 1]
-        if highest:
-            return max((level for _, level in up), default=0)
-        return tuple(number for pair in up for number in pair)
 
     return derive

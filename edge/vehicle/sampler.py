@@ -11,7 +11,7 @@ from typing import Protocol
 
 from edge.account import Hop
 from edge.catalogue.binding import FRESHNESS_PERIODS, NS_PER_S
-from edge.catalogue.bound import Binding, Bit, BitSet, BoundItem, Derived
+from edge.catalogue.bound import Binding, BitSet, BoundItem, Derivation, Derived, FedLevel
 from edge.catalogue.catalogue import Catalogue
 from edge.catalogue.item import Item
 from edge.catalogue.quantise import Quantiser
@@ -23,11 +23,13 @@ from edge.records import Element, Missing, Record, Value
 from edge.sensors.observation import Observation
 from edge.vehicle.derive import Derive, Origin, deriver
 from edge.vehicle.evaluate import Evaluate, evaluator
+from edge.vehicle.levels import BitOnBus, Judge, level_judge
 
 ALARM_LEVEL = 3
 """From this level on an alarm gives its record precedence (GB/T 32960.3)."""
 
 MAX_LEVEL_ITEM = "alarm.max_level"
+_JUDGED = frozenset({Derivation.MAX_LEVEL, Derivation.LEVELS})
 _PENDING = 4096
 
 
@@ -121,13 +123,26 @@ class Sampler:
         self._evaluate: dict[str, Evaluate] = {}
         self._prepare({})
         self._derive: dict[str, Derive] = {}
+        self._judge: dict[str, tuple[str, Judge]] = {}
+        level_refs: set[SignalRef] = set()
         for item_id, parts in kept.items():
-            if isinstance(parts[0].bound.source, Derived):
-                derive = self._deriver(parts[0].bound, by_id)
-                if derive is not None:
-                    self._derive[item_id] = derive
+            source = parts[0].bound.source
+            if not isinstance(source, Derived):
+                continue
+            origins = self._origins(parts[0].bound, source, by_id)
+            if origins is None:
+                continue
+            if source.derivation not in _JUDGED:
+                self._derive[item_id] = deriver(parts[0].bound, origins)
+                continue
+            bits = _bits(parts[0].bound, by_id.get(origins[0].id, ()))
+            refs = {one.bit.level.on(one.bus) for one in bits if isinstance(one.bit.level, FedLevel)}
+            if not refs & self._withheld:
+                judge = level_judge(bits, highest=source.derivation is Derivation.MAX_LEVEL)
+                self._judge[item_id] = origins[0].id, judge
+                level_refs |= refs
         used = [part for item_id in self._evaluate for part in kept[item_id]]
-        self._wanted = frozenset(ref for part in used for ref in part.refs)
+        self._wanted = frozenset(ref for part in used for ref in part.refs) | level_refs
         self._latched = frozenset(
             SignalRef(part.bus, name.message, name.signal)
             for part in used
@@ -148,7 +163,7 @@ class Sampler:
     @property
     def items(self) -> tuple[str, ...]:
         """Ids of the items that every record holds."""
-        return (*self._evaluate, *self._derive, *self._observed)
+        return (*self._evaluate, *self._derive, *self._judge, *self._observed)
 
     @property
     def next_number(self) -> int:
@@ -191,6 +206,8 @@ class Sampler:
             record[item_id] = observed.value(t_ns)
         for item_id, derive in self._derive.items():
             record[item_id] = derive(record)
+        for item_id, (flags_id, judge) in self._judge.items():
+            record[item_id] = judge(record[flags_id], values, times, t_ns)
         level = record.get(MAX_LEVEL_ITEM)
         number = self._number
         self._number += 1
@@ -235,11 +252,12 @@ class Sampler:
                 taken[item_id] = _Observed(Quantiser(item), _limit_ns(item))
         return taken
 
-    def _deriver(self, bound: BoundItem, by_id: Mapping[str, Sequence[_OnBus]]) -> Derive | None:
-        source = bound.source
+    def _origins(
+        self, bound: BoundItem, source: Derived, by_id: Mapping[str, Sequence[_OnBus]]
+    ) -> list[Origin] | None:
+        """The items that one is derived from, in order of their numbers; None if one is not collected."""
         origins: list[Origin] = []
-        bits: list[Bit] = []
-        for pattern in source.of if isinstance(source, Derived) else ():
+        for pattern in source.of:
             expression = re.escape(pattern).replace(r"\[\*\]", r"\[\d+\]")
             names = [
                 name for name in (*by_id, *self._observed, *self._refused) if re.fullmatch(expression, name)
@@ -259,14 +277,28 @@ class Sampler:
                 if name not in self._evaluate and name not in self._observed:
                     return None
                 origins.append(Origin(name, self._catalogue.locate(name)))
-                bits += [
-                    bit
-                    for part in parts
-                    if isinstance(part.bound.source, BitSet)
-                    for bit in part.bound.source.bits
-                ]
-        origins.sort(key=lambda origin: (origin.located.item.key, origin.located.index or 0))
-        return deriver(bound, origins, sorted(bits, key=lambda bit: bit.number))
+        return sorted(origins, key=lambda origin: (origin.located.item.key, origin.located.index or 0))
+
+
+def _bits(bound: BoundItem, parts: Sequence[_OnBus]) -> list[BitOnBus]:
+    """The bits that alarm levels are derived from.
+
+    Raises:
+        BindingError: if the set is filled as a whole, so that nothing says what level a bit has.
+    """
+    bits = [
+        BitOnBus(part.bus, bit)
+        for part in parts
+        if isinstance(part.bound.source, BitSet)
+        for bit in part.bound.source.bits
+    ]
+    if not bits:
+        raise BindingError(
+            f"'{bound.id}' is derived from a set whose bits have no levels",
+            where=bound.where,
+            todo="Bind the set bit by bit, with 'bits'",
+        )
+    return bits
 
 
 def _limit_ns(item: Item) -> int:

@@ -6,7 +6,7 @@ from textwrap import dedent
 import pytest
 
 from edge.catalogue.binding import load_binding
-from edge.catalogue.bound import Binding, BitSet, BoundItem, Derived, Elements, One, Part
+from edge.catalogue.bound import Binding, BitSet, BoundItem, Derived, Elements, FedLevel, One, Part
 from edge.catalogue.catalogue import builtin
 from edge.catalogue.condition import SignalName
 from edge.database.load import load_database
@@ -141,6 +141,25 @@ def test_bits_are_named_or_numbered_and_have_levels(load: Load) -> None:
     assert bound.freshness_ns == 3_000_000_000
 
 
+def test_a_signal_may_carry_the_level_of_a_bit(load: Load) -> None:
+    binding = load("""
+        [items."alarm.flags".bits]
+        battery_high_temperature = "Alarms.Hot"
+        insulation = "Alarms.Insulation"
+        [items."alarm.flags".levels]
+        battery_high_temperature = "Temperatures.Level"
+        insulation = 2
+        """)
+    bound = binding.items[0]
+    assert isinstance(bound.source, BitSet)
+    level = SignalName("Temperatures", "Level")
+    # The message of the level comes every 5 s, that of the flag every second: each counts by itself.
+    assert [bit.level for bit in bound.source.bits] == [FedLevel(level, 15_000_000_000), 2]
+    assert bound.freshness_ns == 3_000_000_000
+    assert level not in bound.signals
+    assert SignalRef("pt", "Temperatures", "Level") in binding.wanted("pt")
+
+
 def test_extremes_fill_the_items_that_say_where(load: Load) -> None:
     binding = load("""
         [items."pack[1].cells"]
@@ -186,7 +205,32 @@ def test_wanted_and_latched_signals_are_told_for_a_bus(load: Load) -> None:
     assert binding.latched("pt") == {hot}
 
 
+LEVEL = '[items."alarm.flags".bits]\n1 = "Alarms.Hot"\n23 = "Alarms.Thermal"\n[items."alarm.flags".levels]\n'
 REFUSALS = {
+    "level that does not exist": (
+        LEVEL + "1 = 5",
+        5,
+        "a level is a whole number from 0 to 4, or the signal",
+        "",
+    ),
+    "level of a signal that is not there": (
+        LEVEL + '1 = "Temperatures.Levle"',
+        5,
+        "there is no signal 'Temperatures.Levle'",
+        "Did you mean 'Temperatures.Level'?",
+    ),
+    "level with a unit": (
+        LEVEL + '1 = "Temperatures.Probe_01"',
+        5,
+        "a level has no unit, and 'Temperatures.Probe_01' is in 'degC'",
+        "",
+    ),
+    "level of a thermal event": (
+        LEVEL + '23 = "Temperatures.Level"',
+        5,
+        "the level of 'thermal_event' is always 4, whatever 'Temperatures.Level' says",
+        "Remove its signal",
+    ),
     "missing signal": (
         '[items."vehicle.speed"]\nsignal = "Motion.Sped"',
         2,

@@ -4,7 +4,14 @@ import pytest
 
 from edge.catalogue.binding import load_binding
 from edge.catalogue.catalogue import builtin
+from edge.clock import NS_PER_S
+from edge.core import Core
+from edge.decode.latest import LatestValues
+from edge.decode.plan import DecodePlan
+from edge.records import Element, Record
+from edge.vehicle.sampler import Sampler
 from simulator.vehicle.battery import CELLS, PROBES
+from simulator.vehicle.vehicle import ReferenceVehicle
 from simulator.vehicle.wiring import DATABASES, load_databases
 
 BOUND = ("powertrain", "battery", "chassis")
@@ -16,7 +23,7 @@ HIGH_VOLTAGE = ("voltage", "current", "soc", "dcdc_state", "insulation")
 MOTOR = ("index", "state", "ctrl_temp", "speed", "torque", "temp", "ctrl_voltage", "bus_current")
 POSITION = ("valid", "datum", "lon", "lat")
 BATTERY = ("max_cell_v", "min_cell_v", "max_temp", "min_temp")
-ALARM = ("max_level", "flags", "battery_codes", "motor_codes", "other_codes")
+ALARM = ("max_level", "flags", "levels", "battery_codes", "motor_codes", "other_codes")
 PACK = ("voltage", "current", "cells", "probes")
 WANTED = {
     "vehicle": VEHICLE,
@@ -54,3 +61,34 @@ def test_the_battery_has_all_its_cells_and_probes() -> None:
     signals = [ref.signal for ref in binding.wanted("battery")]
     assert sum(name.startswith("CellVoltage") for name in signals) == CELLS
     assert sum(name.startswith("ProbeTemp") for name in signals) == PROBES
+
+
+def _records(scenario: str, duration_s: float) -> list[Record]:
+    """What the gateway's core samples from the reference vehicle, once a second."""
+    vehicle = ReferenceVehicle(1, scenario)
+    bindings = {
+        bus: [load_binding(DATABASES / f"nev-{bus}.binding.toml", vehicle.databases[bus], builtin())]
+        for bus in BOUND
+    }
+    sampler = Sampler(bindings, builtin())
+    plan = DecodePlan({bus: [vehicle.databases[bus]] for bus in BOUND}, wanted=sampler.wanted)
+    core = Core(LatestValues(plan, latched=sampler.latched), sampler, period_ns=NS_PER_S)
+    return [record for batch in vehicle.frames(duration_s) for record in core.take(batch)]
+
+
+def _pairs(record: Record) -> dict[Element, Element]:
+    """The flags that are up, and their levels."""
+    flat = record.values["alarm.levels"]
+    assert isinstance(flat, tuple)
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def test_a_cell_that_overheats_is_a_pair_of_flag_and_level_in_the_record() -> None:
+    records = _records("alarm", 23)
+    pairs = [_pairs(record) for record in records[2:]]
+    assert pairs[0] == {}
+    assert {pair[1] for pair in pairs if 1 in pair} >= {1, 2, 3}
+    last = records[-1]
+    # The probes then differ much, too.
+    assert pairs[-1] == {0: 3, 1: 3}
+    assert (last.values["alarm.flags"], last.values["alarm.max_level"], last.alarm) == (0b11, 3, True)

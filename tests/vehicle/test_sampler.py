@@ -154,6 +154,69 @@ def test_levels_follow_from_the_flags_and_level_three_gives_precedence(tmp_path:
     assert thermal.values["alarm.max_level"] == 4
 
 
+FED = (
+    FLAGS.replace("1 = 3", '1 = "Temperatures.Level"') + '[items."vehicle.speed"]\nsignal = "Motion.Speed"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("level", "pair", "highest"),
+    [
+        (1, 1, 1),
+        (3, 3, 3),
+        (4, 4, 4),
+        (0, INVALID, INVALID),
+        (5, ABNORMAL, ABNORMAL),
+        (2.5, ABNORMAL, ABNORMAL),
+        (-1, ABNORMAL, ABNORMAL),
+        (float("nan"), ABNORMAL, ABNORMAL),
+        (None, INVALID, INVALID),
+    ],
+)
+def test_a_signal_says_the_level_of_a_flag_that_is_up(
+    tmp_path: Path, level: float | None, pair: int | Missing, highest: int | Missing
+) -> None:
+    made = sampler(FED, tmp_path)
+    state = State().put("Alarms.Hot", 1, 9.0)
+    if level is not None:
+        state.put("Temperatures.Level", level, 9.0)
+    record = made.sample(10 * S, Timebase(), state)
+    assert record.values["alarm.levels"] == (1, pair)
+    assert record.values["alarm.max_level"] == highest
+    assert record.alarm == (isinstance(highest, int) and highest >= 3)
+    beside = made.sample(10 * S, Timebase(), state.put("Alarms.Insulation", 1, 9.0)).values
+    assert beside["alarm.levels"] == (1, pair, 11, 1)
+    assert beside["alarm.max_level"] == (highest if isinstance(highest, int) else 1)
+
+
+def test_the_level_of_a_flag_that_is_down_counts_for_nothing(tmp_path: Path) -> None:
+    state = State().put("Alarms.Hot", 0, 9.0).put("Temperatures.Level", 3, 9.0)
+    shown = values(FED, tmp_path, state)
+    assert (shown["alarm.levels"], shown["alarm.max_level"]) == ((), 0)
+
+
+def test_a_level_goes_stale_by_the_cycle_of_its_own_message(tmp_path: Path) -> None:
+    state = State().put("Alarms.Hot", 1, 19.0).put("Temperatures.Level", 3, 4.5)
+    assert values(FED, tmp_path, state, t_s=19.5)["alarm.levels"] == (1, 3)
+    assert values(FED, tmp_path, state, t_s=20)["alarm.levels"] == (1, INVALID)
+
+
+def test_levels_that_are_withheld_leave_the_flags_alone(tmp_path: Path) -> None:
+    level = SignalRef("pt", "Temperatures", "Level")
+    binding = bind(FED, tmp_path)
+    assert level in Sampler({"pt": [binding]}, builtin()).wanted
+    made = Sampler({"pt": [binding]}, builtin(), withheld={level})
+    assert made.items == ("alarm.flags", "vehicle.speed")
+    assert level not in made.wanted
+
+
+def test_levels_of_a_set_without_bits_are_refused(tmp_path: Path) -> None:
+    whole = '[items."alarm.flags"]\nsignal = "Alarms.Code_1"\n'
+    level = '[items."alarm.max_level"]\nderive = "max_level"\nof = "alarm.flags"\n'
+    with pytest.raises(BindingError, match="whose bits have no levels"):
+        Sampler({"pt": [bind(whole + level, tmp_path)]}, builtin())
+
+
 def test_bits_of_one_set_may_come_from_several_buses(tmp_path: Path) -> None:
     one = bind('[items."alarm.flags".bits]\n1 = "Alarms.Hot"\n', tmp_path, "one")
     two = bind('[items."alarm.flags".bits]\n11 = "Alarms.Insulation"\n', tmp_path, "two")
