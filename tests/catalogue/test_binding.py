@@ -219,6 +219,12 @@ REFUSALS = {
         "there is no signal 'Temperatures.Levle'",
         "Did you mean 'Temperatures.Level'?",
     ),
+    "latched level": (
+        '[items."alarm.max_level"]\nsignal = "Alarms.Insulation"\nlatched = true',
+        1,
+        "whether it was ever not 0 in the period, not its greatest value; latch the flags",
+        "",
+    ),
     "level with a unit": (
         LEVEL + '1 = "Temperatures.Probe_01"',
         5,
