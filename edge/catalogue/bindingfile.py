@@ -78,8 +78,8 @@ class ItemTable(BaseModel):
         source = given[0]
         if source != "bits" and "latched" in self.model_fields_set:
             raise ValueError(
-                "'latched' goes with 'bits' alone: of a latched signal it is known whether it was ever not 0 in "
-                "the period, not its greatest value; latch the flags, and derive the level from them"
+                "'latched' goes with 'bits' alone: of a latched signal it is known whether it was ever not 0 "
+                "in the period, not its greatest value; latch the flags, and derive the level from them"
             )
         stray = sorted(self.model_fields_set - {source} - _KEYS[source])
         if stray:

@@ -483,9 +483,9 @@ REFUSALS = {
         "",
     ),
     "key of another source": (
-        '[items."vehicle.speed"]\nsignal = "Motion.Speed"\nlatched = true',
+        '[items."vehicle.speed"]\nsignal = "Motion.Speed"\ncount = 1',
         1,
-        "'latched' does not go with 'signal'",
+        "'count' does not go with 'signal'",
         "",
     ),
     "unknown key": (
