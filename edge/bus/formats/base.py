@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -65,6 +66,9 @@ class Recording(FrameSource):
     A subclass says how its bytes become pieces. It sets `_timebase` before its first piece and names what it
     cannot read through `_refuse`.
     """
+
+    _unix_stamped: ClassVar[bool] = False
+    """Whether stamps are Unix time unless the first one is too small for that."""
 
     def __init__(self, opening: Opening) -> None:
         self._path = opening.path
@@ -129,6 +133,8 @@ class Recording(FrameSource):
         try:
             for piece in self._rest:
                 if len(piece):
+                    if self._unix_stamped and not self._index:
+                        self._stamped_from(int(piece.t_ns[0]))
                     self._tally.entered += len(piece)
                     batch = self._named(piece)
                     if len(batch):

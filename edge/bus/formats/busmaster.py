@@ -45,11 +45,8 @@ class BusmasterRecording(LineRecording):
     _last_stamp_ns: int | None = None
 
     def _row(self, line: bytes) -> Row | None:
-        line = line.strip()
         if line.startswith(b"***"):
             self._heading(line)
-            return None
-        if not line:
             return None
         found = LINE.fullmatch(line)
         if not found:

@@ -52,7 +52,7 @@ def recognises(head: bytes) -> bool:
 class CandumpRecording(LineRecording):
     """A candump log; its stamps are Unix time unless they are too small for that."""
 
-    _stamped = False
+    _unix_stamped = True
 
     def _block(self, block: bytes, first_line: int) -> Piece:
         lines = Lines.of(block, SPACE)
@@ -60,15 +60,10 @@ class CandumpRecording(LineRecording):
         places = np.flatnonzero(~columns.good).tolist()
         for place, row in self._slow_rows(((place, lines.line(place)) for place in places), first_line):
             columns.put(place, row)
-        piece = columns.piece()
-        if len(piece) and not self._stamped:
-            self._stamped = True
-            self._stamped_from(int(piece.t_ns[0]))
-        return piece
+        return columns.piece()
 
-    def _row(self, line: bytes) -> Row | None:
-        line = line.strip()
-        return read_line(line) if line else None
+    def _row(self, line: bytes) -> Row:
+        return read_line(line)
 
 
 def read_line(line: bytes) -> Row:

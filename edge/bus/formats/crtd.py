@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from edge.bus.formats.lines import LineRecording
-from edge.bus.formats.rows import MalformedError, Piece, Row, checked
+from edge.bus.formats.rows import MalformedError, Row, checked
 from edge.clock import NS_PER_S
 from edge.frames import FrameFlag
 
@@ -35,18 +35,10 @@ def recognises(head: bytes) -> bool:
 class CrtdRecording(LineRecording):
     """A CRTD file; its stamps are Unix time unless they are too small for that."""
 
-    _stamped = False
-
-    def _block(self, block: bytes, first_line: int) -> Piece:
-        piece = super()._block(block, first_line)
-        if len(piece) and not self._stamped:
-            self._stamped = True
-            self._stamped_from(int(piece.t_ns[0]))
-        return piece
+    _unix_stamped = True
 
     def _row(self, line: bytes) -> Row | None:
-        line = line.strip()
-        return read_line(line) if line else None
+        return read_line(line)
 
 
 def read_line(line: bytes) -> Row | None:

@@ -67,11 +67,10 @@ class GvretRecording(LineRecording):
         return columns.piece()
 
     def _row(self, line: bytes) -> Row | None:
-        line = line.strip()
         header = HEADER.match(line)
         if header:
             self._directed = bool(header[1])
-        return None if header or not line else read_line(line, directed=bool(self._directed))
+        return None if header else read_line(line, directed=bool(self._directed))
 
 
 def read_line(line: bytes, *, directed: bool) -> Row:

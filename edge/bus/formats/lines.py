@@ -64,7 +64,10 @@ class LineRecording(BlockRecording):
 
     @abstractmethod
     def _row(self, line: bytes) -> Row | None:
-        """The frame of `line` (without its line end), or None if the line is no frame and need not be.
+        """The frame of `line`, or None if the line is no frame and need not be.
+
+        Args:
+            line: one that is not empty, without white space around it.
 
         Raises:
             MalformedError: if the line should hold a frame and does not.
@@ -77,8 +80,11 @@ class LineRecording(BlockRecording):
     def _slow_rows(self, lines: Iterator[tuple[int, bytes]], first_line: int) -> Iterator[tuple[int, Row]]:
         """Read numbered `lines` one at a time; those that are malformed are counted and named."""
         for place, line in lines:
+            stripped = line.strip()
+            if not stripped:
+                continue
             try:
-                row = self._row(line)
+                row = self._row(stripped)
             except MalformedError as error:
                 self._refuse_line(str(error), first_line + place, line)
             else:
