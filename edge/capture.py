@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from edge.account import Hop
 from edge.bus.source import FrameSource
+from edge.closing import Closing
 from edge.frames import FrameBatch
 from edge.policy.door import Door
 
 
-class Capture:
+class Capture(Closing):
     """Takes frames from a source and hands on what the door admits.
 
     This is the seam at which capture becomes a process of its own: what is behind it never sees an unmasked
@@ -21,14 +19,6 @@ class Capture:
     def __init__(self, source: FrameSource, door: Door) -> None:
         self._source = source
         self._door = door
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def read(self, timeout_s: float) -> FrameBatch | None:
         """Read the next masked batch.

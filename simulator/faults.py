@@ -6,8 +6,8 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+
+from edge.closing import Closing
 
 LOOPBACK = "127.0.0.1"
 
@@ -15,7 +15,7 @@ _CHUNK_BYTES = 4096
 _POLL_S = 0.2
 
 
-class CutProxy:
+class CutProxy(Closing):
     """Passes bytes between clients and a server on loopback, and does harm only when told to.
 
     Args:
@@ -91,17 +91,6 @@ class CutProxy:
         self._listener.close()
         for thread in self._threads:
             thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)

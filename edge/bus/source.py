@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
 from edge.account import Hop
 from edge.clock import Timebase
+from edge.closing import Closing
 from edge.frames import FrameBatch
 
 WAITING = "waiting to be handed on"
 """The cause under which frames stand that a source has read and not yet handed on; 0 once it has ended."""
 
 
-class FrameSource(ABC):
+class FrameSource(Closing):
     """A live interface, a recording, or several of them, read batch by batch.
 
     Attributes:
@@ -54,15 +53,6 @@ class FrameSource(ABC):
     @abstractmethod
     def hop(self) -> Hop:
         """The account so far, in frames: entered (malformed ones included) = left + set aside."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        del kind, error, trace
-        self.close()
 
 
 def held_back(hop: Hop, count: int, *, facts: Mapping[str, int] | None = None) -> Hop:

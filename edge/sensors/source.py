@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from types import TracebackType
-from typing import Self
+from abc import abstractmethod
 
 from edge.account import Hop
+from edge.closing import Closing
 from edge.sensors.observation import Observation
 
 
-class ItemSource(ABC):
+class ItemSource(Closing):
     """A source of items; a context manager that closes itself."""
 
     @property
@@ -42,11 +41,3 @@ class ItemSource(ABC):
     @abstractmethod
     def hop(self) -> Hop:
         """The account of what the device said."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
+from edge.closing import Closing
 from simulator.platform.rows import Rejection, StoredRecord, Stream, read_records, read_streams
 from simulator.platform.schema import SchemaMismatchError, check
 from simulator.platform.store import StoreError
@@ -88,7 +87,7 @@ class Conflict:
     message_sha256: bytes
 
 
-class StoreReader:
+class StoreReader(Closing):
     """A platform's store, opened for reading only.
 
     Raises:
@@ -111,14 +110,6 @@ class StoreReader:
         if not version:
             self._connection.close()
             raise StoreError("the file is no platform store", where=str(path))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file."""
