@@ -102,7 +102,8 @@ class Item:
             ``beyond the standard``.
         vss: path in the COVESA Vehicle Signal Specification 6.0, empty where it has none.
         vss_scale: the VSS value is the physical value times this; None where it is coded differently.
-        names: name of each value of an enumeration, each bit of a set, or each special value of a number.
+        names: name of each value of an enumeration or of a truth value that needs one, each bit of a set, or
+            each special value of a number.
         note: what else a reader should know.
         tables: for static data, the table of annex A in each edition that asks for it.
     """
