@@ -22,7 +22,8 @@ from edge.policy.door import Door
 from edge.records import Record
 from edge.sensors.source import ItemSource
 from edge.uplink.events import Notice
-from edge.uplink.mqtt import MqttLink, MqttSettings, Will
+from edge.uplink.mqtt import MqttLink
+from edge.uplink.mqtt_settings import MqttSettings, Will
 from edge.uplink.outbox import MemoryOutbox
 from edge.uplink.outgoing import VehicleTopics
 from edge.uplink.session import Session

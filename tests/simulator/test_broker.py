@@ -13,7 +13,8 @@ import pytest
 
 from edge.errors import UplinkError
 from edge.uplink.events import Arrived, Connected, Disconnected, LinkEvent, Puback, Refused, Subscribed
-from edge.uplink.mqtt import MqttLink, MqttSettings, Will
+from edge.uplink.mqtt import MqttLink
+from edge.uplink.mqtt_settings import MqttSettings, Will
 from edge.uplink.tls import TlsSettings
 from simulator.broker import Broker, BrokerOptions, EmbeddedBroker, MosquittoBroker, find_mosquitto
 from simulator.certificates import Authority

@@ -23,7 +23,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.clock import SystemClock
 from edge.errors import UplinkError
-from edge.uplink.mqtt import MqttLink, MqttSettings
+from edge.uplink.mqtt import MqttLink
+from edge.uplink.mqtt_settings import MqttSettings
 from edge.uplink.outbox import MemoryOutbox
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.uplink.session import Session

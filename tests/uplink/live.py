@@ -15,7 +15,8 @@ import pytest
 
 from edge.clock import SystemClock
 from edge.uplink.events import Arrived, Connected, Disconnected, Notice, Refused
-from edge.uplink.mqtt import MqttLink, MqttSettings, Will
+from edge.uplink.mqtt import MqttLink
+from edge.uplink.mqtt_settings import MqttSettings, Will
 from edge.uplink.outbox import MemoryOutbox
 from edge.uplink.session import Session
 from edge.uplink.settings import SessionSettings

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from edge.uplink.mqtt import MqttSettings
+from edge.uplink.mqtt_settings import MqttSettings
 from edge.uplink.outgoing import Kind
 from simulator.broker import BrokerOptions, EmbeddedBroker, MosquittoBroker
 from simulator.faults import CutProxy

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge.errors import KeyFileError
-from edge.uplink.mqtt import MqttLink, MqttSettings
+from edge.uplink.mqtt import MqttLink
+from edge.uplink.mqtt_settings import MqttSettings
 from edge.uplink.tls import TlsSettings
 from simulator.broker import BrokerOptions, EmbeddedBroker, MosquittoBroker, free_ports
 from simulator.certificates import Authority

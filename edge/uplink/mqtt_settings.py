@@ -1,0 +1,63 @@
+"""Where a broker is and how it is spoken to: what a person sets for one link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from edge.uplink.tls import TlsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, retained, when the connection breaks.
+
+    Attributes:
+        topic: where.
+        make_payload: makes the payload, at each connect.
+    """
+
+    topic: str
+    make_payload: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """How to reach one broker.
+
+    Attributes:
+        host: name or address; nothing else is ever resolved or connected to, no proxy and no referral.
+        port: TCP port.
+        client_id: names this gateway's session at the broker; unique there.
+        protocol: MQTT version.
+        tls: transport security; None for none.
+        username: empty for none.
+        password_file: its content, without line ends at the end, is the password; read at each connect.
+        will: the last will.
+        keep_alive_s: after so long without traffic the connection is tested.
+        session_expiry_s: how long the broker keeps the session while the gateway is away (MQTT 5; with 3.1.1
+            the broker decides).
+        connect_timeout_s: how long TCP and TLS may each take to open.
+        send_buffer_bytes: size of the socket's send buffer; None for the system's choice. A small one keeps
+            an alarm from waiting behind backlog on a narrow link.
+    """
+
+    host: str
+    port: int
+    client_id: str
+    protocol: Literal["5", "3.1.1"] = "5"
+    tls: TlsSettings | None = field(default_factory=TlsSettings)
+    username: str = ""
+    password_file: Path | None = None
+    will: Will | None = None
+    keep_alive_s: int = 30
+    session_expiry_s: int = 7 * 86_400
+    connect_timeout_s: float = 10.0
+    send_buffer_bytes: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The broker as a person knows it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
