@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import struct
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.properties import MQTTException, Properties  # type: ignore[attr-defined] # defined there up to 2.1, imported there since
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.errors import NevgateError
@@ -42,6 +43,10 @@ _KEEP_ALIVE_CODE = 0x8D
 _WITH_WILL = "Disconnect with will message"
 
 _NO_PONG = Reason("no-pingresp", "the broker did not answer within the keep-alive time")
+_UNREADABLE = (MQTTException, struct.error, ValueError, IndexError, KeyError, MemoryError)
+"""What paho lets through of a packet that it cannot read: all but the last up to 2.1; that one where the
+packet's stated length, of up to 256 MiB, is more than this machine has."""
+
 _BAD_PACKET = Reason(
     "unreadable-packet", "the broker sent something that is no MQTT packet", "Check uplink.port", Pace.LATE
 )
@@ -129,11 +134,12 @@ class Connection:
         self._closing.set()
 
     def run(self) -> None:
-        """Open the connection and serve it to its end."""
-        reason = self._open()
-        if reason is None:
-            reason = self._serve()
-        self._emit(Disconnected(reason) if self._connected() else Refused(reason))
+        """Open the connection and serve it to its end, of which the session hears in any case."""
+        reason = CONNECTION_LOST
+        try:
+            reason = self._open() or self._serve()
+        finally:
+            self._emit(Disconnected(reason) if self._connected() else Refused(reason))
 
     def _connected(self) -> bool:
         return self._up or any(isinstance(event, Connected) for event in tuple(self._happened))
@@ -171,23 +177,13 @@ class Connection:
         client = self._client
         if client is None:
             return STOPPED
-        closing_loops = 0
-        while client.socket() is not None:
-            try:
-                code = client.loop(_CLOSING_LOOP_S if self._closing.is_set() else _LOOP_S)
-            except Exception:
-                # Whatever a broken or hostile broker sends, it ends this connection and nothing else.
-                logger.debug("paho could not go on", exc_info=True)
-                self._reason = _BAD_PACKET
-                break
-            if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                break
-            if self._closing.is_set():
-                closing_loops += 1
-                hang_up = self._with_will and self._settings.protocol != "5"
-                if hang_up or not self._up or closing_loops > _CLOSING_LOOPS:
-                    break
-        _shut(client)
+        try:
+            self._loop(client)
+        except _UNREADABLE:
+            logger.debug("paho could not read a packet", exc_info=True)
+            self._reason = _BAD_PACKET
+        finally:
+            _shut(client)
         if self._closing.is_set():
             return STOPPED
         if self._reason is not None:
@@ -196,6 +192,19 @@ class Connection:
         if special is not None:
             return special
         return CONNECTION_LOST if self._connected() else no_connack(self._settings.protocol)
+
+    def _loop(self, client: paho.Client) -> None:
+        """Let paho read and write until the connection is over."""
+        closing_loops = 0
+        while client.socket() is not None:
+            code = client.loop(_CLOSING_LOOP_S if self._closing.is_set() else _LOOP_S)
+            if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                return
+            if self._closing.is_set():
+                closing_loops += 1
+                hang_up = self._with_will and self._settings.protocol != "5"
+                if hang_up or not self._up or closing_loops > _CLOSING_LOOPS:
+                    return
 
     def _make_client(self) -> paho.Client:
         settings = self._settings
