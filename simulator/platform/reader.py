@@ -194,8 +194,8 @@ class StoreReader(Closing):
             rows = self._connection.execute(
                 "SELECT s.vehicle, s.stream, c.number, c.received_ns, m.sha256 FROM conflict c"
                 " JOIN stream s ON s.id = c.stream JOIN message m ON m.id = c.message"
-                " WHERE ?1 IS NULL OR s.vehicle = ?1 ORDER BY c.received_ns, c.number",
-                (vehicle,),
+                " WHERE :vehicle IS NULL OR s.vehicle = :vehicle ORDER BY c.received_ns, c.number",
+                {"vehicle": vehicle},
             ).fetchall()
         return [Conflict(*row) for row in rows]
 
