@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from edge.uplink.backoff import Backoff
@@ -46,6 +46,7 @@ from edge.uplink.reasons import (
     puback_rule,
 )
 from edge.uplink.settings import SessionSettings, ns
+from edge.uplink.unanswered import Publication, Unanswered
 
 BREAKS_CONNECTION = "the connection broke each time it was sent"
 
@@ -62,15 +63,6 @@ class Phase(Enum):
     ONLINE = "online"
     CLOSING = "closing"
     DONE = "done"
-
-
-@dataclass(slots=True)
-class _Token:
-    """What a `Publish` carried: a message of the store, or (position 0) a status."""
-
-    position: int
-    sent_ns: int
-    topic: str
 
 
 class Session:
@@ -118,8 +110,7 @@ class Session:
         self._connect_at_ns = 0
         self._connection = Connected(session_present=False)
         self._settled = True
-        self._tokens: dict[int, _Token] = {}
-        self._last_token = 0
+        self._unanswered = Unanswered()
         self._closing_reason: Reason | None = None
         self._stop_at_ns: int | None = None
         self._farewell_token: int | None = None
@@ -226,32 +217,32 @@ class Session:
             self._actions.extend(self._notices.tell(close_reason(_RETAIN_UNAVAILABLE)))
 
     def _puback(self, event: Puback, now_ns: int) -> None:
-        token = self._tokens.pop(event.token, None)
-        if token is None:
+        publication = self._unanswered.take(event.token)
+        if publication is None:
             self._facts["stray PUBACK"] += 1
             return
         self._facts["PUBACK"] += 1
         rule = puback_rule(event.reason_code)
-        words = rule.what.format(topic=token.topic)
-        if token.position == 0:
+        words = rule.what.format(topic=publication.topic)
+        if publication.position == 0:
             if event.reason_code >= FIRST_FAILURE_CODE:
                 key = f"status-{event.reason_code:#04x}"
                 self._actions.extend(self._notices.tell(Reason(key, words, rule.todo)))
             return
         if rule.reaction is Reaction.ACCEPT:
-            self._flight.handed_over(token.position, now_ns)
-            self._pacing.accepted(token.topic)
+            self._flight.handed_over(publication.position, now_ns)
+            self._pacing.accepted(publication.topic)
             self._settle()
             return
         self._facts[f"PUBACK with reason code {event.reason_code:#04x}"] += 1
         key = f"puback-{event.reason_code:#04x}"
         if rule.reaction is Reaction.SET_ASIDE:
-            self._flight.give_up(token.position, SET_ASIDE_CAUSES[event.reason_code])
+            self._flight.give_up(publication.position, SET_ASIDE_CAUSES[event.reason_code])
             self._actions.extend(self._notices.remark(key, words, rule.todo))
             return
-        self._flight.again(token.position)
+        self._flight.again(publication.position)
         if rule.reaction is Reaction.PAUSE_TOPIC:
-            self._pacing.pause_topic(token.topic, now_ns)
+            self._pacing.pause_topic(publication.topic, now_ns)
             self._actions.extend(self._notices.tell(Reason(key, words, rule.todo)))
         elif rule.reaction is Reaction.PAUSE_ALL:
             self._pacing.pause_all(now_ns)
@@ -259,8 +250,8 @@ class Session:
 
     def _disconnected(self, reason: Reason, now_ns: int) -> None:
         reason = self._closing_reason or reason
-        in_flight = [token.position for token in self._tokens.values() if token.position]
-        self._tokens.clear()
+        in_flight = [position for position in self._unanswered.positions() if position]
+        self._unanswered.clear()
         if reason.culprit is Culprit.WINDOW:
             self._pacing.narrow()
         at_fault = reason.culprit is Culprit.MESSAGE
@@ -309,8 +300,8 @@ class Session:
         elif self._phase is Phase.ONLINE:
             if not self._settled and now_ns - self._phase_since_ns >= ns(self._settings.settled_after_s):
                 self._settle()
-            oldest = next(iter(self._tokens.values()), None)
-            if oldest is not None and now_ns >= self._answer_due_ns(oldest.sent_ns):
+            oldest_ns = self._unanswered.oldest_ns()
+            if oldest_ns is not None and now_ns >= self._answer_due_ns(oldest_ns):
                 self._close(NO_PUBACK, now_ns)
             elif self._farewell_token is None:
                 self._send(now_ns)
@@ -325,11 +316,11 @@ class Session:
             case Phase.CONNECTING | Phase.SUBSCRIBING:
                 self._close(STOPPED, now_ns)
             case Phase.ONLINE if self._farewell_token is not None:
-                said = self._farewell_token not in self._tokens
+                said = self._farewell_token not in self._unanswered
                 if said or now_ns >= self._farewell_until_ns:
                     self._close(STOPPED, now_ns, with_will=not said)
             case Phase.ONLINE:
-                if self._connection.retain_available and len(self._tokens) < self._pacing.window():
+                if self._connection.retain_available and len(self._unanswered) < self._pacing.window():
                     self._farewell_until_ns = now_ns + ns(self._settings.farewell_s)
                     self._farewell_token = self._publish_status(False, now_ns)
                 else:
@@ -339,7 +330,7 @@ class Session:
 
     def _send(self, now_ns: int) -> None:
         while True:
-            found = self._pacing.choose([token.position for token in self._tokens.values()], now_ns)
+            found = self._pacing.choose(self._unanswered.positions(), now_ns)
             if found is None:
                 return
             position, item = found
@@ -354,10 +345,9 @@ class Session:
     def _publish(
         self, position: int, topic: str, payload: bytes, now_ns: int, *, retain: bool = False
     ) -> int:
-        self._last_token += 1
-        self._tokens[self._last_token] = _Token(position, now_ns, topic)
-        self._actions.append(Publish(self._last_token, topic, payload, retain))
-        return self._last_token
+        token = self._unanswered.add(Publication(position, now_ns, topic))
+        self._actions.append(Publish(token, topic, payload, retain))
+        return token
 
     def _publish_status(self, online: bool, now_ns: int) -> int:
         return self._publish(0, self._topics.status, self._make_status(online), now_ns, retain=True)
@@ -393,7 +383,9 @@ class Session:
         if self._phase is Phase.ONLINE:
             times.extend(self._pacing.pauses_end_ns())
             times.extend(self._flight.deadlines_ns())
-            times.extend(self._answer_due_ns(token.sent_ns) for token in list(self._tokens.values())[:1])
+            oldest_ns = self._unanswered.oldest_ns()
+            if oldest_ns is not None:
+                times.append(self._answer_due_ns(oldest_ns))
             if not self._settled:
                 times.append(self._phase_since_ns + ns(self._settings.settled_after_s))
             if self._farewell_token is not None:
