@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import socket
-import threading
 from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,9 +12,10 @@ from types import MappingProxyType
 from edge.account import Hop
 from edge.clock import Clock
 from edge.records import Missing
-from edge.sensors.nmea import NMEA_ITEMS, WGS84
+from edge.sensors.nmea import WGS84
 from edge.sensors.observation import Observation
-from edge.sensors.source import ItemSource
+from edge.sensors.receiver import Receiver
+from edge.sensors.source import hop_of
 
 WATCH = b'?WATCH={"enable":true,"json":true};\n'
 GPSD_PORT = 2947
@@ -114,7 +114,7 @@ def _position(report: Mapping[str, object], t_ns: int) -> list[Observation] | No
     return observations
 
 
-class Gpsd(ItemSource):
+class Gpsd(Receiver):
     """Watches gpsd over TCP; a connection that is lost or refused is tried again at the next `read`.
 
     Args:
@@ -124,41 +124,16 @@ class Gpsd(ItemSource):
     """
 
     def __init__(self, *, clock: Clock, host: str = "127.0.0.1", port: int = GPSD_PORT) -> None:
-        self._address = (host, port)
-        self._clock = clock
         self._reader = GpsdReader()
-        self._closed = threading.Event()
+        super().__init__(self._reader, clock)
+        self._address = (host, port)
         self._socket: socket.socket | None = None
-        self._connected = self._failed = 0
+        self._connected = 0
 
     @property
     def name(self) -> str:
         """See `ItemSource.name`."""
         return "gpsd {}:{}".format(*self._address)
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        """See `ItemSource.items`."""
-        return NMEA_ITEMS
-
-    def read(self, timeout_s: float) -> tuple[Observation, ...] | None:
-        """See `ItemSource.read`."""
-        if self._closed.is_set():
-            return None
-        try:
-            connection = self._socket or self._connect(timeout_s)
-            connection.settimeout(timeout_s)
-            data = connection.recv(LONGEST_LINE)
-        except TimeoutError:
-            return ()
-        except OSError:
-            data = b""
-        if not data:
-            self._failed += 1
-            self._drop()
-            self._clock.wait(self._closed, timeout_s)
-            return None if self._closed.is_set() else ()
-        return tuple(self._reader.feed(data, self._clock.boot_ns()))
 
     def close(self) -> None:
         """See `ItemSource.close`."""
@@ -174,10 +149,19 @@ class Gpsd(ItemSource):
 
     def hop(self) -> Hop:
         """See `ItemSource.hop`; counts gpsd's lines."""
-        counts = self._reader.counts
-        causes = {cause: count for cause, count in counts.items() if cause not in {"entered", "left"}}
         facts = {"connected": self._connected, "connection failed": self._failed}
-        return Hop(self.name, "reports", counts["entered"], counts["left"], causes, facts=facts)
+        return hop_of(self.name, "reports", self._reader.counts, facts)
+
+    def _receive(self, timeout_s: float) -> bytes:
+        try:
+            connection = self._socket or self._connect(timeout_s)
+            connection.settimeout(timeout_s)
+            data = connection.recv(LONGEST_LINE)
+        except TimeoutError:
+            return b""
+        if not data:
+            raise ConnectionResetError
+        return data
 
     def _connect(self, timeout_s: float) -> socket.socket:
         connection = socket.create_connection(self._address, timeout=timeout_s)

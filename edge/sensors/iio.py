@@ -10,7 +10,7 @@ from edge.account import Hop
 from edge.clock import NS_PER_S, Clock
 from edge.errors import SourceError
 from edge.sensors.observation import Observation
-from edge.sensors.source import ItemSource
+from edge.sensors.source import ItemSource, hop_of
 
 AXES = ("x", "y", "z")
 IIO_ITEMS = tuple(f"imu.accel_{axis}" for axis in AXES)
@@ -96,11 +96,7 @@ class IioAccelerometer(ItemSource):
 
     def hop(self) -> Hop:
         """See `ItemSource.hop`; counts readings of the three axes."""
-        counts = self._counts
-        causes = {cause: count for cause, count in counts.items() if cause not in {"entered", "left"}}
-        return Hop(
-            self.name, "readings", counts["entered"], counts["left"], causes, facts={"missed": self._missed}
-        )
+        return hop_of(self.name, "readings", self._counts, {"missed": self._missed})
 
     def _axis(self, place: int) -> float:
         raw = float((self._folder / f"in_accel_{AXES[place]}_raw").read_text(encoding="ascii"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
+from collections.abc import Mapping
 
 from edge.account import Hop
 from edge.closing import Closing
@@ -41,3 +43,9 @@ class ItemSource(Closing):
     @abstractmethod
     def hop(self) -> Hop:
         """The account of what the device said."""
+
+
+def hop_of(name: str, unit: str, counts: Counter[str], facts: Mapping[str, int]) -> Hop:
+    """The account of `counts`: ``entered``, ``left``, and each cause for setting something aside."""
+    causes = {cause: count for cause, count in counts.items() if cause not in {"entered", "left"}}
+    return Hop(name, unit, counts["entered"], counts["left"], causes, facts=facts)
