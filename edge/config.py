@@ -7,7 +7,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from edge.errors import ConfigError
 from edge.policy.classes import DataClass
@@ -227,16 +235,16 @@ class Config(_Section):
     uplink: UplinkSection
     signing: SigningSection
 
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        if not self.bus:
+    @field_validator("bus")
+    @classmethod
+    def _names_differ(cls, buses: tuple[BusSection, ...]) -> tuple[BusSection, ...]:
+        if not buses:
             raise ValueError("no bus is configured; add a table [[bus]]")
-        seen: set[str] = set()
-        for bus in self.bus:
-            if bus.name in seen:
-                raise ValueError(f"two buses are called '{bus.name}'; each needs a name of its own")
-            seen.add(bus.name)
-        return self
+        names = [bus.name for bus in buses]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two buses are called '{name}'; each needs a name of its own")
+        return buses
 
     @model_validator(mode="after")
     def _receipts_need_a_key(self) -> Self:

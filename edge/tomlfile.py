@@ -150,7 +150,11 @@ def _complaint(file: TomlFile, model: type[BaseModel], details: Mapping[str, obj
         return file.where(key), f"unknown key '{name}'; {advice}"
     if kind == "missing":
         return file.where(key), f"'{name}' is missing"
+    if kind == "tuple_type":
+        return file.where(key), f"'{name}' is a list of tables; write [[{name}]], in double brackets"
     words = str(details["msg"]).removeprefix("Value error, ")
+    if not key:
+        return file.where(key), words
     given = details.get("input")
     shown = "" if isinstance(given, (dict, list)) else f" (it is {given!r})"
     return file.where(key), f"'{name}': {words}{shown}"

@@ -77,6 +77,7 @@ BROKEN = {
         "receipts are checked with the platform's public key",
     ),
     "no bus": ('[[bus]]\nname = "powertrain"', '[x]\nname = "powertrain"', "unknown key 'x'"),
+    "single brackets": ("[[bus]]", "[bus]", "'bus' is a list of tables; write [[bus]], in double brackets"),
     "not TOML": ("[uplink]", "[uplink", ":12: is not valid TOML"),
 }
 
