@@ -53,22 +53,28 @@ def deriver(bound: BoundItem, origins: Sequence[Origin]) -> Derive:
 
 def _extreme(source: Derived, origins: Sequence[Origin], quantiser: Quantiser) -> Derive:
     greatest = source.derivation is Derivation.MAXIMUM
+    choose = max if greatest else min
+    arrays = [
+        (origin.id, Fraction(origin.located.item.resolution), origin.located.index or 1) for origin in origins
+    ]
 
     def derive(values: Mapping[str, Value]) -> Value:
         best: _Extreme | None = None
         others: set[Missing] = set()
-        for origin in origins:
-            value = values[origin.id]
+        for item_id, resolution, index in arrays:
+            value = values[item_id]
             elements = value if isinstance(value, tuple) else (value,)
-            numbers = [element for element in elements if isinstance(element, int)]
-            others.update(element for element in elements if isinstance(element, Missing))
+            numbers: Sequence[int] = elements  # type: ignore[assignment] # what is missing is taken out below
+            if Missing in set(map(type, elements)):
+                numbers = [element for element in elements if isinstance(element, int)]
+                others.update(element for element in elements if isinstance(element, Missing))
             if not numbers:
                 continue
-            steps = max(numbers) if greatest else min(numbers)
-            physical = steps * Fraction(origin.located.item.resolution)
+            steps = choose(numbers)
+            physical = steps * resolution
             better = best is None or (physical > best.value if greatest else physical < best.value)
             if better:
-                best = _Extreme(physical, origin.located.index or 1, elements.index(steps) + 1)
+                best = _Extreme(physical, index, elements.index(steps) + 1)
         if best is None:
             return Missing.ABNORMAL if others == {Missing.ABNORMAL} else Missing.INVALID
         if source.part is Part.VALUE:

@@ -162,14 +162,19 @@ def _elements(source: Elements, refs: tuple[SignalRef, ...], limit_ns: int) -> E
 
     def read(values: Values, times: Times, latched: Values, t_ns: int) -> Value:
         del latched
-        given: list[float | None] = []
-        for ref in refs:
-            at_ns = times.get(ref)
-            fresh = at_ns is not None and 0 < t_ns - at_ns <= limit_ns
-            given.append(values[ref] if fresh else None)
+        stamps = list(map(times.get, refs))
+        known = [at_ns for at_ns in stamps if at_ns is not None]
+        given: list[float | None]
+        if len(known) == len(refs) and max(known) < t_ns and t_ns - min(known) <= limit_ns:
+            given = list(map(values.__getitem__, refs))
+        else:
+            given = [
+                values[ref] if at_ns is not None and 0 < t_ns - at_ns <= limit_ns else None
+                for ref, at_ns in zip(refs, stamps, strict=True)
+            ]
         if none is not None:
-            known = [element(value) for value in given if value is not None]
-            return tuple(code for code in known if code != none) if known else Missing.INVALID
+            codes = [element(value) for value in given if value is not None]
+            return tuple(code for code in codes if code != none) if codes else Missing.INVALID
         if plain and None not in given:
             column = np.array(given)
             if column.dtype == np.float64 or (
