@@ -12,24 +12,14 @@ import numpy.typing as npt
 
 from edge.account import Hop
 from edge.database.model import SignalRef
-from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices
+from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, Int64s
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.isotp_transport import IsotpTransport
 from edge.policy.j1939_transport import J1939Transport, is_transport
 from edge.policy.judgement import Reason
-from edge.policy.masks import (
-    REMOVED,
-    STANDARD_IDS,
-    UNKNOWN_ROW,
-    Booleans,
-    Int32s,
-    Int64s,
-    MaskSet,
-    Row,
-    raw_values,
-    split_by_row,
-)
+from edge.policy.layers import Booleans, raw_values
+from edge.policy.masks import REMOVED, STANDARD_IDS, UNKNOWN_ROW, Int32s, MaskSet, Row, split_by_row
 from edge.policy.transport import LOST, WAITING, Reassembled, Segment
 
 ERROR = "error frame"

@@ -7,67 +7,28 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.database.layout import pgn_of
 from edge.database.model import SignalRef
-from edge.frames import CLASSIC_BYTES, FD_BYTES, Indices, UInt8s, UInt16s, UInt32s
+from edge.frames import CLASSIC_BYTES, FD_BYTES, Indices, Int64s, UInt8s, UInt16s, UInt32s
 from edge.policy.classed import ClassedDatabase, DiagnosticChannel
 from edge.policy.classes import DataClass
-from edge.policy.judgement import BusJudgement, Described, Field, Judged, Presence, Reason
+from edge.policy.judgement import BusJudgement, Described, Judged, Reason
+from edge.policy.layers import Booleans, Layer, bits_of, layers_of, raw_values
 
 FORMAT = 1
 """Counts changes of the rules by which masks come about; it goes into the mask's name."""
 
 Int32s = npt.NDArray[np.int32]
-Int64s = npt.NDArray[np.int64]
-Booleans = npt.NDArray[np.bool_]
 
 UNKNOWN_ROW = 0
 STANDARD_IDS = 0x800
 UNLIMITED = 0xFFFF
 REMOVED = (*(str(data_class) for data_class in DataClass), "unclassified", "undescribed")
 """What can be removed from a frame: signals of a class, or without one, and bits that no signal describes."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Layer:
-    """Bits that depend on the values of some multiplexers, together.
-
-    Attributes:
-        fields: the multiplexers.
-        values: for each the sorted raw values that matter (int64).
-        classes: for each the number of the class of equally selecting values, aligned with `values`.
-        sizes: how many classes each has.
-        keys: sorted combined class numbers for which bits pass (int64).
-        masks: their bits, uint8 of shape (len(keys) + 1, W); the last row is 0 and stands for no match.
-    """
-
-    fields: tuple[Field, ...]
-    values: tuple[Int64s, ...]
-    classes: tuple[Int64s, ...]
-    sizes: tuple[int, ...]
-    keys: Int64s
-    masks: UInt8s
-
-    def select(self, raw: Mapping[Field, Int64s], present: Mapping[Field, Booleans]) -> UInt8s:
-        """The bits that pass of each frame: uint8 of shape (frames, W)."""
-        count = len(next(iter(raw.values())))
-        combined = np.zeros(count, np.int64)
-        known = np.ones(count, np.bool_)
-        for field, values, classes, size in zip(
-            self.fields, self.values, self.classes, self.sizes, strict=True
-        ):
-            place = np.minimum(np.searchsorted(values, raw[field]), len(values) - 1)
-            known &= (values[place] == raw[field]) & present[field]
-            combined = combined * size + classes[place]
-        found = np.minimum(np.searchsorted(self.keys, combined), len(self.keys) - 1)
-        known &= self.keys[found] == combined
-        selected: UInt8s = self.masks[np.where(known, found, len(self.keys))]
-        return selected
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,25 +71,6 @@ class Row:
             shared = min(width, selected.shape[1])
             mask[:, :shared] |= selected[:, :shared]
         return mask
-
-
-def raw_values(data: UInt8s, field: Field) -> Int64s:
-    """The raw values of a multiplexer in each frame; bits past the data are 0."""
-    bits, signed = field
-    value = np.zeros(len(data), np.int64)
-    weight = 0
-    while weight < len(bits):
-        byte, low = divmod(bits[weight], 8)
-        run = 1
-        while weight + run < len(bits) and bits[weight + run] == bits[weight] + run and low + run < 8:  # noqa: PLR2004 - bits of a byte
-            run += 1
-        if byte < data.shape[1]:
-            piece = (data[:, byte] >> low) & ((1 << run) - 1)
-            value |= piece.astype(np.int64) << weight
-        weight += run
-    if signed:
-        value -= (value >> (len(bits) - 1) & 1) << len(bits)
-    return value
 
 
 class MaskSet:
@@ -264,12 +206,12 @@ class MaskSet:
         withheld = tuple(judged for judged in signals if judged.reason is not None)
         width = max((described.message.length for described in group), default=0)
         width = max([width, *(max(judged.signal.bits) // 8 + 1 for judged in kept)])
-        base = _bytes((judged for judged in kept if not judged.presence), width)
+        base = bits_of((judged for judged in kept if not judged.presence), width)
         limits = [judgement.longest_bytes(described) for described in group]
         self.rows.append(
             Row(
                 base=base,
-                layers=tuple(_layers(kept, width)),
+                layers=tuple(layers_of(kept, width)),
                 shortest=max((judgement.shortest_bytes(described) for described in group), default=0),
                 longest=min((limit for limit in limits if limit is not None), default=UNLIMITED),
                 withheld=withheld,
@@ -329,14 +271,6 @@ def _look_up(keys: Int64s, rows: Int32s, wanted: Int64s, found: Int32s) -> None:
     found[hit] = rows[place[hit]]
 
 
-def _bytes(signals: Iterable[Judged], width: int) -> UInt8s:
-    mask = np.zeros(width, np.uint8)
-    for judged in signals:
-        for bit in judged.signal.bits:
-            mask[bit // 8] |= np.uint8(1 << bit % 8)
-    return mask
-
-
 def _removed(group: Iterable[Described], signals: Sequence[Judged]) -> frozenset[int]:
     found = {
         REMOVED.index("unclassified" if judged.data_class is None else str(judged.data_class))
@@ -347,52 +281,6 @@ def _removed(group: Iterable[Described], signals: Sequence[Judged]) -> frozenset
     if any(bit not in described for item in group for bit in range(8 * item.message.length)):
         found.add(REMOVED.index("undescribed"))
     return frozenset(found)
-
-
-def _layers(kept: Iterable[Judged], width: int) -> Iterable[Layer]:
-    by_fields: dict[tuple[Field, ...], dict[Presence, list[Judged]]] = defaultdict(lambda: defaultdict(list))
-    for judged in kept:
-        if judged.presence and all(values for _, values in judged.presence):
-            fields = tuple(sorted(field for field, _ in judged.presence))
-            by_fields[fields][judged.presence].append(judged)
-    for fields, presences in by_fields.items():
-        yield _layer(fields, presences, width)
-
-
-def _layer(fields: tuple[Field, ...], presences: Mapping[Presence, list[Judged]], width: int) -> Layer:
-    asked = [dict(presence) for presence in presences]
-    values: list[list[int]] = []
-    classes: list[dict[int, int]] = []
-    for field in fields:
-        numbers: dict[tuple[bool, ...], int] = {}
-        of_value: dict[int, int] = {}
-        for value in sorted(frozenset().union(*(presence[field] for presence in asked))):
-            signature = tuple(value in presence[field] for presence in asked)
-            of_value[value] = numbers.setdefault(signature, len(numbers))
-        values.append(list(of_value))
-        classes.append(of_value)
-    sizes = tuple(max(of_value.values()) + 1 for of_value in classes)
-    masks: dict[int, UInt8s] = {}
-    for presence, signals in zip(asked, presences.values(), strict=True):
-        bits = _bytes(signals, width)
-        choices = [
-            sorted({of_value[value] for value in presence[field]})
-            for field, of_value in zip(fields, classes, strict=True)
-        ]
-        for combination in product(*choices):
-            key = 0
-            for part, size in zip(combination, sizes, strict=True):
-                key = key * size + part
-            masks[key] = masks.get(key, np.zeros(width, np.uint8)) | bits
-    keys = sorted(masks)
-    return Layer(
-        fields=fields,
-        values=tuple(np.array(known, np.int64) for known in values),
-        classes=tuple(np.array(list(of_value.values()), np.int64) for of_value in classes),
-        sizes=sizes,
-        keys=np.array(keys, np.int64),
-        masks=np.stack([*(masks[key] for key in keys), np.zeros(width, np.uint8)]),
-    )
 
 
 def split_by_row(rows: Int32s, places: Indices) -> Iterable[tuple[int, Indices]]:
