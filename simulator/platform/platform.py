@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from edge.account import Hop
@@ -122,6 +122,13 @@ def receipt_of(
     )
 
 
+def _hop(unit: str, counts: Mapping[str, int], facts: Mapping[str, int]) -> Hop:
+    """The account of `counts`: ``entered``, ``stored``, and each cause for setting something aside."""
+    causes = {cause: count for cause, count in counts.items() if cause not in {"entered", "stored"}}
+    entered, stored = counts.get("entered", 0), counts.get("stored", 0)
+    return Hop("platform", unit, entered=entered, left=stored, set_aside=causes, facts=dict(facts))
+
+
 class Platform:
     """Checks what comes in, stores it once, and says what has arrived.
 
@@ -204,24 +211,10 @@ class Platform:
 
     def hops(self) -> tuple[Hop, Hop]:
         """The account of this run: messages, and the records in those that were accepted."""
-        messages, records = dict(self._books.messages), dict(self._books.records)
+        books = self._books
         return (
-            Hop(
-                "platform",
-                "messages",
-                entered=messages.pop("entered", 0),
-                left=messages.pop("stored", 0),
-                set_aside=messages,
-                facts=dict(self._books.message_facts),
-            ),
-            Hop(
-                "platform",
-                "records",
-                entered=records.pop("entered", 0),
-                left=records.pop("stored", 0),
-                set_aside=records,
-                facts=dict(self._books.record_facts),
-            ),
+            _hop("messages", books.messages, books.message_facts),
+            _hop("records", books.records, books.record_facts),
         )
 
     def _forget(self) -> None:
