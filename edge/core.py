@@ -16,7 +16,9 @@ from edge.vehicle.sampler import Sampler
 from edge.vehicle.schedule import Schedule
 
 LONGEST_GAP_NS = 3600 * NS_PER_S
-"""A recording that stands still for longer is taken to have been switched off: the gap makes no records."""
+"""What stands still for longer is taken to have been switched off or asleep: the gap makes no records."""
+
+_LONG_AGO_NS = -(1 << 62)
 
 
 class Core:
@@ -35,12 +37,17 @@ class Core:
         self._schedule: Schedule | None = None
         self._timebase = Timebase()
         self._mask = ""
-        self._newest_ns = 0
+        self._newest_ns = _LONG_AGO_NS
+        self._sampled_ns = _LONG_AGO_NS
         self._made = 0
         self._gaps = 0
+        self._behind = 0
 
     def take(self, batch: FrameBatch) -> Iterator[Record]:
         """Take in a batch and make the records of every instant up to its newest frame.
+
+        A frame that comes after the record of its instant was made counts for the next one, and as the fact
+        ``frames behind their record``. How frames are batched makes no difference.
 
         Args:
             batch: frames through the door, in time order but for late ones.
@@ -48,11 +55,13 @@ class Core:
         Yields:
             The records, each as soon as it is made.
         """
+        self._mask = batch.mask
         if not len(batch):
             return
-        self._timebase, self._mask = batch.timebase, batch.mask
+        self._timebase = batch.timebase
         for schedule, part in self._runs(batch):
             for frames, instant_ns in schedule.cut(part, int(part.t_ns.max())):
+                self._behind += int(np.count_nonzero(frames.t_ns < self._sampled_ns))
                 self._latest.update(frames)
                 if instant_ns is not None:
                     yield self._sample(instant_ns)
@@ -64,7 +73,8 @@ class Core:
             up_to_ns: a time before which no frame is expected any more.
             timebase: of that time.
         """
-        if self._schedule is None:
+        if self._schedule is None or up_to_ns - self._newest_ns > LONGEST_GAP_NS:
+            self._gaps += self._schedule is not None
             self._begin(up_to_ns)
             return
         self._timebase = timebase
@@ -78,9 +88,8 @@ class Core:
 
     def hops(self) -> tuple[Hop, ...]:
         """Report what the live path knew of the frames, and the records made."""
-        records = Hop(
-            "records", "records", self._made, self._made, facts={"gaps without records": self._gaps}
-        )
+        facts = {"gaps without records": self._gaps, "frames behind their record": self._behind}
+        records = Hop("records", "records", self._made, self._made, facts=facts)
         observations = self._sampler.hop()
         return (self._latest.hop(), *((observations,) if observations.entered else ()), records)
 
@@ -91,8 +100,8 @@ class Core:
 
     def _runs(self, batch: FrameBatch) -> Iterator[tuple[Schedule, FrameBatch]]:
         """Split a batch where nothing came for longer than the longest gap, and begin anew after it."""
-        reached = np.maximum.accumulate(batch.t_ns)
-        schedule = self._schedule or self._begin(int(reached[0]))
+        schedule = self._schedule or self._begin(int(batch.t_ns[0]))
+        reached = np.maximum(np.maximum.accumulate(batch.t_ns), self._newest_ns)
         steps = np.diff(reached, prepend=np.int64(self._newest_ns))
         gaps = np.flatnonzero(steps > LONGEST_GAP_NS).tolist()
         starts = sorted({0, *gaps})
@@ -105,4 +114,5 @@ class Core:
 
     def _sample(self, instant_ns: int) -> Record:
         self._made += 1
+        self._sampled_ns = instant_ns
         return self._sampler.sample(instant_ns, self._timebase, self._latest.snapshot(), self._mask)
