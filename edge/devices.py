@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from edge.bus import multicast
 from edge.bus.live import open_interface
 from edge.bus.merge import merge
 from edge.bus.source import FrameSource
 from edge.clock import Clock
-from edge.config import Config, GpsdSection, IioSection, NmeaSection
+from edge.config import BusSection, Config, GpsdSection, IioSection, NmeaSection
 from edge.errors import ConfigError
 from edge.sensors.gpsd import Gpsd
 from edge.sensors.iio import IioAccelerometer
@@ -28,6 +29,9 @@ def open_buses(config: Config, clock: Clock) -> FrameSource:
         raise ConfigError(
             "no bus has an interface", todo='Give one to a bus: interface = "socketcan", channel = "can0"'
         )
+    multicast.refuse_shared_ports(
+        {bus.name: _multicast_port(bus) for bus in live if bus.interface == multicast.INTERFACE}
+    )
     with ExitStack() as stack:
         sources: list[FrameSource] = []
         for bus in live:
@@ -44,6 +48,11 @@ def open_buses(config: Config, clock: Clock) -> FrameSource:
             sources.append(stack.enter_context(source))
         stack.pop_all()
     return merge(sources, horizon_s=config.sampling.reorder_horizon_s, clock=clock)
+
+
+def _multicast_port(bus: BusSection) -> int:
+    _, port = multicast.group_and_port(bus.channel)
+    return port or int(bus.options.get("port", multicast.DEFAULT_PORT))
 
 
 def open_sensors(config: Config, clock: Clock, stack: ExitStack) -> tuple[ItemSource, ...]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 import can
 
 from edge.account import Hop
+from edge.bus import multicast
 from edge.bus.formats.rows import MalformedError, Row, piece_of, row_of
 from edge.bus.source import FrameSource
 from edge.bus.stamps import StampConverter
@@ -68,7 +69,7 @@ def open_interface(
         name: name of the bus.
         interface: python-can's name of the interface: ``socketcan``, ``slcan``, ``gs_usb``, ``virtual``,
             ``udp_multicast`` …
-        channel: what the interface calls its channel: ``can0``, ``/dev/ttyACM0``, ``239.74.163.2`` …
+        channel: what the interface calls its channel: ``can0``, ``/dev/ttyACM0``, ``239.74.163.2:43114`` …
         bitrate: bits a second, where the interface sets it.
         data_bitrate: bits a second of the data phase of CAN FD, where the interface sets it.
         fd: whether CAN FD frames are to be received.
@@ -86,9 +87,14 @@ def open_interface(
         settings["data_bitrate"] = data_bitrate
     if fd:
         settings["fd"] = True
+    opened = channel
+    if interface == multicast.INTERFACE:
+        opened, port = multicast.group_and_port(channel)
+        if port is not None:
+            settings["port"] = port
 
     def open_bus() -> can.BusABC:
-        return can.Bus(channel=channel, interface=interface, ignore_config=True, **settings)  # type: ignore[arg-type]
+        return can.Bus(channel=opened, interface=interface, ignore_config=True, **settings)  # type: ignore[arg-type]
 
     return InterfaceSource(
         name=name,

@@ -10,11 +10,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edge.cli.program import emit_json
+from edge.bus import multicast
+from edge.cli.program import Finite, emit_json
 from edge.clock import SystemClock
 from edge.errors import ConfigError
 from edge.frames import FrameBatch
-from simulator.vehicle.player import Player, open_buses
+from simulator.vehicle.player import Player, multicast_channels, open_buses
 from simulator.vehicle.scenario import SCENARIOS
 from simulator.vehicle.vehicle import ReferenceVehicle
 from simulator.vehicle.wiring import BUSES
@@ -25,7 +26,7 @@ from simulator.vehicle.writing import check_path, write_recording
 @click.option(
     "--duration",
     "duration_s",
-    type=click.FloatRange(min=0.1),
+    type=Finite(min=0.1),
     default=60.0,
     show_default=True,
     help="Seconds of the vehicle's time.",
@@ -59,11 +60,11 @@ from simulator.vehicle.writing import check_path, write_recording
     "channels",
     multiple=True,
     metavar="BUS=CHANNEL",
-    help="Where a bus is played; once for each bus.",
+    help="Where a bus is played, once for each bus; udp_multicast has channels of its own, GROUP:PORT else.",
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     default=1.0,
     show_default=True,
     help="Of live playing; 0 does not wait.",
@@ -90,10 +91,13 @@ def command(
       nevgate simulate --duration 60 --out drive.log
       nevgate simulate --scenario alarm --seed 7 --out alarm.blf
       nevgate simulate --scenario charge --bus battery --out charge.csv
+      nevgate simulate --interface udp_multicast --duration 60
       nevgate simulate --interface socketcan --channel powertrain=vcan0 --channel battery=vcan1
       nevgate simulate --duration 10 --json | jq .frames
     """
     buses = chosen or BUSES
+    if channels and interface is None:
+        raise ConfigError("--channel says where to play, but not by what", todo="Add --interface")
     if path is not None and interface is not None:
         raise ConfigError("--out and --interface do not go together", todo="Leave one of them out")
     vehicle = ReferenceVehicle(seed, scenario)
@@ -105,7 +109,7 @@ def command(
         counts: Mapping[str, int] = write_recording(path, batches, buses)
         summary["out"] = str(path)
     elif interface is not None:
-        player = _play(batches, interface, _channels(channels, buses), speed)
+        player = _play(batches, interface, _channels(channels, buses, interface), speed)
         counts = player.sent
         summary |= {"refused": player.refused.total(), "late_ms": round(player.late_ns / 1e6, 1)}
     else:
@@ -116,7 +120,7 @@ def command(
     _show(summary, as_json=as_json)
 
 
-def _channels(channels: Iterable[str], buses: Iterable[str]) -> dict[str, str]:
+def _channels(channels: Iterable[str], buses: Iterable[str], interface: str) -> dict[str, str]:
     chosen = {}
     for channel in channels:
         bus, equals, name = channel.partition("=")
@@ -125,6 +129,8 @@ def _channels(channels: Iterable[str], buses: Iterable[str]) -> dict[str, str]:
                 f"--channel {channel!r} is not BUS=CHANNEL", todo=f"BUS is one of: {', '.join(BUSES)}"
             )
         chosen[bus] = name
+    if not chosen and interface == multicast.INTERFACE:
+        return multicast_channels(tuple(buses))
     wanted = {bus: chosen[bus] for bus in buses if bus in chosen}
     if not wanted:
         raise ConfigError("no bus has a channel", todo="Give --channel BUS=CHANNEL, such as powertrain=vcan0")

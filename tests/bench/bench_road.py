@@ -33,7 +33,9 @@ from tests.road.test_recordings import KONA_BUSES
 ROUNDS = 5
 PLAY_S = 20.0
 WARM_S = 8.0
-GROUPS = {name: f"239.74.163.{place}" for place, name in enumerate(ReferenceVehicle.buses, start=10)}
+GROUPS = {
+    name: f"239.74.163.{place}:{43100 + place}" for place, name in enumerate(ReferenceVehicle.buses, start=10)
+}
 
 
 def measure() -> list[Comparison]:
