@@ -6,13 +6,16 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from typing import Any
 
 from edge.account import Hop
+from edge.bus import multicast
 from edge.clock import NS_PER_S, Clock
 from edge.errors import ConfigError, SourceError
 from edge.frames import FrameBatch, FrameFlag
 from edge.lean_can import can
 from simulator.vehicle.ahead import Ahead
+from simulator.vehicle.wiring import BUSES
 
 EARLY_NS = 1_000_000
 """Frames due within this time go out together: waiting for each alone costs more than it gives."""
@@ -136,21 +139,50 @@ def message_of(batch: FrameBatch, place: int, *, channel: int | None = None) -> 
     )
 
 
+MULTICAST_GROUP = "239.74.163.2"
+"""python-can's own group; each bus has a port of its own in it."""
+
+
+def multicast_channels(buses: Iterable[str]) -> dict[str, str]:
+    """The channel of each of the vehicle's buses on UDP multicast, as ``GROUP:PORT``."""
+    return {
+        name: f"{MULTICAST_GROUP}:{multicast.DEFAULT_PORT + place}"
+        for place, name in enumerate(BUSES)
+        if name in buses
+    }
+
+
+def _multicast(channel: str) -> tuple[str, dict[str, Any]]:
+    group, port = multicast.group_and_port(channel)
+    return group, {"port": port or multicast.DEFAULT_PORT}
+
+
 def open_buses(stack: ExitStack, interface: str, channels: Mapping[str, str]) -> dict[str, can.BusABC]:
     """Open a bus of python-can for each bus name; `stack` closes them.
 
+    A channel of UDP multicast may be ``GROUP:PORT``.
+
     Raises:
+        ConfigError: if two multicast channels share a port.
         SourceError: if an interface or channel cannot be opened.
     """
     opened: dict[str, can.BusABC] = {}
-    for name, channel in channels.items():
+    places: dict[str, tuple[str, dict[str, Any]]] = {
+        name: (channel, {}) for name, channel in channels.items()
+    }
+    if interface == multicast.INTERFACE:
+        places = {name: _multicast(channel) for name, channel in channels.items()}
+        multicast.refuse_shared_ports({name: options["port"] for name, (_, options) in places.items()})
+    for name, (channel, options) in places.items():
         try:
-            bus = can.Bus(channel=channel, interface=interface, fd=True)
-        except (can.CanError, OSError, ValueError, ImportError) as error:
+            bus = can.Bus(channel=channel, interface=interface, fd=True, **options)
+        except Exception as error:  # vendors' drivers raise whatever occurs to them, NameError included
             raise SourceError(
                 f"the interface {interface!r} does not open ({error})",
                 where=f"bus {name}, channel {channel}",
-                todo="Check the channel; udp_multicast needs pip install 'nevgate[bench]'",
+                todo="pip install 'nevgate[bench]'"
+                if interface == multicast.INTERFACE and isinstance(error, can.CanError | ImportError)
+                else "Check interface and channel",
             ) from error
         opened[name] = stack.enter_context(bus)
     return opened
