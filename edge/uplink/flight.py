@@ -184,7 +184,10 @@ class Flight:
             sent = self._sent.get(position)
             if sent is None or sent.progress is not Progress.HANDED_OVER or sent.due_ns != due_ns:
                 continue
-            if self._last_receipt_ns >= sent.handed_ns:
+            if self._store.get(position) is None:
+                # Given up by a full store meanwhile: what the store has let go of may not be held on to here.
+                self._forget(position)
+            elif self._last_receipt_ns >= sent.handed_ns:
                 self.again(position)
             elif position == next(iter(self._handed)) and now_ns >= self._next_probe_ns:
                 self._next_probe_ns = now_ns + ns(self._settings.receipt_timeout_s)

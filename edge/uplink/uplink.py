@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from edge.account import Hop
 from edge.clock import NS_PER_S, Clock
-from edge.errors import WireError
+from edge.errors import UplinkError, WireError
 from edge.uplink.events import (
     Action,
     Arrived,
@@ -27,7 +27,7 @@ from edge.uplink.events import (
 )
 from edge.uplink.link import Link
 from edge.uplink.outbox import Loss, Store
-from edge.uplink.outgoing import Outgoing
+from edge.uplink.outgoing import Kind, Outgoing
 from edge.uplink.session import Phase, Session
 from edge.wire.receipt import Receipt
 
@@ -90,6 +90,7 @@ class Uplink:
         self._wake = threading.Event()
         self._stop_s: float | None = None
         self._thread: threading.Thread | None = None
+        self._failure: UplinkError | None = None
         self._facts: Counter[str] = Counter()
         link.attach(self._wake)
 
@@ -102,6 +103,24 @@ class Uplink:
     def alive(self) -> bool:
         """Whether its thread runs."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def failed(self) -> bool:
+        """Whether its thread has failed, so that nothing will be sent any more."""
+        return self._failure is not None
+
+    def check(self) -> None:
+        """Do nothing while all is well.
+
+        Raises:
+            UplinkError: if it has `failed`.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+    def largest_payload(self, kind: Kind) -> int | None:
+        """Bytes of the largest payload that the broker takes as `kind`; None if no limit is known."""
+        return self._session.largest_payload(kind)
 
     def put(self, item: Outgoing) -> None:
         """Hand a message in; it is stored before this returns."""
@@ -181,6 +200,14 @@ class Uplink:
         return messages, records
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        except Exception as error:
+            # A thread has no caller; whoever waits for messages to go learns it from `check`.
+            logger.exception("the uplink failed")
+            self._failure = UplinkError(f"the uplink failed: {type(error).__name__}: {error}")
+
+    def _serve(self) -> None:
         while not self._session.done:
             wake_ns = self.step()
             if self._session.done:
