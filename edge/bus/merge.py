@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +21,8 @@ LIVE_SLICE_S = 0.005
 """How long one of several live sources is waited for before the next one is asked."""
 
 BUSES_MAX = 256
+
+logger = logging.getLogger(__name__)
 
 
 def merge(
@@ -61,8 +64,8 @@ def merge(
 class MergedSource(FrameSource):
     """Several sources as one; see `merge` for the rule.
 
-    A source that fails is done with; the others go on. When they have ended too, `read` raises its error
-    once.
+    A source that fails is done with, which the log says at once; the others go on. When they have ended too,
+    `read` raises its error once. Live frames that were received before `close` can still be read after it.
     """
 
     def __init__(
@@ -112,7 +115,7 @@ class MergedSource(FrameSource):
 
     def read(self, timeout_s: float) -> FrameBatch | None:
         """See `FrameSource.read`; batches may be larger than those of the sources."""
-        if self._closed:
+        if self._closed and not self.live:
             return None
         left_s = timeout_s
         while True:
@@ -123,7 +126,7 @@ class MergedSource(FrameSource):
             if len(batch):
                 return batch
             if ended:
-                if self._failures and not self._raised:
+                if self._failures and not (self._raised or self._closed):
                     self._raised = True
                     raise self._failures[0]
                 return None
@@ -246,6 +249,8 @@ class MergedSource(FrameSource):
             batch = self.sources[place].read(timeout_s)
         except SourceError as error:
             self._failures.append(error)
+            if len(self._running) > 1:
+                logger.warning("%s; the other sources go on", error)
             batch = None
         if batch is None:
             del self._running[place]

@@ -181,6 +181,8 @@ class QueueSource(MemorySource):
 
     def read(self, timeout_s: float) -> FrameBatch | None:
         del timeout_s
+        if not self.queue and self._closed:
+            return None
         batch = self.queue.pop(0) if self.queue else FrameBatch.empty(self.buses)
         self._tally.entered += len(batch)
         self._tally.hand_on(batch)
@@ -202,6 +204,20 @@ def test_live_frames_wait_only_until_every_bus_has_shown_a_younger_one() -> None
         assert times(together.read(0)) == [10_020]
         assert together.hop().balanced
         assert not together.hop().set_aside
+
+
+def test_live_frames_that_were_received_before_the_close_are_handed_on_after_it() -> None:
+    a = MemorySource([FrameBatch.from_frames([frame(10_000, "a"), frame(10_020, "a")])], live=True)
+    b = QueueSource("b")
+    together = merge([a, b], horizon_s=1.0, clock=VirtualClock(10 * S))
+    assert times(together.read(0)) == []
+    b.queue.append(FrameBatch.from_frames([frame(10_010, "b")]))
+    together.close()
+    frames: list[Frame] = []
+    drain(together, frames)
+    assert [each.t_ns // 1_000_000 for each in frames] == [10_000, 10_010, 10_020]
+    assert together.hop().balanced
+    assert not together.hop().set_aside
 
 
 def times(batch: FrameBatch | None) -> list[int]:
