@@ -201,7 +201,7 @@ class LineContract(FormatContract):
         assert rest == whole[:2] + whole[3:]
         assert hop.balanced
         assert sum(hop.set_aside.values()) == 1
-        assert [defect.where for defect in defects] == [f"{path}:{place + 1}"]
+        assert [str(defect) for defect in defects] == [f"{path}:{place + 1}: {next(iter(hop.set_aside))}"]
 
     def test_windows_line_ends_change_nothing(self, tmp_path: Path) -> None:
         path = self.path(tmp_path)

@@ -61,12 +61,12 @@ class AscRecording(BlockRecording):
                 continue
             channel = CHANNEL_FIRST.match(line)
             if stamp is None or channel is None or outcome is None or isinstance(outcome, str):
-                self._refuse_line("malformed line", first_line + place, line.encode())
+                self._refuse_line("malformed line", first_line + place)
                 continue
             try:
                 rows.append(row_of(outcome, str(int(channel[1])), self._t_ns))
             except MalformedError as error:
-                self._refuse_line(str(error), first_line + place, line.encode())
+                self._refuse_line(str(error), first_line + place)
         return rows
 
     def _heading(self, line: str) -> None:

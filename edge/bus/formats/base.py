@@ -29,18 +29,18 @@ EARLIEST_UNIX_S = 631_152_000
 class Defect:
     """One place of a recording that could not be read.
 
+    What stands there is not quoted: it has not been through the door, and a defect is written to logs.
+
     Attributes:
         where: file and line, or file and byte.
         cause: what is wrong with it, as it is counted in the account.
-        text: the beginning of what stands there.
     """
 
     where: str
     cause: str
-    text: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.cause}: {self.text}"
+        return f"{self.where}: {self.cause}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +169,11 @@ class Recording(FrameSource):
             timebase=self._timebase,
         )
 
-    def _refuse(self, cause: str, place: str, text: str, count: int = 1) -> None:
+    def _refuse(self, cause: str, place: str, count: int = 1) -> None:
         """Count what should have been a frame at `place` and is none; the first ones are named too."""
         self._tally.refuse(cause, count)
         if len(self._defects) < DEFECTS_NAMED:
-            self._defects.append(Defect(f"{self._path}:{place}", cause, text))
+            self._defects.append(Defect(f"{self._path}:{place}", cause))
 
     def _stamped_from(self, first_t_ns: int) -> None:
         """Take stamps as Unix time if `first_t_ns` can be one; a logger's clock counts as an RTC."""

@@ -62,7 +62,7 @@ class BlfRecording(Recording):
             for container in self._containers(file):
                 yield from self._frames(self._whole_objects(container))
             if len(self._rest_of_container) >= OBJECT_HEADER.size:
-                self._refuse(CUT_SHORT, "end", self._rest_of_container[:16].hex(" "))
+                self._refuse(CUT_SHORT, "end")
 
     def _read_start(self, fields: tuple[int, ...]) -> None:
         """The start as a Windows SYSTEMTIME: year, month, weekday, day, hour, minute, second, millisecond."""
@@ -81,11 +81,11 @@ class BlfRecording(Recording):
             header = file.read(OBJECT_HEADER.size)
             if len(header) < OBJECT_HEADER.size:
                 if header.strip(b"\0"):
-                    self._refuse(CUT_SHORT, f"byte {at}", header.hex(" "))
+                    self._refuse(CUT_SHORT, f"byte {at}")
                 return
             signature, _, _, size, kind = OBJECT_HEADER.unpack(header)
             if signature != SIGNATURE or not OBJECT_HEADER.size <= size <= OBJECT_MAX_BYTES:
-                self._refuse(TORN, f"byte {at}", header.hex(" "))
+                self._refuse(TORN, f"byte {at}")
                 if not _seek_signature(file, at + 1):
                     return
                 continue
@@ -97,7 +97,7 @@ class BlfRecording(Recording):
             elif not cut:
                 yield header + body + bytes(size % 4)
             if cut:
-                self._refuse(CUT_SHORT, f"byte {at}", header.hex(" "))
+                self._refuse(CUT_SHORT, f"byte {at}")
                 return
 
     def _unpacked(self, body: bytes, at: int, *, cut: bool) -> bytes:
@@ -119,9 +119,9 @@ class BlfRecording(Recording):
             except zlib.error:
                 pass
             if not unpacker.eof and not cut:
-                self._refuse(TORN, f"byte {at}", packed[:16].hex(" "))
+                self._refuse(TORN, f"byte {at}")
             return bytes(unpacked)
-        self._refuse("container packed in an unknown way", f"byte {at}", f"method {method}")
+        self._refuse("container packed in an unknown way", f"byte {at}")
         return b""
 
     def _whole_objects(self, container: bytes) -> bytes:
@@ -137,7 +137,7 @@ class BlfRecording(Recording):
         while True:
             found = data.find(SIGNATURE, place)
             if (found < 0 or found > place + 8) and not self._sought and len(data) - place >= 8:  # noqa: PLR2004 - padding
-                self._refuse("torn object", f"unpacked byte {place}", data[place : place + 16].hex(" "))
+                self._refuse("torn object", f"unpacked byte {place}")
             self._sought = found < 0 and len(data) - place >= 8  # noqa: PLR2004 - padding
             if found < 0:
                 self._rest_of_container = data[max(place, len(data) - 3) :]
@@ -147,7 +147,7 @@ class BlfRecording(Recording):
                 return bytes(whole)
             _, header_size, version, size, kind = OBJECT_HEADER.unpack_from(data, found)
             if not OBJECT_HEADER.size <= size <= OBJECT_MAX_BYTES:
-                self._refuse("torn object", f"unpacked byte {found}", data[found : found + 16].hex(" "))
+                self._refuse("torn object", f"unpacked byte {found}")
                 self._sought = True
                 place = found + len(SIGNATURE)
                 continue
@@ -157,11 +157,11 @@ class BlfRecording(Recording):
             body = data[found : found + size]
             place = found + size
             if kind == CAN_FD_ERROR:
-                self._refuse("CAN FD error object", f"unpacked byte {found}", body[:16].hex(" "))
+                self._refuse("CAN FD error object", f"unpacked byte {found}")
             elif kind not in SMALLEST:
                 self._tally.facts["objects that hold no frame"] += 1
             elif size < SMALLEST[kind] or version not in (1, 2):
-                self._refuse("torn object", f"unpacked byte {found}", body[:16].hex(" "))
+                self._refuse("torn object", f"unpacked byte {found}")
             else:
                 whole += _as_extended_error(header_size, version, body) if kind == CAN_ERROR else body
                 whole += bytes(-len(whole) % 4)
@@ -181,12 +181,12 @@ class BlfRecording(Recording):
                 try:
                     rows.append(row_of(message, str(channel + 1), round(message.timestamp * NS_PER_S)))
                 except MalformedError as error:
-                    self._refuse(str(error), "object", str(message).strip())
+                    self._refuse(str(error), "object")
                 if len(rows) >= PIECE_FRAMES:
                     yield piece_of(rows)
                     rows = []
-        except (BLFParseError, struct.error, ValueError, OverflowError) as error:
-            self._refuse("torn object", "object", str(error))
+        except (BLFParseError, struct.error, ValueError, OverflowError):
+            self._refuse("torn object", "object")
         yield piece_of(rows)
 
 

@@ -10,7 +10,6 @@ from edge.bus.formats.rows import CUT_SHORT, MalformedError, Piece, Row, piece_o
 
 BLOCK_BYTES = 1 << 20
 LINE_MAX_BYTES = 64 << 10
-TEXT_SHOWN = 60
 
 
 class BlockRecording(Recording):
@@ -25,9 +24,8 @@ class BlockRecording(Recording):
         What is malformed goes to `_refuse_line`.
         """
 
-    def _refuse_line(self, cause: str, number: int, line: bytes) -> None:
-        text = line[:TEXT_SHOWN].decode("utf-8", "replace").strip()
-        self._refuse(CUT_SHORT if self._ended_mid_line else cause, str(number), text)
+    def _refuse_line(self, cause: str, number: int) -> None:
+        self._refuse(CUT_SHORT if self._ended_mid_line else cause, str(number))
 
     def _pieces(self) -> Iterator[Piece]:
         with self._path.open("rb") as file:
@@ -43,7 +41,7 @@ class BlockRecording(Recording):
                     continue
                 block = rest + read[:cut] if rest else read[:cut]
                 if overlong:
-                    self._refuse_line("line without an end", number, rest)
+                    self._refuse_line("line without an end", number)
                     block, overlong, number = block[block.index(b"\n") + 1 :], False, number + 1
                 rest = read[cut:]
                 if block:
@@ -86,7 +84,7 @@ class LineRecording(BlockRecording):
             try:
                 row = self._row(stripped)
             except MalformedError as error:
-                self._refuse_line(str(error), first_line + place, line)
+                self._refuse_line(str(error), first_line + place)
             else:
                 if row is not None:
                     yield place, row

@@ -123,7 +123,7 @@ class Mf4Recording(Recording):
                 elif said["kind"] == "start":
                     self._read_start(said)
                 elif said["kind"] == "refused":
-                    self._refuse(said["cause"], said["where"], said["text"], said["count"])
+                    self._refuse(said["cause"], said["where"], said["count"])
                 else:
                     failure = said["text"]
             through = True

@@ -50,8 +50,8 @@ COLUMNS: Mapping[str, npt.DTypeLike] = {
 }
 """The columns of a piece in the order in which their bytes are sent."""
 
-Refuse = Callable[[str, int, str, str], None]
-"""Is told of frames that are set aside: cause, how many, where, what stands there."""
+Refuse = Callable[[str, int, str], None]
+"""Is told of frames that are set aside: cause, how many, where."""
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class FrameGroups:
         count = len(stamps)
         group.done += count
         if count < asked:
-            self._refuse(CUT_SHORT, group.records - group.done, f"{group.kind} record {group.done}", "")
+            self._refuse(CUT_SHORT, group.records - group.done, f"{group.kind} record {group.done}")
             group.done = group.records
 
         def column(name: str, default: int = 0) -> npt.NDArray[Any]:
@@ -189,7 +189,7 @@ class FrameGroups:
         good = np.ones(len(piece), np.bool_)
         for cause, spoken_against in bad.items():
             for place in np.flatnonzero(spoken_against & good).tolist():
-                self._refuse(cause, 1, f"{where} + {place}", f"id {int(piece.arbitration_id[place]):X}")
+                self._refuse(cause, 1, f"{where} + {place}")
             good &= ~spoken_against
         return piece if good.all() else piece.take(good)
 
@@ -253,8 +253,8 @@ def answer(request: Mapping[str, str], out: BinaryIO) -> None:
     def say(**fields: object) -> None:
         out.write(json.dumps(fields).encode() + b"\n")
 
-    def refuse(cause: str, count: int, where: str, text: str) -> None:
-        say(kind="refused", cause=cause, count=count, where=where, text=text)
+    def refuse(cause: str, count: int, where: str) -> None:
+        say(kind="refused", cause=cause, count=count, where=where)
 
     try:
         with contextlib.closing(MDF(request["path"], temporary_folder=request["folder"])) as mdf:
@@ -273,7 +273,8 @@ def answer(request: Mapping[str, str], out: BinaryIO) -> None:
                 )
                 out.flush()
     except Exception as error:  # noqa: BLE001 - asammdf raises whatever its parsing runs into
-        say(kind="failed", text=f"{type(error).__name__}: {error}")
+        # Only what kind of error it is: its words may quote the file's content.
+        say(kind="failed", text=type(error).__name__)
     say(kind="end")
     out.flush()
 

@@ -69,7 +69,7 @@ class TrcRecording(BlockRecording):
             try:
                 row = _row_of(line.split(maxsplit=len(columns) - 1), columns, outcome)
             except MalformedError as error:
-                self._refuse_line(str(error), first_line + place, line.encode())
+                self._refuse_line(str(error), first_line + place)
             else:
                 if row is not None:
                     rows.append(row)
