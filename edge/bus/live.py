@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import struct
 import threading
 from collections import deque
@@ -13,6 +12,7 @@ import can
 
 from edge.account import Hop
 from edge.bus import multicast
+from edge.bus.can_words import kind_of
 from edge.bus.formats.rows import MalformedError, Row, piece_of, row_of
 from edge.bus.source import FrameSource
 from edge.bus.stamps import StampConverter
@@ -45,10 +45,6 @@ CONTROLLER_PROBLEM, RECEIVE_OVERFLOW = 0x004, 0x01
 
 LINUX_ERROR_FRAMES = frozenset({"socketcan", "gs_usb", "socketcand"})
 EXTRAS = {"udp_multicast": "pip install 'nevgate[bench]'"}
-
-logging.getLogger("can").addHandler(logging.NullHandler())
-"""python-can logs what it also raises; without a handler Python would print it beside nevgate's own
-errors."""
 
 
 def open_interface(
@@ -233,7 +229,7 @@ class InterfaceSource(FrameSource):
                 if not self._stop.is_set() and not self._reopen():
                     return
         except Exception as error:  # noqa: BLE001 - a thread has no caller; read() raises it
-            self._fail(f"failed: {type(error).__name__}: {error}")
+            self._fail(f"failed: {kind_of(error)}")
         finally:
             self._shut()
 
@@ -253,7 +249,7 @@ class InterfaceSource(FrameSource):
                     self._settle(errors)
                     errors = 0
                 errors += 1
-                self._outage = str(error) or type(error).__name__
+                self._outage = kind_of(error)
             else:
                 self._settle(errors)
                 errors = 0

@@ -236,8 +236,8 @@ def test_interface_that_stays_away_is_an_error_when_patience_ends() -> None:
 
 def test_programming_error_in_an_interface_is_raised_by_read() -> None:
     with (
-        scripted(Interface([ZeroDivisionError("driver")])) as source,
-        pytest.raises(SourceError, match="driver"),
+        scripted(Interface([ZeroDivisionError("C0FFEE")])) as source,
+        pytest.raises(SourceError, match=r"failed: ZeroDivisionError$"),
     ):
         collect(source, 1)
 
