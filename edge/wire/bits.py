@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,28 +12,27 @@ import numpy.typing as npt
 from edge.errors import WireError
 
 UInt64s = npt.NDArray[np.uint64]
+Int64s = npt.NDArray[np.int64]
 
 ESCAPE_QUOTIENT = 20
 """A Rice quotient from here on is not written out: the whole number follows in 64 bits."""
 
+_ESCAPES = np.array(ESCAPE_QUOTIENT, np.uint64)
 _LONG_LENGTH = 31
 _WORD_BITS = 64
 
 
-def zigzag(number: int) -> int:
-    """Map ..., -2, -1, 0, 1, 2, ... of 64 bits to 3, 1, 0, 2, 4, ..."""
-    return number * 2 if number >= 0 else -number * 2 - 1
-
-
 def unzigzag(code: int) -> int:
-    """Undo `zigzag`."""
+    """Undo the mapping of ..., -2, -1, 0, 1, 2, ... to 3, 1, 0, 2, 4, ..."""
     return code >> 1 if code & 1 == 0 else -(code >> 1) - 1
 
 
 def zigzags(residuals: UInt64s) -> UInt64s:
-    """`zigzag` of each number, taken as 64 bits two's complement."""
+    """Map ..., -2, -1, 0, 1, 2, ... to 3, 1, 0, 2, 4, ..., each taken as 64 bits two's complement."""
     signed = residuals.view(np.int64)
-    return ((signed << np.int64(1)) ^ (signed >> np.int64(63))).view(np.uint64)
+    codes = signed << np.int64(1)
+    codes ^= signed >> np.int64(63)
+    return codes.view(np.uint64)
 
 
 def unzigzags(codes: UInt64s) -> UInt64s:
@@ -41,94 +41,131 @@ def unzigzags(codes: UInt64s) -> UInt64s:
     return (codes >> one) ^ (np.uint64(0) - (codes & one))
 
 
-@dataclass(frozen=True, slots=True)
-class Rice:
-    """Numbers to be written together with one Rice parameter.
+def bit_lengths(words: UInt64s) -> Int64s:
+    """`int.bit_length` of each number."""
+    # A float holds 32 bits exactly, so that its exponent is their length.
+    if not len(words) or int(words.max()) < 1 << 32:
+        return np.frexp(words.astype(np.float64))[1].astype(np.int64)
+    high = words >> np.uint64(32)
+    long = np.frexp(np.where(high != 0, high, words).astype(np.float64))[1]
+    return np.where(high != 0, long + 32, long).astype(np.int64)
+
+
+@lru_cache(maxsize=4096)
+def golomb_digits(number: int) -> str:
+    """A number from 0 in exponential Golomb code of order 0 (ITU-T H.264, 9.1)."""
+    digits = format(number + 1, "b")
+    return "0" * (len(digits) - 1) + digits
+
+
+class Codewords(NamedTuple):
+    """Rows of numbers, each in so many bits, to be written one after the other.
 
     Attributes:
-        codes: uint64 of shape (N,).
-        k: bits of each remainder, 0 to 63.
+        numbers: uint64 of shape (S, F); bits above a number's width are left out.
+        widths: int64 of shape (S, F), 0 for no bits at all.
     """
 
-    codes: UInt64s
-    k: int
+    numbers: UInt64s
+    widths: Int64s
+
+    @classmethod
+    def side_by_side(cls, parts: Sequence[Codewords]) -> Codewords:
+        """The rows of all parts, each row after the row of the part before."""
+        return cls(
+            np.concatenate([part.numbers for part in parts], axis=1),
+            np.concatenate([part.widths for part in parts], axis=1),
+        )
+
+    @classmethod
+    def golomb(cls, numbers: npt.NDArray[np.int64 | np.uint64]) -> Codewords:
+        """Numbers from 0, (S, F), in exponential Golomb code; see `golomb_digits`."""
+        following = numbers.astype(np.uint64) + np.uint64(1)
+        return cls(following, bit_lengths(following) * 2 - 1)
+
+    @classmethod
+    def sized(cls, numbers: UInt64s) -> Codewords:
+        """Signed 64-bit numbers, (S,): the length of the zigzag code in 5 bits, then the code.
+
+        The code's leading 1 is left out. A length of 31 or more is 31 in those 5 bits and the length less 31
+        in 6 bits more.
+        """
+        codes = zigzags(numbers)
+        lengths = bit_lengths(codes)
+        fields = np.empty((len(codes), 3), np.uint64)
+        fields[:, 0] = np.minimum(lengths, _LONG_LENGTH)
+        fields[:, 1] = lengths - _LONG_LENGTH
+        fields[:, 2] = codes
+        widths = np.empty(fields.shape, np.int64)
+        widths[:, 0] = 5
+        widths[:, 1] = (lengths >= _LONG_LENGTH) * 6
+        widths[:, 2] = np.maximum(lengths - 1, 0)
+        return cls(fields, widths)
+
+    def rows(self, places: slice | Sequence[int]) -> Codewords:
+        """Some of the rows."""
+        return Codewords(self.numbers[places], self.widths[places])
 
 
 class BitWriter:
     """Collects codes and gives them as bytes, filled up with 0 bits."""
 
     def __init__(self) -> None:
-        self._pieces: list[str] = []
+        self._pieces: list[bytes] = []
 
     def bits(self, number: int, width: int) -> None:
         """Write `number` in `width` bits."""
         if width:
-            self._pieces.append(format(number, f"0{width}b"))
+            self._pieces.append(format(number, f"0{width}b").encode())
 
     def golomb(self, number: int) -> None:
-        """Write a number from 0 in exponential Golomb code of order 0 (ITU-T H.264, 9.1)."""
-        digits = format(number + 1, "b")
-        self._pieces.append("0" * (len(digits) - 1) + digits)
+        """Write a number from 0; see `golomb_digits`."""
+        self.digits(golomb_digits(number))
+
+    def digits(self, digits: str) -> None:
+        """Write bits that are given as a text of 0 and 1."""
+        self._pieces.append(digits.encode())
 
     def sized(self, number: int) -> None:
-        """Write a signed 64-bit number: the length of its zigzag code in 5 bits, then the code.
+        """Write a signed 64-bit number; see `Codewords.sized`."""
+        self.codewords(Codewords.sized(np.array([number], np.int64).view(np.uint64)))
 
-        The code's leading 1 is left out. A length of 31 or more is 31 in those 5 bits and the length less 31
-        in 6 bits more.
+    def codewords(self, codewords: Codewords) -> None:
+        """Write all rows, each from its first column to its last."""
+        self._numbers(codewords.numbers.reshape(-1), codewords.widths.reshape(-1))
+
+    def rice(self, codes: UInt64s, parameters: Int64s) -> None:
+        """Write all quotients in unary, then all remainders, then the escaped numbers in 64 bits each.
+
+        Args:
+            codes: the numbers, (M,).
+            parameters: bits of each one's remainder, 0 to 63, (M,).
         """
-        code = zigzag(number)
-        length = code.bit_length()
-        if length < _LONG_LENGTH:
-            self.bits(length, 5)
-        else:
-            self.bits(_LONG_LENGTH, 5)
-            self.bits(length - _LONG_LENGTH, 6)
-        if length > 1:
-            self.bits(code & ((1 << (length - 1)) - 1), length - 1)
-
-    def rice(self, parts: Iterable[Rice]) -> None:
-        """Write all quotients in unary, then all remainders, then the escaped numbers in 64 bits each."""
-        kept = [part for part in parts if len(part.codes)]
-        if not kept:
+        if not len(codes):
             return
-        codes = np.concatenate([part.codes for part in kept])
-        k = np.repeat(
-            np.array([part.k for part in kept], np.uint64), np.array([len(part.codes) for part in kept])
-        )
-        quotients = np.minimum(codes >> k, np.uint64(ESCAPE_QUOTIENT)).astype(np.int64)
+        quotients = np.minimum(codes >> parameters.view(np.uint64), _ESCAPES).view(np.int64)
         ends = np.cumsum(quotients + 1)
         unary = np.ones(int(ends[-1]), np.uint8)
         unary[ends - 1] = 0
-        self._array(unary)
+        self._pieces.append(unary.tobytes())
         escaped = quotients == ESCAPE_QUOTIENT
-        self._remainders(codes[~escaped], k[~escaped])
+        self._numbers(codes, np.where(escaped, 0, parameters))
         if escaped.any():
-            self._array(np.unpackbits(codes[escaped].astype(">u8").view(np.uint8)))
+            self._pieces.append(np.unpackbits(codes[escaped].astype(">u8").view(np.uint8)).tobytes())
 
-    def _remainders(self, codes: UInt64s, k: UInt64s) -> None:
-        ends = np.cumsum(k.astype(np.int64))
+    def _numbers(self, numbers: UInt64s, widths: Int64s) -> None:
+        """Write each number in its width, the highest bit first."""
+        ends = np.cumsum(widths)
         total = int(ends[-1]) if len(ends) else 0
-        remainders = np.zeros(total, np.uint8)
-        starts = ends - k.astype(np.int64)
-        for width in np.unique(k).tolist():
-            chosen = k == width
-            for bit in range(width):
-                shift = np.uint64(width - 1 - bit)
-                remainders[starts[chosen] + bit] = (codes[chosen] >> shift) & np.uint64(1)
-        self._array(remainders)
-
-    def _array(self, bits: npt.NDArray[np.uint8]) -> None:
-        self._pieces.append((bits | np.uint8(0x30)).tobytes().decode("ascii"))
-
-    @property
-    def length(self) -> int:
-        """Bits written so far."""
-        return sum(map(len, self._pieces))
+        shifts = (np.repeat(ends - 1, widths) - np.arange(total)).view(np.uint64)
+        bits = (np.repeat(numbers, widths) >> shifts).astype(np.uint8) & np.uint8(1)
+        self._pieces.append(bits.tobytes())
 
     def to_bytes(self) -> bytes:
         """All that was written, with up to 7 bits of 0 at the end."""
-        digits = np.frombuffer("".join(self._pieces).encode("ascii"), np.uint8)
-        return np.packbits(digits & np.uint8(1)).tobytes()
+        # A piece holds its bits as the bytes 0 and 1, or as the digits "0" and "1": the lowest bit of each.
+        bits = np.frombuffer(b"".join(self._pieces), np.uint8) & np.uint8(1)
+        return np.packbits(bits).tobytes()
 
 
 class BitReader:
@@ -228,14 +265,11 @@ class BitReader:
         end = self._end(total)
         bits = self._bits[self._position : end].astype(np.uint64)
         self._position = end
-        starts = ends - k
+        shifts = (np.repeat(ends - 1, k) - np.arange(total)).view(np.uint64)
         remainders = np.zeros(len(k), np.uint64)
-        for width in np.unique(k).tolist():
-            chosen = np.flatnonzero(k == width)
-            numbers = np.zeros(len(chosen), np.uint64)
-            for bit in range(width):
-                numbers = (numbers << np.uint64(1)) | bits[starts[chosen] + bit]
-            remainders[chosen] = numbers
+        written = np.flatnonzero(k)
+        if len(written):
+            remainders[written] = np.add.reduceat(bits << shifts, (ends - k)[written])
         return remainders
 
     def _words(self, count: int) -> UInt64s:

@@ -1,196 +1,32 @@
-"""Records to one string of bits and back: a column for each item, the three kinds of nothing kept apart."""
+"""Columns of items, three kinds of nothing kept apart: what both ways know of them, and bits to records."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.errors import WireError
 from edge.records import Element, Missing, Value
-from edge.wire.bits import BitReader, BitWriter, UInt64s
-from edge.wire.item_keys import INDEX_MAX, KEY_MAX, ItemKeys, WireKey, item_name, wire_key
+from edge.wire.bits import BitReader, Int64s, UInt64s
+from edge.wire.item_keys import INDEX_MAX, KEY_MAX, ItemKeys, WireKey, item_name
 from edge.wire.limits import Limits
-from edge.wire.series import read_series, write_series
+from edge.wire.series import read_series
 
 ABSENT_SHAPE = 0
 SCALAR_SHAPE = 1
 EMPTY_ARRAY_SHAPE = 2
 
-_MISSING = (Missing.INVALID, Missing.ABNORMAL)
-_STATE_CODES = MappingProxyType({missing: code for code, missing in enumerate(_MISSING, start=1)})
-
-Int64s = npt.NDArray[np.int64]
+MISSING = (Missing.INVALID, Missing.ABNORMAL)
 
 
-def as_series(numbers: Sequence[int], what: str) -> UInt64s:
-    """Signed 64-bit numbers as the codec's words.
-
-    Raises:
-        WireError: a number needs more than 64 bits signed; `what` names it.
-    """
-    try:
-        return np.array(numbers, np.int64).view(np.uint64)
-    except OverflowError as error:
-        raise WireError("value needs more than 64 bits", where=what) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """One item over the records.
-
-    Attributes:
-        key: its wire key.
-        plain: whether each record holds one value of it, none of them missing.
-        shapes: of each record: 0 no entry, 1 a single element, 2 + n an array of n.
-        states: of each element: 0 a value, 1 invalid, 2 abnormal.
-        parts: the series that its values are written as, those that are missing left out.
-        rows: whether these are a base of each element, a movement of each record, and the rest.
-        may_be_rows: whether the shapes allow rows, so that the choice is written.
-    """
-
-    key: WireKey
-    plain: bool
-    shapes: UInt64s
-    states: UInt64s
-    parts: tuple[UInt64s, ...]
-    rows: bool
-    may_be_rows: bool
-
-
-def _column(key: WireKey, item_id: str, entries: Sequence[Value | None]) -> _Column:
-    if all(type(entry) is int for entry in entries):
-        values = as_series(entries, item_id)  # type: ignore[arg-type] # each entry is an int, as just checked
-        nothing = np.zeros(0, np.uint64)
-        return _Column(key, True, nothing, nothing, (values,), False, False)
-    shapes: list[int] = []
-    states: list[int] = []
-    numbers: list[int] = []
-    for entry in entries:
-        if entry is None:
-            shapes.append(ABSENT_SHAPE)
-            continue
-        elements: tuple[Element, ...]
-        if isinstance(entry, tuple):
-            shapes.append(EMPTY_ARRAY_SHAPE + len(entry))
-            elements = entry
-        else:
-            shapes.append(SCALAR_SHAPE)
-            elements = (entry,)
-        for element in elements:
-            if isinstance(element, Missing):
-                states.append(_STATE_CODES[element])
-                numbers.append(0)
-            elif isinstance(element, int):
-                states.append(0)
-                numbers.append(int(element))
-            else:
-                raise WireError("value is neither a whole number nor missing", where=item_id)
-    shape_words = as_series(shapes, item_id)
-    state_words = as_series(states, item_id)
-    values = as_series(numbers, item_id)
-    width = _row_width(shape_words)
-    rows, parts = (False, (values[state_words == 0],)) if not width else _parts(values, state_words, width)
-    if set(shapes) == {SCALAR_SHAPE} and not any(states):
-        # A subclass of int, such as an enumeration's member, is the number that it is.
-        return _Column(key, True, values[:0], values[:0], parts, False, False)
-    return _Column(key, False, shape_words, state_words, parts, rows, bool(width))
-
-
-def _row_width(shapes: UInt64s) -> int:
+def row_width(shapes: UInt64s) -> int:
     """The common length of the arrays of a column, or 0 where its values cannot be laid out in rows."""
     present = shapes[shapes != ABSENT_SHAPE]
     if len(present) < 2 or present[0] < EMPTY_ARRAY_SHAPE + 2 or (present != present[0]).any():  # noqa: PLR2004
         return 0
     return int(present[0]) - EMPTY_ARRAY_SHAPE
-
-
-def _median(table: Int64s, axis: int) -> Int64s:
-    """The lower median along an axis, exact over 64 bits."""
-    middle = (table.shape[axis] - 1) // 2
-    ordered: Int64s = np.partition(table, middle, axis=axis)
-    return ordered[:, middle] if axis else ordered[middle]
-
-
-def _parts(values: UInt64s, states: UInt64s, width: int) -> tuple[bool, tuple[UInt64s, ...]]:
-    """Choose between one series, element by element, and bases, movements and the rest."""
-    table = values.reshape(-1, width)
-    known = states.reshape(-1, width) == 0
-    flat = table.T[known.T]
-    if not known.any():
-        return False, (flat,)
-    filled = _filled(table, known)
-    movements = _median((filled - filled[0]).view(np.int64), 1).view(np.uint64)
-    bases = _median((filled - movements[:, np.newaxis]).view(np.int64), 0).view(np.uint64)
-    rest = (table - bases - movements[:, np.newaxis]).T[known.T]
-    as_rows = (bases, movements, rest)
-    if _bits(as_rows) < _bits((flat,)):
-        return True, as_rows
-    return False, (flat,)
-
-
-def _filled(table: UInt64s, known: npt.NDArray[np.bool_]) -> UInt64s:
-    """The table with each missing element replaced by the last known one of its column, or the first."""
-    if known.all():
-        return table
-    row_numbers = np.arange(len(table))[:, np.newaxis]
-    latest = np.maximum.accumulate(np.where(known, row_numbers, -1), axis=0)
-    first = known.argmax(axis=0)
-    return np.take_along_axis(table, np.where(latest < 0, first, latest), axis=0)
-
-
-def _bits(parts: Sequence[UInt64s]) -> int:
-    writer = BitWriter()
-    write_series(writer, parts)
-    return writer.length
-
-
-def write_columns(
-    record_series: Sequence[UInt64s], values: Sequence[Mapping[str, Value]], keys: ItemKeys
-) -> bytes:
-    """Write the body of a message.
-
-    Args:
-        record_series: what each record has besides values, one array of N for each.
-        values: the N records' values by item id.
-        keys: gives each item its wire key.
-
-    Returns:
-        The body, uncompressed.
-
-    Raises:
-        WireError: an item has no key or two share one, or a value does not fit 64 bits.
-    """
-    ids: dict[str, None] = {}
-    for entries in values:
-        ids.update(dict.fromkeys(entries))
-    by_key = {wire_key(item_id, keys): item_id for item_id in ids}
-    if len(by_key) != len(ids):
-        raise WireError("two items of one message share a wire key")
-    columns = [
-        _column(key, item_id, [entries.get(item_id) for entries in values])
-        for key, item_id in sorted(by_key.items())
-    ]
-    mixed = [column for column in columns if not column.plain]
-    writer = BitWriter()
-    writer.golomb(len(columns))
-    previous_key, previous_index = 0, -1
-    for column in columns:
-        key, index = column.key
-        writer.golomb(key - previous_key)
-        writer.golomb(index - previous_index - 1 if key == previous_key else index)
-        writer.bits(int(column.plain), 1)
-        previous_key, previous_index = key, index
-    write_series(writer, [*record_series, *(column.shapes for column in mixed)])
-    write_series(writer, [column.states for column in mixed])
-    for column in mixed:
-        if column.may_be_rows:
-            writer.bits(int(column.rows), 1)
-    write_series(writer, [part for column in columns for part in column.parts])
-    return writer.to_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,17 +84,22 @@ def read_columns(body: bytes, records: int, series: int, keys: ItemKeys, limits:
     ]
     parts = iter(read_series(reader, part_counts))
     reader.finish()
-    values: list[dict[str, Value]] = [{} for _ in range(records)]
+    item_ids = [item_name(key, index, keys) for (key, index), _ in directory]
     waiting = iter(layouts)
-    for (key, index), plain in directory:
-        item_id = item_name(key, index, keys)
+    columns: list[Sequence[Value | None]] = []
+    for _, plain in directory:
         if plain:
-            for entries, number in zip(values, next(parts).view(np.int64).tolist(), strict=True):
-                entries[item_id] = number
+            columns.append(next(parts).view(np.int64).tolist())
         else:
             layout = next(waiting)
             elements = layout.elements([next(parts) for _ in layout.part_counts])
-            _deal(values, item_id, layout.shapes.tolist(), elements)
+            columns.append(_entries(layout.shapes.tolist(), elements))
+    if not columns:
+        return Body(leading[:series], [{} for _ in range(records)])
+    values: list[dict[str, Value]] = [
+        {item_id: entry for item_id, entry in zip(item_ids, row, strict=True) if entry is not None}
+        for row in zip(*columns, strict=True)
+    ]
     return Body(leading[:series], values)
 
 
@@ -294,7 +135,7 @@ class _Layout:
             numbers = self._in_place(parts[0])
         elements: list[Element] = [*numbers.view(np.int64).tolist()]
         for place in np.flatnonzero(self.states).tolist():
-            elements[place] = _MISSING[int(self.states[place]) - 1]
+            elements[place] = MISSING[int(self.states[place]) - 1]
         return elements
 
     def _in_place(self, numbers: UInt64s) -> UInt64s:
@@ -318,7 +159,7 @@ def _read_layouts(
     states = read_series(reader, counts)
     for shape_words, state_words in zip(shapes, states, strict=True):
         _check_mixed(shape_words, state_words)
-    widths = [_row_width(words) for words in shapes]
+    widths = [row_width(words) for words in shapes]
     rows = [bool(width) and bool(reader.bits(1)) for width in widths]
     return [_Layout(*columns) for columns in zip(shapes, states, widths, rows, strict=True)]
 
@@ -332,7 +173,7 @@ def _lengths(shapes: UInt64s, limits: Limits) -> Int64s:
 
 
 def _check_mixed(shapes: UInt64s, states: UInt64s) -> None:
-    if (states > np.uint64(len(_MISSING))).any():
+    if (states > np.uint64(len(MISSING))).any():
         raise WireError("an element is neither a value nor invalid nor abnormal")
     if not shapes.any():
         raise WireError("a column has no entry in any record")
@@ -340,18 +181,18 @@ def _check_mixed(shapes: UInt64s, states: UInt64s) -> None:
         raise WireError("a plain column is written as a mixed one")
 
 
-def _deal(
-    values: Sequence[dict[str, Value]], item_id: str, shapes: Sequence[int], elements: Sequence[Element]
-) -> None:
-    """Give each record its entry."""
+def _entries(shapes: Sequence[int], elements: Sequence[Element]) -> list[Value | None]:
+    """Each record's entry, None where it has none."""
+    entries: list[Value | None] = []
     start = 0
-    for entries, shape in zip(values, shapes, strict=True):
+    for shape in shapes:
         if shape == ABSENT_SHAPE:
-            continue
-        if shape == SCALAR_SHAPE:
-            entries[item_id] = elements[start]
+            entries.append(None)
+        elif shape == SCALAR_SHAPE:
+            entries.append(elements[start])
             start += 1
-            continue
-        end = start + shape - EMPTY_ARRAY_SHAPE
-        entries[item_id] = tuple(elements[start:end])
-        start = end
+        else:
+            end = start + shape - EMPTY_ARRAY_SHAPE
+            entries.append(tuple(elements[start:end]))
+            start = end
+    return entries

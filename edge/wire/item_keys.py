@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Protocol
 
 from edge.errors import WireError
@@ -17,8 +17,8 @@ INDEX_MAX = 0xFFFF
 _UNKNOWN = re.compile(r"#(0|[1-9][0-9]{0,9})(?:\[([1-9][0-9]{0,4})\])?")
 
 
-class ItemKeys(Protocol):
-    """What the codec asks of a catalogue."""
+class ItemKeys(Hashable, Protocol):
+    """What the codec asks of a catalogue; one catalogue's answers never change."""
 
     def key(self, item_id: str) -> WireKey | None:
         """The wire key of a concrete item id, or None for an id that the catalogue does not hold."""

@@ -15,7 +15,8 @@ from edge.clock import Timebase, TimeQuality
 from edge.errors import WireError
 from edge.records import Record
 from edge.wire.bits import UInt64s
-from edge.wire.columns import as_series, read_columns, write_columns
+from edge.wire.column_writer import as_series, write_columns
+from edge.wire.columns import read_columns
 from edge.wire.item_keys import ItemKeys
 from edge.wire.limits import DEFAULT_LIMITS, Limits
 from edge.wire.loss import LossRange, read_losses, write_losses
