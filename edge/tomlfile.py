@@ -61,8 +61,10 @@ def read_toml(path: Path, error: type[NevgateError]) -> TomlFile:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise error("there is no such file", where=str(path), todo="Check the path") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise error(f"cannot be read: {fault}", where=str(path)) from fault
+    except OSError as fault:
+        raise error(f"cannot be read: {fault.strerror}", where=str(path)) from fault
+    except UnicodeDecodeError as fault:
+        raise error("is no text in UTF-8", where=str(path), todo="Is it a TOML file?") from fault
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:

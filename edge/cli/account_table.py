@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from edge.account import Account
 from edge.catalogue.catalogue import Catalogue
 from edge.catalogue.item import Item, Kind
+from edge.cli.page import page
 from edge.gateway import View
 from edge.records import Missing, Record, Value
 
@@ -95,7 +96,7 @@ def physical(value: Value, item: Item) -> str:
 
 def print_account(account: Account, extra: Mapping[str, object] | None = None) -> None:
     """Print the account on standard error, where a pipe does not take it."""
-    console = Console(stderr=True)
+    console = page(stderr=True)
     console.print(account_table(account))
     for name, value in (extra or {}).items():
         console.print(f"{name}: {value}")

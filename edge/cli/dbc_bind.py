@@ -8,7 +8,7 @@ import click
 
 from edge.catalogue.catalogue import builtin
 from edge.catalogue.suggest import LEAST_SCORE, as_toml, suggest
-from edge.cli.program import emit_json
+from edge.cli.program import Finite, emit_json
 from edge.database.load import load_database
 
 
@@ -16,7 +16,7 @@ from edge.database.load import load_database
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--least-score",
-    type=click.FloatRange(0, 1),
+    type=Finite(0, 1),
     default=LEAST_SCORE,
     show_default=True,
     help="Leave out what scores lower, from 0 to 1.",

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edge.cli.page import page
 from edge.cli.program import emit_json
 from edge.database.explain import (
     Explanation,
@@ -66,7 +67,7 @@ def command(file: Path, frame: tuple[str, ...], name: str | None, show_absent: b
     if as_json:
         emit_json([_as_json(explanation) for explanation in explanations])
         return
-    console = Console(highlight=False)
+    console = page()
     for explanation in explanations:
         _show(console, explanation, show_absent=show_absent)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,12 +15,13 @@ from rich.text import Text
 
 from edge.account import Hop
 from edge.bus.recording import open_recording
-from edge.cli.program import emit_json
+from edge.cli.page import page
+from edge.cli.program import complete_file, emit_json
 from edge.database.load import load_database
 from edge.database.model import Database
 from edge.errors import PolicyError
 from edge.offline.decoding import ANY_BUS, OfflineDecoder, Summary
-from edge.offline.tables import open_table
+from edge.offline.tables import ExportError, open_table
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes
@@ -35,6 +37,7 @@ _MOST_WITHHELD_SHOWN = 20
     multiple=True,
     required=True,
     metavar="[BUS=]FILE",
+    shell_complete=complete_file,
     help="A database; may be repeated.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write values to this .parquet, .csv or .jsonl.")
@@ -86,6 +89,7 @@ def command(
         loaded.setdefault(bus, []).append(files[-1])
     classed = _classed(class_files, files) if class_files else None
     names = dict(_pair(text) for text in bus_map)
+    channels: set[str] = set()
     with open_recording(recording, buses=names) as source:
         decoder = OfflineDecoder(
             loaded,
@@ -99,10 +103,15 @@ def command(
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task(f"{recording.name}")
             while (batch := source.read(0.0)) is not None:
-                decoder.decode(batch)
+                channels.update(batch.buses)
+                with _writing(out):
+                    decoder.decode(batch)
                 progress.update(task, description=f"{recording.name}: {decoder.summary.frames:,} frames")
-        summary = decoder.finish()
+        with _writing(out):
+            summary = decoder.finish()
         hop = source.hop()
+    for hint in _hints(hop, loaded, names, channels):
+        click.echo(f"nevgate: {recording}: {hint}", err=True)
     if as_json:
         emit_json(_as_json(summary, hop, files, class_files, out))
         return
@@ -113,6 +122,32 @@ def command(
                 f"{database.path}: {len(database.defects)} defects mended; 'nevgate dbc lint' names them",
                 err=True,
             )
+
+
+@contextmanager
+def _writing(out: Path | None) -> Iterator[None]:
+    """Name the table where the machine does not take what is written."""
+    try:
+        yield
+    except OSError as fault:
+        if out is None:
+            raise
+        raise ExportError(f"cannot be written ({fault.strerror or fault})", where=str(out)) from fault
+
+
+def _hints(
+    hop: Hop, buses: Collection[str], names: Mapping[str, str], channels: Collection[str]
+) -> Iterator[str]:
+    """What a person should be told whose buses and channels do not meet."""
+    if hop.entered == 0:
+        yield "there is no frame in it"
+        return
+    if hop.left == 0:
+        yield "no line or object in it could be read as a frame; is it a recording?"
+        return
+    found = ", ".join(sorted(channels))
+    for bus in sorted({*buses, *names.values()} - {ANY_BUS, *channels}):
+        yield f"no frame is of bus '{bus}'; the buses in it are {found}; --bus-map CHANNEL=BUS names them"
 
 
 def _split(text: str) -> tuple[str, Path]:
@@ -162,7 +197,7 @@ def _policy_words(summary: Summary, class_files: Sequence[Path]) -> str:
 
 
 def _show(summary: Summary, hop: Hop, class_files: Sequence[Path], out: Path | None) -> None:
-    console = Console(highlight=False)
+    console = page()
     click.echo(
         f"{hop.entered:,} frames in the recording, {summary.frames:,} read, {summary.decoded:,} decoded,"
         f" {summary.unknown:,} of unknown ids,"

@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.live import Live
 
 from edge.cli.account_table import live_view, print_account
-from edge.cli.program import emit_json
+from edge.cli.program import Finite, emit_json
 from edge.cli.running import UNFINISHED_EXIT, stop_on_signal
 from edge.clock import NS_PER_S, SystemClock
 from edge.gateway import Gateway
 from edge.loading import Loaded
 from simulator.demo import Demonstration, DemoPlan, demonstrate
 from simulator.vehicle.player import Player
+from simulator.vehicle.scenario import SCENARIOS
 
 _REFRESH_NS = NS_PER_S // 4
 _LINE_NS = 5 * NS_PER_S
@@ -51,13 +52,19 @@ class _Screen:
 
 @click.command()
 @click.option(
-    "--duration", "duration_s", type=click.FloatRange(min=2), default=20.0, show_default=True, help="Seconds."
+    "--duration", "duration_s", type=Finite(min=2), default=20.0, show_default=True, help="Seconds."
 )
 @click.option(
-    "--speed", type=click.FloatRange(min=0.1, max=20), default=1.0, show_default=True, help="Times real time."
+    "--speed", type=Finite(min=0.1, max=20), default=1.0, show_default=True, help="Times real time."
 )
 @click.option("--seed", default=1, show_default=True, help="Decides everything that is drawn in the vehicle.")
-@click.option("--scenario", default="drive", show_default=True, help="drive, charge, alarm ...")
+@click.option(
+    "--scenario",
+    type=click.Choice(list(SCENARIOS)),
+    default="drive",
+    show_default=True,
+    help="What the driver does and what goes wrong.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON on standard output.")
 def command(duration_s: float, speed: float, seed: int, scenario: str, as_json: bool) -> None:
     """Run the reference vehicle, four virtual buses, the gateway, a broker and the platform on this machine.

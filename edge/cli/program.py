@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
+import math
+import os
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -11,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from edge.errors import NevgateError
 
@@ -58,6 +62,15 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(self._members.items()))
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the members' names without importing them, then the group's own options."""
+        members = [
+            CompletionItem(name, help=words)
+            for name, words in self._members.items()
+            if name.startswith(incomplete)
+        ]
+        return [*members, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -71,9 +84,39 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
+class Finite(click.FloatRange):
+    """A number within a range, neither infinite nor NaN: Python reads both, and no clock waits for them.
+
+    Args:
+        min: the least allowed.
+        max: the greatest allowed; without one about thirty years in seconds.
+        min_open: whether `min` itself is refused.
+    """
+
+    def __init__(self, min: float, max: float = 1e9, *, min_open: bool = False) -> None:  # noqa: A002 - click's names
+        super().__init__(min=min, max=max, min_open=min_open)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's
+        """See `click.ParamType.convert`."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
+def complete_file(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete an option that is a file's name but no `click.Path`."""
+    del ctx, param
+    return [CompletionItem(incomplete, type="file")]
+
+
 def emit_json(value: object) -> None:
-    """Print `value` as JSON on standard output, as every `--json` does."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print `value` as JSON on standard output, as every `--json` does.
+
+    Where standard output is not in UTF-8, other characters are escaped, so that it stays JSON.
+    """
+    plain = (getattr(sys.stdout, "encoding", None) or "ascii").lower() not in {"utf-8", "utf8"}
+    click.echo(json.dumps(value, ensure_ascii=plain, indent=2))
 
 
 @click.command(
@@ -88,12 +131,57 @@ def program() -> None:
     """nevgate: the data gateway of a new-energy vehicle."""
 
 
+BROKEN_PIPE_EXIT = 141
+INTERRUPTED_EXIT = 130
+"""What a shell reports of a program that SIGPIPE or SIGINT ended."""
+
+
 def main() -> None:
     """Run the program; an expected error is one line on standard error and the error's own exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A file name or unit that the terminal's encoding lacks is escaped; it never ends the program.
+            stream.reconfigure(errors="backslashreplace")
+    logging.getLogger("can").addHandler(logging.NullHandler())
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """Run the program and tell its exit code, with everything that it printed handed on."""
+    code = 0
+    stdout = sys.stdout
     try:
-        program(prog_name="nevgate")
+        try:
+            # click hands out the code of --help and its like, and raises what it would else print.
+            code = program.main(prog_name="nevgate", standalone_mode=False) or 0
+        except SystemExit as end:
+            # click has wrapped a standard output whose reader is gone; rich ends while it handles that.
+            if sys.stdout is not stdout or isinstance(end.__context__, BrokenPipeError):
+                raise BrokenPipeError from None
+            code = end.code if isinstance(end.code, int) else 1
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED_EXIT
     except NevgateError as error:
         click.echo(f"nevgate: {error}", err=True)
-        sys.exit(error.exit_code)
+        code = error.exit_code
     except BrokenPipeError:
-        sys.exit(141)
+        _discard_output()
+        code = BROKEN_PIPE_EXIT
+    except OSError as error:
+        # What no room expected of the machine: a full disk, no rights. Its own words are the best there are.
+        place = f"{error.filename}: " if error.filename else ""
+        _discard_output()
+        click.echo(f"nevgate: {place}{error.strerror or error}", err=True)
+        code = 1
+    return code
+
+
+def _discard_output() -> None:
+    """Let go of what standard output did not take, or Python would complain of it once more at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

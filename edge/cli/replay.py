@@ -10,6 +10,7 @@ from edge.bus.channels import MatchedChannels
 from edge.bus.merge import merge
 from edge.bus.pace import paced
 from edge.bus.recording import open_recording
+from edge.cli.program import Finite
 from edge.cli.running import log_to_stderr, make_gateway, run_watched
 from edge.clock import SystemClock
 from edge.config import BusSection, load_config
@@ -26,11 +27,14 @@ def channel_names(buses: tuple[BusSection, ...]) -> dict[str, str]:
 @click.option(
     "--config", "config_path", type=click.Path(path_type=Path), required=True, help="The configuration."
 )
+@click.option("--speed", type=Finite(min=0, min_open=True), help="Times real time; as fast as it goes.")
 @click.option(
-    "--speed", type=click.FloatRange(min=0, min_open=True), help="Times real time; as fast as it goes."
-)
-@click.option(
-    "--drain", "drain_s", default=60.0, show_default=True, help="Seconds to wait for receipts at the end."
+    "--drain",
+    "drain_s",
+    type=Finite(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for receipts at the end.",
 )
 @click.option("--live/--no-live", default=True, help="Show a live table on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON on standard output.")

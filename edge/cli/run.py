@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from edge.cli.program import Finite
 from edge.cli.running import log_to_stderr, make_gateway, run_watched
 from edge.clock import SystemClock
 from edge.config import load_config
@@ -25,7 +26,12 @@ from edge.loading import load
     help="The configuration.",
 )
 @click.option(
-    "--drain", "drain_s", default=10.0, show_default=True, help="Seconds to wait for receipts at the end."
+    "--drain",
+    "drain_s",
+    type=Finite(min=0),
+    default=10.0,
+    show_default=True,
+    help="Seconds to wait for receipts at the end.",
 )
 @click.option("--live/--no-live", default=True, help="Show a live table on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON at the end.")

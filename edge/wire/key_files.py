@@ -76,7 +76,10 @@ def _read(path: Path, *, private: bool) -> bytes:
                 )
             content = file.read(_LARGEST_BYTES + 1)
     except OSError as error:
-        raise KeyFileError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        todo = ""
+        if isinstance(error, FileNotFoundError):
+            todo = "'nevgate keys make' makes one" if private else "Copy it from where it was made"
+        raise KeyFileError(f"cannot be read: {error.strerror}", where=str(path), todo=todo) from error
     if len(content) > _LARGEST_BYTES:
         raise KeyFileError("too large for a key file", where=str(path))
     return content
