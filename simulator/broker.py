@@ -158,11 +158,18 @@ class EmbeddedBroker(Broker):
     queues end with its process. As it is built it checks no client certificates, knows no access list, names
     no Receive Maximum and no Maximum Packet Size, and breaks the connection at a packet that is too large.
 
+    Args:
+        folder: its own, for configuration and whatever it keeps.
+        options: what it is to be like.
+        port: for clients of MQTT 5; without one a free port.
+
     Raises:
-        UplinkError: if iotcore is not installed, or is asked for what it does not do.
+        UplinkError: if iotcore is not installed, is asked for what it does not do, or the port is taken.
     """
 
-    def __init__(self, folder: Path, options: BrokerOptions | None = None) -> None:
+    def __init__(
+        self, folder: Path, options: BrokerOptions | None = None, *, port: int | None = None
+    ) -> None:
         super().__init__(folder, options)
         if self._options.client_ca is not None or self._options.access:
             raise UplinkError(
@@ -174,6 +181,9 @@ class EmbeddedBroker(Broker):
                 "the bench's broker is not installed", todo="Install it: pip install 'nevgate[simulator]'"
             )
         self._port5, self._port311 = free_ports(2)
+        if port is not None:
+            _refuse_taken(port)
+            self._port5 = port
 
     def port(self, protocol: Protocol = "5") -> int:
         """See `Broker.port`."""
@@ -303,6 +313,20 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as trial:
+        # As servers do, so that connections of a server that has ended do not count.
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((LOOPBACK, port))
+        except OSError as fault:
+            raise UplinkError(
+                f"no broker can listen there ({fault.strerror})",
+                where=f"{LOOPBACK}:{port}",
+                todo="Choose another port, or end what listens there",
+            ) from fault
 
 
 def _accepts(port: int) -> bool:

@@ -24,6 +24,7 @@ def command() -> None:
     \b
     Examples:
       nevgate config init nevgate.toml
+      nevgate config init --bench bench.toml
       nevgate config check nevgate.toml
       nevgate config schema > nevgate.schema.json
     """

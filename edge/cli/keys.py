@@ -18,14 +18,15 @@ MEMBERS: Mapping[str, str] = MappingProxyType(
 )
 
 
-@click.command(
-    cls=LazyGroup,
-    members=MEMBERS,
-    package="edge.cli.keys_",
-    epilog="Begin with 'nevgate keys make vehicle.pem'.",
-)
+@click.command(cls=LazyGroup, members=MEMBERS, package="edge.cli.keys_")
 def command() -> None:
     """Make and show signing keys.
 
     The gateway signs each message with its private key; the platform checks it with the public half.
+
+    \b
+    Examples:
+      nevgate keys make keys/LNVGATE00XDEM0001.pem
+      nevgate keys show keys/LNVGATE00XDEM0001.pem
+      nevgate keys public keys/LNVGATE00XDEM0001.pem
     """

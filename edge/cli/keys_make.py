@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edge.cli.program import emit_json
+from edge.errors import KeyFileError
 from edge.wire.key_files import write_signing_key
 from edge.wire.keys import Algorithm, SigningKey
 
@@ -26,15 +27,26 @@ def command(path: Path, algorithm: str, force: bool, as_json: bool) -> None:
     """Make a key pair: PATH for the gateway alone, PATH with .pub for the platform.
 
     The private key is readable by its owner only (mode 0600) and is not encrypted, as the gateway starts
-    without a person.
+    without a person. The platform finds a vehicle's key by the name VIN.pub.pem: call PATH VIN.pem.
 
     \b
     Examples:
       nevgate keys make vehicle.pem
+      nevgate keys make keys/LNVGATE00XDEM0001.pem
       nevgate keys make /etc/nevgate/vehicle.pem --algorithm es256
       nevgate keys make vehicle.pem --json | jq -r .key_id
     """
+    if not path.name or path.name.endswith(".pub.pem"):
+        raise KeyFileError(
+            "is no name for a private key; the public half is written beside it as NAME.pub.pem",
+            where=f"'{path}'",
+            todo="Name it after the vehicle, such as keys/LNVGATE00XDEM0001.pem",
+        )
     key = SigningKey.generate(Algorithm(algorithm))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise KeyFileError(f"cannot be made: {fault.strerror}", where=str(path.parent)) from fault
     public_file = write_signing_key(path, key, force=force)
     if as_json:
         emit_json(

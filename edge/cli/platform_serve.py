@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import ssl
 import tempfile
@@ -13,6 +14,7 @@ from types import FrameType
 import click
 from rich.console import Console
 
+from edge.cli.program import Finite
 from edge.clock import SystemClock
 from edge.errors import ConfigError, KeyFileError
 from edge.uplink.tls import TlsSettings, tls_context
@@ -30,6 +32,11 @@ GREATEST_PORT = 65_535
 @click.command()
 @click.option("--broker", metavar="HOST:PORT", help="The broker to connect to.")
 @click.option("--with-broker", is_flag=True, help="Start a broker on loopback instead, and say where.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, GREATEST_PORT),
+    help="With --with-broker: its port, so that a configuration can name it; without one a free port.",
+)
 @click.option(
     "--keys",
     required=True,
@@ -71,7 +78,7 @@ GREATEST_PORT = 65_535
 @click.option(
     "--receipt-interval",
     "receipt_interval_s",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
@@ -82,6 +89,7 @@ def command(
     *,
     broker: str | None,
     with_broker: bool,
+    port: int | None,
     keys: Path,
     store: Path,
     key_file: Path | None,
@@ -103,12 +111,17 @@ def command(
     \b
     Examples:
       nevgate platform serve --with-broker --keys keys/ --store platform.db
+      nevgate platform serve --with-broker --port 18830 --keys keys/ --store platform.db
       nevgate platform serve --broker broker.example:8883 --tls --keys keys/ --store platform.db
       nevgate platform serve --broker 127.0.0.1:1883 --keys keys/ --store platform.db | jq .records
     """
     if with_broker == (broker is not None):
         raise ConfigError(
             "name a broker or start one", todo="Give either --broker HOST:PORT or --with-broker"
+        )
+    if port is not None and not with_broker:
+        raise ConfigError(
+            "--port is that of the broker to start", todo="Give --with-broker, or --broker HOST:PORT alone"
         )
     screen, errors = Console(), Console(stderr=True, highlight=False)
     as_json = as_json or not screen.is_terminal
@@ -121,12 +134,13 @@ def command(
     with ExitStack() as stack:
         if with_broker:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nevgate-broker-"))
-            host, port = LOOPBACK, stack.enter_context(EmbeddedBroker(Path(folder))).port()
+            own_broker = stack.enter_context(EmbeddedBroker(Path(folder), port=port))
+            host, broker_port = LOOPBACK, own_broker.port()
         else:
-            host, port = _address(broker or "")
+            host, broker_port = _address(broker or "")
         access = BrokerAccess(
             host=host,
-            port=port,
+            port=broker_port,
             client_id=client_id,
             username=username,
             password=None if password_file is None else password_file.read_text("utf-8").rstrip("\r\n"),
@@ -147,13 +161,24 @@ def command(
         )
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, end)
+        if with_broker:
+            click.echo(_section(broker_port, public_path(key_file)), err=True)
         with PlatformService(platform, access) as service:
             errors.print(
-                f"platform at {access.where}, {len(vehicles)} vehicles, store {store}; Ctrl-C ends it"
+                f"platform at {access.where}, vehicles: {len(vehicles)}, store {store}; Ctrl-C ends it"
             )
             show(service, screen, SystemClock(), stop, as_json=as_json)
         summarise(service, screen, as_json=as_json)
         service.raise_failure()
+
+
+def _section(port: int, public_key: Path) -> str:
+    """What a vehicle's configuration says to reach the broker that was started."""
+    return (
+        f'a configuration reaches this broker with\n\n[uplink]\nhost = "{LOOPBACK}"\nport = {port}\n\n'
+        "[uplink.tls]\nenabled = false\n\n"
+        f"# and in [signing]\n# platform = {json.dumps(str(public_key.resolve()), ensure_ascii=False)}\n"
+    )
 
 
 def _tls(ca_file: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
