@@ -37,6 +37,9 @@ WORD_PLACES: Mapping[str, int] = {
 WORD_FUNCTIONS = frozenset({"refusal", "_cause"})
 """Functions that return a cause."""
 
+HOPS = frozenset({"Hop", "hop", "hop_of"})
+"""Calls that make a hop, its name first."""
+
 BALANCE = frozenset({"", "entered", "left", "stored"})
 """Keys under which the balance itself is counted."""
 
@@ -59,7 +62,7 @@ def hop_names() -> set[tuple[str, str]]:
     for path in _files():
         module = _module(path)
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and _called(node) in {"Hop", "hop"}:
+            if isinstance(node, ast.Call) and _called(node) in HOPS:
                 named = [keyword.value for keyword in node.keywords if keyword.arg == "name"]
                 for value in named or node.args[:1]:
                     for word in _texts(value, module):
@@ -109,6 +112,9 @@ def _words_of_call(call: ast.Call, module: ModuleType | None) -> Iterator[str]:
     for keyword in call.keywords:
         if keyword.arg in MAPPINGS:
             yield from _keys(keyword.value, module)
+    if _called(call) in HOPS:
+        for argument in call.args:
+            yield from _keys(argument, module)
 
 
 def _words_of_loop(loop: ast.For, module: ModuleType | None) -> Iterator[str]:
