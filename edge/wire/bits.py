@@ -217,7 +217,7 @@ class BitReader:
             return 0
         return unzigzag(1 << (length - 1) | self.bits(length - 1))
 
-    def rice(self, counts: Sequence[int], parameters: Sequence[int]) -> list[UInt64s]:
+    def rice(self, counts: Sequence[int], parameters: Sequence[int]) -> UInt64s:
         """Read groups of Rice-coded numbers.
 
         Args:
@@ -225,7 +225,7 @@ class BitReader:
             parameters: the bits of a remainder in each group, 0 to 63.
 
         Returns:
-            uint64, one array for each group.
+            The numbers of all groups, end to end.
         """
         total = sum(counts)
         if total > len(self._digits) - self._position:
@@ -244,8 +244,7 @@ class BitReader:
         codes[escaped] = self._words(int(escaped.sum()))
         if (codes[escaped] >> k[escaped].astype(np.uint64) < np.uint64(ESCAPE_QUOTIENT)).any():
             raise WireError("body escapes a number that needs no escape", where=f"bit {self._position}")
-        bounds = np.cumsum(groups)[:-1].tolist()
-        return list(np.split(codes, bounds))
+        return codes
 
     def _quotients(self, total: int) -> npt.NDArray[np.int64]:
         if total == 0:

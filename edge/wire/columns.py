@@ -96,9 +96,12 @@ def read_columns(body: bytes, records: int, series: int, keys: ItemKeys, limits:
             columns.append(_entries(layout.shapes.tolist(), elements))
     if not columns:
         return Body(leading[:series], [{} for _ in range(records)])
-    values: list[dict[str, Value]] = [
-        {item_id: entry for item_id, entry in zip(item_ids, row, strict=True) if entry is not None}
-        for row in zip(*columns, strict=True)
+    rows = [dict(zip(item_ids, row, strict=True)) for row in zip(*columns, strict=True)]
+    values = [
+        {item_id: entry for item_id, entry in row.items() if entry is not None}
+        if None in row.values()
+        else row
+        for row in rows
     ]
     return Body(leading[:series], values)
 

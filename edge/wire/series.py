@@ -13,6 +13,7 @@ from edge.wire.plans import CODING_BITS, CONSTANT, K_FOLLOWS, PREDICTOR_BITS, RU
 from edge.wire.segments import K_MAX, LONG_K_BITS, SHORT_K_MAX, cut
 
 _FROM_BASE = frozenset({Predictor.LEVEL, Predictor.FOLLOW})
+_NOTHING = np.zeros(0, np.uint64)
 
 
 def write_series(writer: BitWriter, plans: Plans) -> None:
@@ -72,19 +73,24 @@ def read_series(reader: BitReader, counts: Sequence[int]) -> list[UInt64s]:
     """
     heads = [_read_head(reader, count) if count else None for count in counts]
     groups = [group for head in heads if head is not None for group in head.groups]
-    residuals = iter(reader.rice([count for count, _ in groups], [k for _, k in groups]) if groups else [])
+    codes = reader.rice([count for count, _ in groups], [k for _, k in groups]) if groups else _NOTHING
+    residuals = unzigzags(codes)
     series: list[UInt64s] = []
+    start = 0
     for head in heads:
         if head is None:
-            series.append(np.zeros(0, np.uint64))
+            series.append(_NOTHING)
             continue
         base = np.uint64(head.base & 0xFFFF_FFFF_FFFF_FFFF)
+        end = start + sum(count for count, _ in head.groups)
         if not head.groups:
             series.append(np.full(head.count, base, np.uint64))
         elif len(head.groups) == 1:
-            series.append(_undo(head, base, unzigzags(next(residuals)), series))
+            series.append(_undo(head, base, residuals[start:end], series))
         else:
-            series.append(_undo(head, base, _spread(head, next(residuals), next(residuals)), series))
+            middle = start + head.groups[0][0]
+            series.append(_undo(head, base, _spread(head, codes[start:middle], codes[middle:end]), series))
+        start = end
     return series
 
 
@@ -109,5 +115,7 @@ def _undo(head: _Head, base: np.uint64, residuals: UInt64s, before: Sequence[UIn
         return residuals + base + before[-1]
     if head.predictor is Predictor.LEVEL:
         return residuals + base
-    steps = np.cumsum(residuals, dtype=np.uint64) if head.predictor is Predictor.SLOPE else residuals
-    return np.cumsum(np.concatenate([np.array([base], np.uint64), steps]), dtype=np.uint64)
+    values = np.empty(head.count, np.uint64)
+    values[0] = base
+    values[1:] = np.cumsum(residuals) if head.predictor is Predictor.SLOPE else residuals
+    return np.cumsum(values, out=values)
