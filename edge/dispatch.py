@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from edge.account import Hop
+from edge.errors import WireError
 from edge.records import Record
 from edge.uplink.outbox import Loss
 from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
 from edge.wire.cose import Signer
 from edge.wire.item_keys import ItemKeys
+from edge.wire.limits import DEFAULT_LIMITS
 from edge.wire.loss import LossCause, LossRange
 from edge.wire.message import MessageKind, RecordMessage, encode
 
 KINDS = {Kind.ALARM: MessageKind.ALARM, Kind.LIVE: MessageKind.LIVE}
+
+CANNOT_BE_WRITTEN = "cannot be written as a message"
+TOO_LARGE = "too large for a message"
+
+MESSAGE_WEIGHT = DEFAULT_LIMITS.body_bytes // 10
+"""The most that one message holds, in elements and what goes with them: in the worst case each is written
+with 64 bits and a few for its state and its series, and a reader takes no more."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,9 @@ class Dispatch:
     more goes out at once as an alarm message, after the live records before it, since a message's numbers
     have no gaps. Signed bytes are made once; a repeat is the outbox's business.
 
+    Records that are too large for one message go in several. A record that cannot be written at all is set
+    aside and its number told to the platform as lost; it costs no other record.
+
     Args:
         identity: of the vehicle and its stream.
         keys: the catalogue's wire keys.
@@ -47,6 +63,7 @@ class Dispatch:
         put: takes a message into the outbox.
         take_losses: hands out the number ranges that the outbox gave up.
         live_records: how many records make a live message, from 1; may be changed while running.
+        largest_payload: bytes of the largest payload that is taken as a kind now; None if nothing limits it.
     """
 
     def __init__(
@@ -58,25 +75,24 @@ class Dispatch:
         put: Callable[[Outgoing], None],
         take_losses: Callable[[], Iterable[Loss]],
         live_records: int,
+        largest_payload: Callable[[Kind], int | None] = lambda _: None,
     ) -> None:
         self._identity = identity
         self._keys = keys
         self._signer = signer
         self._put = put
         self._take_losses = take_losses
+        self._largest_payload = largest_payload
         self.live_records = live_records
         self._topics = VehicleTopics(identity.vehicle)
         self._waiting: list[Record] = []
+        self._weight = 0
+        self._untold: deque[LossRange] = deque()
+        self._set_aside: Counter[str] = Counter()
         self._entered = 0
-        self._sent = 0
         self._messages = 0
         self._bytes = 0
         self._ranges = 0
-
-    @property
-    def last_number(self) -> int:
-        """The greatest record number handed on; 0 for none."""
-        return self._sent
 
     def add(self, record: Record) -> None:
         """Take in the next record of the stream."""
@@ -85,61 +101,120 @@ class Dispatch:
             self.flush()
             self._send(Kind.ALARM, [record])
             return
+        weight = _weight(record)
+        if self._weight + weight > MESSAGE_WEIGHT:
+            self.flush()
         self._waiting.append(record)
-        if len(self._waiting) >= self.live_records:
+        self._weight += weight
+        if len(self._waiting) >= min(self.live_records, DEFAULT_LIMITS.records):
             self.flush()
 
     def flush(self) -> None:
         """Hand on the live records that wait for company."""
         if self._waiting:
-            records, self._waiting = self._waiting, []
+            records, self._waiting, self._weight = self._waiting, [], 0
             self._send(Kind.LIVE, records)
 
-    def report_losses(self) -> None:
-        """Tell the platform which numbers the outbox gave up, one signed range entry each."""
-        for loss in self._take_losses():
-            if loss.stream == self._identity.stream:
-                entry = LossRange(loss.first_number, loss.last_number, LossCause.LOST)
-                self._ranges += 1
-                self._send(Kind.LIVE, [], [entry])
+    def gather_losses(self) -> int:
+        """Take up what the outbox gave up; how many range entries the platform has yet to be told."""
+        if not self._untold:
+            for loss in self._take_losses():
+                if loss.stream == self._identity.stream:
+                    self._lose(loss.first_number, loss.last_number)
+        return len(self._untold)
+
+    def report_losses(self, room: Callable[[], bool]) -> None:
+        """Tell the platform which numbers were given up, one signed range entry each.
+
+        Args:
+            room: whether the outbox has room for one more, so that no record has to give way to it.
+        """
+        while room() and self.gather_losses():
+            entry = self._untold.popleft()
+            self._ranges += 1
+            self._hand_on(Kind.LIVE, self._sign(Kind.LIVE, (), (entry,)), entry.first, entry.last, 0)
 
     def hop(self) -> Hop:
         """Report records that came in, and those that went on in messages."""
-        waiting = len(self._waiting)
+        set_aside = dict(self._set_aside)
+        if self._waiting:
+            set_aside["waiting for the next message"] = len(self._waiting)
+        facts = {"messages": self._messages, "bytes": self._bytes, "range entries": self._ranges}
+        if self._untold:
+            facts["range entries not yet sent"] = len(self._untold)
         return Hop(
             name="dispatch",
             unit="records",
             entered=self._entered,
-            left=self._entered - waiting,
-            set_aside={"waiting for the next message": waiting} if waiting else {},
-            facts={"messages": self._messages, "bytes": self._bytes, "range entries": self._ranges},
+            left=self._entered - sum(set_aside.values()),
+            set_aside=set_aside,
+            facts=facts,
         )
 
-    def _send(self, kind: Kind, records: list[Record], losses: list[LossRange] | None = None) -> None:
+    def _send(self, kind: Kind, records: Sequence[Record]) -> None:
+        """Hand records on in one message; in two halves if that is too large or cannot be written."""
         if any(later.number != earlier.number + 1 for earlier, later in pairwise(records)):
             raise ValueError("records of one message have consecutive numbers")
-        ranges = losses or []
+        most = self._largest_payload(kind)
+        try:
+            payload = self._sign(kind, records, ())
+        except WireError as error:
+            if len(records) == 1:
+                self._set_aside[CANNOT_BE_WRITTEN] += 1
+                self._give_up(records[0], CANNOT_BE_WRITTEN, str(error))
+                return
+        else:
+            readable = len(payload) <= DEFAULT_LIMITS.message_bytes
+            if len(records) == 1 and not (readable and _weight(records[0]) <= MESSAGE_WEIGHT):
+                self._set_aside[TOO_LARGE] += 1
+                self._give_up(records[0], TOO_LARGE, f"its message has {len(payload):,} bytes")
+                return
+            if len(records) == 1 or (readable and (most is None or len(payload) <= most)):
+                self._hand_on(kind, payload, records[0].number, records[-1].number, len(records))
+                return
+        middle = len(records) // 2
+        self._send(kind, records[:middle])
+        self._send(kind, records[middle:])
+
+    def _give_up(self, record: Record, cause: str, words: str) -> None:
+        self._lose(record.number, record.number)
+        if self._set_aside[cause] == 1:
+            logger.warning("record %d %s: %s; further ones are only counted", record.number, cause, words)
+
+    def _lose(self, first: int, last: int) -> None:
+        if self._untold and self._untold[-1].last + 1 == first:
+            self._untold[-1] = replace(self._untold[-1], last=last)
+        else:
+            self._untold.append(LossRange(first, last, LossCause.LOST))
+
+    def _sign(self, kind: Kind, records: Sequence[Record], losses: Sequence[LossRange]) -> bytes:
         message = RecordMessage(
             kind=KINDS[kind],
             vehicle=self._identity.vehicle,
             stream=self._identity.stream,
             boot=self._identity.boot,
             records=tuple(records),
-            losses=tuple(ranges),
+            losses=tuple(losses),
         )
-        payload = self._signer.sign(encode(message, self._keys))
+        return self._signer.sign(encode(message, self._keys))
+
+    def _hand_on(self, kind: Kind, payload: bytes, first: int, last: int, count: int) -> None:
         self._messages += 1
         self._bytes += len(payload)
-        if records:
-            self._sent = records[-1].number
         self._put(
             Outgoing(
                 kind=kind,
                 topic=self._topics.up(kind),
                 payload=payload,
                 stream=self._identity.stream,
-                first_number=records[0].number if records else ranges[0].first,
-                last_number=records[-1].number if records else ranges[-1].last,
-                record_count=len(records),
+                first_number=first,
+                last_number=last,
+                record_count=count,
             )
         )
+
+
+def _weight(record: Record) -> int:
+    """Elements of a record, and one more for each item and for the record itself."""
+    arrays = sum(len(value) for value in record.values.values() if isinstance(value, tuple))
+    return 8 + 2 * len(record.values) + arrays

@@ -17,15 +17,17 @@ from edge.core import Core
 from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
 from edge.dispatch import Dispatch, Identity
+from edge.frames import FrameBatch
 from edge.loading import Loaded, tls_settings
 from edge.policy.door import Door
 from edge.records import Record
 from edge.sensors.source import ItemSource
 from edge.uplink.events import Notice
+from edge.uplink.link import Link
 from edge.uplink.mqtt import MqttLink
 from edge.uplink.mqtt_settings import MqttSettings, Will
 from edge.uplink.outbox import MemoryOutbox
-from edge.uplink.outgoing import VehicleTopics
+from edge.uplink.outgoing import Kind, VehicleTopics
 from edge.uplink.session import Session
 from edge.uplink.settings import SessionSettings
 from edge.uplink.uplink import Uplink, UplinkState
@@ -36,7 +38,9 @@ from edge.wire.cose import Role, Signer, Verifier
 STREAM_BYTES = 16
 _READ_S = 0.1
 _FULL_SHARE = 2
+_MESSAGE_SHARE = 4
 _FULL_WAIT_S = 0.02
+_DRAIN_WAIT_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,14 @@ class Gateway:
         boot: 16 bytes that name the boot; drawn without one.
         observed: ids of the items that sensors beside CAN provide.
         notify: told what happens to the uplink; without one it goes to the log.
+        link: the connection to the broker; without one, MQTT as configured.
+
+    Attributes:
+        identity: of the vehicle and its stream.
+        door: what may pass.
+        sampler: makes and numbers the records.
+        dispatch: makes the messages.
+        uplink: sends them.
     """
 
     def __init__(
@@ -77,6 +89,7 @@ class Gateway:
         boot: bytes | None = None,
         observed: Sequence[str] = (),
         notify: Callable[[Notice], None] | None = None,
+        link: Link | None = None,
     ) -> None:
         config = loaded.config
         self._clock = clock
@@ -101,24 +114,32 @@ class Gateway:
         self._outbox = MemoryOutbox(
             max_messages=config.uplink.queue_messages, max_bytes=config.uplink.queue_bytes
         )
-        self._uplink = _uplink(
-            loaded, self.identity, self._outbox, clock, rng, notify, lambda: self.sampler.next_number - 1
+        self.uplink = _uplink(
+            loaded,
+            self.identity,
+            self._outbox,
+            clock,
+            rng,
+            notify,
+            lambda: self.sampler.next_number - 1,
+            link,
         )
         self.dispatch = Dispatch(
             identity=self.identity,
             keys=loaded.catalogue,
             signer=Signer(loaded.key, vehicle=self.identity.vehicle),
-            put=self._uplink.put,
-            take_losses=self._uplink.take_losses,
+            put=self.uplink.put,
+            take_losses=self.uplink.take_losses,
             live_records=max(1, round(config.sampling.uplink_period_s / config.sampling.collect_period_s)),
+            largest_payload=self._largest_payload,
         )
-        self._captures: list[Capture] = []
+        self._capture: Capture | None = None
         self._sensors: Sequence[ItemSource] = ()
         self._record: Record | None = None
 
     def start(self) -> None:
         """Begin to connect; frames may be taken before the platform is reached."""
-        self._uplink.start()
+        self.uplink.start()
 
     def run(
         self,
@@ -128,84 +149,116 @@ class Gateway:
         stop: threading.Event,
         watch: Callable[[Gateway], None] | None = None,
     ) -> None:
-        """Take frames until the source ends or `stop` is set.
+        """Take frames until the source ends or `stop` is set; once in a gateway's life.
 
-        A live source is never waited for: records fall due by the clock. A recording waits while the outbox
-        is half full, so that reading faster than the platform takes loses nothing.
+        A live source is never waited for: records fall due by the clock, and what was received before the
+        stop is still taken. A recording waits while the outbox is half full, so that reading faster than the
+        platform takes loses nothing.
 
         Args:
             source: frames in time order.
             sensors: item sources beside CAN; closed with the source.
-            stop: ends the run.
+            stop: ends the run. A signal handler may set it: this thread only looks at it and never waits on
+                it, for an event that is set by a handler while its own thread is about to wait on it hangs.
             watch: called after each batch.
 
         Raises:
             SourceError: if the source cannot be read on.
+            UplinkError: if the uplink has failed, so that nothing would ever be sent.
+            ValueError: if it has run before: numbers, times and accounts are those of one run.
         """
+        if self._capture is not None:
+            raise ValueError("a gateway runs once; make another one")
         self._sensors = sensors
-        capture = Capture(source, self.door)
-        self._captures.append(capture)
+        self._capture = capture = Capture(source, self.door)
         with ExitStack() as stack:
             stack.enter_context(capture)
             for sensor in sensors:
                 stack.callback(sensor.close)
             while not stop.is_set():
+                # What comes in after this time may still wait in the source when it has been read.
+                expected_ns = self._clock.boot_ns() - self._horizon_ns
                 batch = capture.read(_READ_S)
                 if batch is None:
                     break
-                self._observe(sensors)
-                for record in self._core.take(batch):
-                    self._add(record)
+                self._take(batch, stop=None if source.live else stop)
                 if source.live:
-                    settled_ns = self._clock.boot_ns() - self._horizon_ns
-                    for record in self._core.settle(settled_ns, self._clock.timebase()):
+                    for record in self._core.settle(expected_ns, self._clock.timebase()):
                         self._add(record)
-                else:
-                    self._wait_for_room(stop)
-                if self._room():
-                    self.dispatch.report_losses()
+                self.dispatch.report_losses(self._room)
+                self.uplink.check()
                 if watch is not None:
                     watch(self)
+            if source.live:
+                capture.close()
+                while (batch := capture.read(0)) is not None:
+                    self._take(batch)
 
-    def finish(self, drain_s: float) -> bool:
-        """Hand on what waits, send it for up to `drain_s`, sign off; tell whether nothing is left."""
+    def finish(self, drain_s: float, stop: threading.Event | None = None) -> bool:
+        """Hand on what waits, send it for up to `drain_s`, sign off; tell whether nothing is left.
+
+        Args:
+            drain_s: how long the platform is waited for; 0 for not at all.
+            stop: ends the waiting if it is set meanwhile; one that is set already changes nothing.
+        """
         self.dispatch.flush()
-        end_ns = self._clock.boot_ns() + round(drain_s * NS_PER_S)
+        hurry = threading.Event() if stop is None or stop.is_set() else stop
         never = threading.Event()
-        while not self._room() and self._clock.boot_ns() < end_ns:
-            self._clock.wait(never, _FULL_WAIT_S)
-        self.dispatch.report_losses()
-        return self._uplink.stop(max(0.0, (end_ns - self._clock.boot_ns()) / NS_PER_S))
+        end_ns = self._clock.boot_ns() + round(drain_s * NS_PER_S)
+        self.dispatch.report_losses(self._room)
+        while self._unsent() and self._clock.boot_ns() < end_ns and not hurry.is_set():
+            if self.uplink.failed:
+                break
+            self._clock.wait(never, _DRAIN_WAIT_S)
+            self.dispatch.report_losses(self._room)
+        left_s = 0.0 if hurry.is_set() else max(0.0, (end_ns - self._clock.boot_ns()) / NS_PER_S)
+        self.uplink.stop(left_s)
+        return not self._unsent()
 
     def account(self) -> Account:
         """The account so far, hop by hop along the road."""
-        hops: list[Hop] = [hop for capture in self._captures for hop in capture.hops()]
+        hops: list[Hop] = [*(self._capture.hops() if self._capture is not None else ())]
         hops += [sensor.hop() for sensor in self._sensors]
-        return Account.of([*hops, *self._core.hops(), self.dispatch.hop(), *self._uplink.hops()])
+        return Account.of([*hops, *self._core.hops(), self.dispatch.hop(), *self.uplink.hops()])
 
     def view(self) -> View:
         """What a person watching is shown."""
-        return View(self.account(), self._record, self._uplink.state())
+        return View(self.account(), self._record, self.uplink.state())
 
-    def _observe(self, sensors: Sequence[ItemSource]) -> None:
-        for sensor in sensors:
+    def _take(self, batch: FrameBatch, *, stop: threading.Event | None = None) -> None:
+        """Make the records of a batch; with `stop`, wait for room after each until that is set."""
+        for sensor in self._sensors:
             for observation in sensor.read(0) or ():
                 self._core.observe(observation)
+        for record in self._core.take(batch):
+            self._add(record)
+            if stop is not None:
+                self._wait_for_room(stop)
 
     def _add(self, record: Record) -> None:
         self._record = record
         self.dispatch.add(record)
 
     def _room(self) -> bool:
-        state = self._uplink.state()
+        state = self.uplink.state()
         return (
             state.waiting_messages * _FULL_SHARE < self._queue_messages
             and state.waiting_bytes * _FULL_SHARE < self._queue_bytes
         )
 
+    def _unsent(self) -> bool:
+        return bool(self.uplink.state().waiting_messages or self.dispatch.gather_losses())
+
+    def _largest_payload(self, kind: Kind) -> int:
+        share = self._queue_bytes // _MESSAGE_SHARE
+        broker = self.uplink.largest_payload(kind)
+        return share if broker is None else min(broker, share)
+
     def _wait_for_room(self, stop: threading.Event) -> None:
-        while not self._room() and not self._clock.wait(stop, _FULL_WAIT_S):
-            pass
+        never = threading.Event()
+        while not self._room() and not stop.is_set():
+            self.uplink.check()
+            self._clock.wait(never, _FULL_WAIT_S)
 
 
 class _StatusMaker:
@@ -234,6 +287,7 @@ def _uplink(
     rng: random.Random,
     notify: Callable[[Notice], None] | None,
     last_number: Callable[[], int],
+    link: Link | None,
 ) -> Uplink:
     """Put session, link and outbox together."""
     section = loaded.config.uplink
@@ -264,7 +318,7 @@ def _uplink(
 
     return Uplink(
         session=Session(settings, topics, outbox, rng=rng, make_status=own_status.make),
-        link=MqttLink(link_settings),
+        link=link or MqttLink(link_settings),
         store=outbox,
         clock=clock,
         read_receipt=read_receipt,
