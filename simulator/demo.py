@@ -6,6 +6,7 @@ import os
 import random
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,26 +113,26 @@ def demonstrate(
         channels = {bus.name: bus.channel for bus in loaded.config.bus}
         player = Player(open_player_buses(stack, "virtual", channels), clock, speed=plan.speed)
         gateway = Gateway(loaded, clock=clock, rng=random.SystemRandom(), draw=os.urandom)
-        played = threading.Event()
         ended = threading.Event()
         ending = _Ending(source, player, clock)
-
-        def play() -> None:
-            player.play(vehicle.frames(plan.duration_s), stop)
-            played.set()
-
-        def follow(watched: Gateway) -> None:
-            if watch is not None:
-                watch(watched, loaded, player)
-            if played.is_set() and ending.reached():
-                ended.set()
-
-        thread = threading.Thread(target=play, name="player", daemon=True)
         gateway.start()
-        thread.start()
-        gateway.run(source, stop=ended, watch=follow)
-        thread.join()
-        finished = gateway.finish(_DRAIN_S)
+        with ThreadPoolExecutor(1, "player") as thread:
+            playing = thread.submit(player.play, vehicle.frames(plan.duration_s), stop)
+
+            def follow(watched: Gateway) -> None:
+                if watch is not None:
+                    watch(watched, loaded, player)
+                if playing.done() and ending.reached():
+                    ended.set()
+
+            try:
+                gateway.run(source, stop=ended, watch=follow)
+            except BaseException:
+                stop.set()
+                raise
+            finally:
+                finished = gateway.finish(_DRAIN_S, stop)
+            playing.result()
         service.stop()
         account = Account.of([player.hop(), *gateway.account().hops, *service.hops()])
     return _judged(account, player, source.hop(), gateway.sampler.next_number - 1, finished=finished)

@@ -69,36 +69,46 @@ def run_watched(
     as_json: bool,
     sensors: Sequence[ItemSource] = (),
 ) -> None:
-    """Run a gateway to its end, show it meanwhile, print its account; exit 3 if anything was left unsent."""
+    """Run a gateway to its end, show it meanwhile, print its account; exit 3 if anything was left unsent.
+
+    Whatever ends the run, what waits is sent and the account printed. A first signal ends the run, or, once
+    that has ended by itself, the wait for receipts.
+
+    Raises:
+        NevgateError: what ended the run before its time; the account is printed before.
+    """
     console = Console(stderr=True)
     shown_ns = 0
-    with stop_on_signal() as stop, _shown(console, on=live and console.is_terminal) as screen:
+    finished = False
+    try:
+        with stop_on_signal() as stop, _shown(console, on=live and console.is_terminal) as screen:
 
-        def watch(watched: Gateway) -> None:
-            nonlocal shown_ns
-            now_ns = clock.boot_ns()
-            if screen is not None and now_ns - shown_ns >= _REFRESH_NS:
-                shown_ns = now_ns
-                screen.update(live_view(watched.view(), loaded.catalogue, title))
+            def watch(watched: Gateway) -> None:
+                nonlocal shown_ns
+                now_ns = clock.boot_ns()
+                if screen is not None and now_ns - shown_ns >= _REFRESH_NS:
+                    shown_ns = now_ns
+                    screen.update(live_view(watched.view(), loaded.catalogue, title))
 
-        gateway.start()
-        try:
-            gateway.run(source, sensors=sensors, stop=stop, watch=watch)
-        finally:
-            finished = gateway.finish(drain_s)
-    tell(gateway.account(), finished=finished, as_json=as_json)
+            gateway.start()
+            try:
+                gateway.run(source, sensors=sensors, stop=stop, watch=watch)
+            finally:
+                finished = gateway.finish(drain_s, stop)
+    finally:
+        tell(gateway.account(), finished=finished, as_json=as_json)
+    if not (finished and gateway.account().balanced):
+        sys.exit(UNFINISHED_EXIT)
 
 
 def tell(account: Account, *, finished: bool, as_json: bool) -> None:
-    """Print the account, and exit accordingly."""
+    """Print the account, and say so if something was left."""
     if as_json:
         emit_json(account.as_json())
     else:
         print_account(account)
     if not finished:
         click.echo("nevgate: not everything was acknowledged before the end; see the account", err=True)
-    if not (finished and account.balanced):
-        sys.exit(UNFINISHED_EXIT)
 
 
 def log_to_stderr(*, verbose: bool) -> None:
