@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge.account import Hop
 from edge.database.model import SignalRef
-from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, Int64s
+from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, Int64s, UInt16s
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.isotp_transport import IsotpTransport
@@ -321,8 +321,12 @@ class Door:
         if passing.forced:
             mask[[at for at in messages if int(places[at]) in passing.forced]] = 0xFF
         words = mask.view(np.uint64)
-        words &= _within(kept, padded)
-        data = np.bitwise_and(data.view(np.uint64), words).view(np.uint8)
+        # No mask reaches past the end of its row: only frames shorter than that could pass bytes they lack.
+        cut = np.flatnonzero(kept.length < self._masks.ends[rows])
+        if len(cut):
+            words[cut] &= _within(kept.length[cut], padded)
+        words &= data.view(np.uint64)
+        data = mask
         return replace(kept, data=data[:, :width] if padded > width else data, mask=self.mask)
 
 
@@ -331,10 +335,10 @@ def _width(longest: int) -> int:
     return next((size for size in (CLASSIC_BYTES, FD_BYTES) if longest <= size), longest)
 
 
-def _within(batch: FrameBatch, width: int) -> npt.NDArray[np.uint64]:
+def _within(length: UInt16s, width: int) -> npt.NDArray[np.uint64]:
     """Mask the bytes that a frame has, so that nothing past its length passes: words of (frames, width)."""
     lengths = np.where(np.arange(width) < np.arange(width + 1)[:, None], np.uint8(0xFF), np.uint8(0))
-    taken: npt.NDArray[np.uint64] = lengths.view(np.uint64).take(np.minimum(batch.length, width), axis=0)
+    taken: npt.NDArray[np.uint64] = lengths.view(np.uint64).take(np.minimum(length, width), axis=0)
     return taken
 
 

@@ -103,6 +103,7 @@ class MaskSet:
         self.keeps = np.array([row.keeps for row in self.rows], np.bool_)
         self.shortest = np.array([row.shortest for row in self.rows], np.uint16)
         self.longest = np.array([row.longest for row in self.rows], np.uint16)
+        self.ends = np.array([len(row.base) for row in self.rows], np.uint16)
         self.multiplexed = np.array([bool(row.layers) for row in self.rows], np.bool_)
         self.channels = np.array([row.channel is not None for row in self.rows], np.bool_)
         self.described = np.array([row.described for row in self.rows], np.bool_)
