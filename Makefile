@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check bench packages venv clean
+.PHONY: help demo test check mutation bench packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -29,6 +29,9 @@ check: venv ## formatting, lint and types
 
 test: packages venv check ## all checks and tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=12
+
+mutation: venv ## break the policy code line by line and see that a test notices
+	$(BIN)/python tests/policy/mutation.py
 
 bench: venv ## measure ours and the peers in turn, print medians and ratios
 	$(BIN)/python -m tests.bench
