@@ -60,7 +60,7 @@ class FrameBatch:
         flags: uint16, bits of `FrameFlag`.
         length: uint16, bytes of data in use (0 to 8, to 64 for FD, to 1785 for a reassembled J1939 message).
         data: uint8 of shape (N, W); W is 8, 64, or the longest reassembled message; bytes past `length`
-            are 0.
+            are 0. Not shown by `repr`: a batch that went through no door must not end up in a log.
         buses: the names that `bus` points into.
         timebase: how `t_ns` relates to wall time.
         mask: the name of the door's mask that the batch went through; empty if it went through none.
@@ -71,7 +71,7 @@ class FrameBatch:
     arbitration_id: UInt32s
     flags: UInt16s
     length: UInt16s
-    data: UInt8s
+    data: UInt8s = field(repr=False)
     buses: tuple[str, ...]
     timebase: Timebase = field(default_factory=Timebase)
     mask: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -38,7 +38,7 @@ class Segment:
     t_ns: int
     arbitration_id: int
     extended: bool
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Reassembled:
     """
 
     arbitration_id: int
-    payload: bytes
+    payload: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Session:
     size: int
     timeout_ns: int
     last_ns: int
-    payload: bytearray
+    payload: bytearray = field(repr=False)
     received: set[int]
     segments: int = 1
 

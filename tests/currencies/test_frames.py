@@ -42,3 +42,9 @@ def test_equality_goes_by_bus_name_not_by_number() -> None:
     assert not FrameBatch.from_frames([frame]).equals(
         FrameBatch.from_frames([Frame(1, 2, b"\x01", bus="pt")])
     )
+
+
+def test_a_batch_does_not_show_its_payloads() -> None:
+    batch = FrameBatch.from_frames([Frame(1, 2, b"\xab\xcd")])
+    assert "171" not in repr(batch)
+    assert "205" not in repr(batch)
