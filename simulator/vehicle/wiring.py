@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+import sysconfig
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +18,17 @@ from edge.database.model import Database
 from edge.errors import DatabaseError
 
 BUSES = ("powertrain", "battery", "body", "chassis")
-_IN_CLONE = Path(__file__).parents[2] / "dbc"
-DATABASES = _IN_CLONE if _IN_CLONE.is_dir() else Path(sys.prefix) / "share" / "nevgate" / "dbc"
+
+
+def _databases() -> Path:
+    """Find the databases in a clone, or where pip puts them: for all, for one user, or in a target."""
+    beside = Path(__file__).parents[2]
+    roots = (sys.prefix, sysconfig.get_path("data"), sysconfig.get_path("data", f"{os.name}_user"), beside)
+    installed = [Path(root) / "share" / "nevgate" / "dbc" for root in roots]
+    return next((folder for folder in (beside / "dbc", *installed) if folder.is_dir()), installed[0])
+
+
+DATABASES = _databases()
 """Where the reference vehicle's databases are: in a clone of the project, or where the package put them."""
 
 _WIRING = Path(__file__).with_name("wiring")
