@@ -9,7 +9,6 @@ import math
 import os
 import sys
 from collections.abc import Mapping
-from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
 
@@ -126,7 +125,7 @@ def emit_json(value: object) -> None:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Begin with 'nevgate demo', which needs no vehicle. Each subcommand's --help shows examples.",
 )
-@click.version_option(version("nevgate"), prog_name="nevgate")
+@click.version_option(package_name="nevgate", prog_name="nevgate")
 def program() -> None:
     """nevgate: the data gateway of a new-energy vehicle."""
 
