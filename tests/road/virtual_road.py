@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from edge.bus.source import FrameSource
 from edge.clock import NS_PER_S, VirtualClock
 from edge.config import Config, load_config
+from edge.database.load import load_database
 from edge.gateway import Gateway
 from edge.loading import load
 from edge.uplink.uplink import Uplink
@@ -27,6 +29,8 @@ from simulator.virtual_link import VirtualLink
 VIN = "LNVGATE00XDEM0001"
 LINK_SEED = 3
 DRAIN_S = 600
+
+_load_once = cache(load_database)
 
 
 class SteppedClock(VirtualClock):
@@ -129,6 +133,7 @@ def _drive(
             clock.uplink.step()
         left.view.append(repr(gateway.view()))
 
+    monkeypatch.setattr("edge.loading.load_database", _load_once)
     monkeypatch.setattr("edge.gateway.Uplink", SteppedUplink)
     monkeypatch.setattr("edge.gateway.MqttLink", lambda *_: link)
     drawn = random.Random(5)  # noqa: S311 - a seed must replay the run
