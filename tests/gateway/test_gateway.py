@@ -17,7 +17,7 @@ from edge.bus.merge import merge
 from edge.cli.running import run_watched
 from edge.clock import SystemClock
 from edge.errors import SourceError, UplinkError
-from edge.frames import FrameBatch
+from edge.frames import Frame, FrameBatch
 from edge.gateway import Gateway
 from edge.sensors.observation import Observation
 from edge.sensors.source import ItemSource
@@ -316,12 +316,16 @@ class TestLive:
 
     def test_frames_in_the_reorder_buffer_are_in_the_record_of_their_instant(self, tmp_path: Path) -> None:
         rig = Rig(tmp_path, buses=("pt", "silent"))
+
+        def frames(now_ns: int) -> list[Frame]:
+            return [motion(now_ns - before_ms * MS, now_ns // S % 200) for before_ms in (60, 40, 20)]
+
         sources = [
-            live(rig, "pt", lambda now_ns: [motion(now_ns - MS, now_ns // S % 200)], seconds=20, every_ms=50),
-            live(rig, "silent", lambda _: [], seconds=20, every_ms=50),
+            live(rig, "pt", frames, seconds=20, every_ms=70),
+            live(rig, "silent", lambda _: [], seconds=20, every_ms=70),
         ]
         together = merge(sources, horizon_s=0.2, clock=rig.clock)
-        rig.gateway.run(together, sensors=[SlowSensor(rig, takes_ms=30)], stop=rig.stop)
+        rig.gateway.run(together, sensors=[SlowSensor(rig, takes_ms=60)], stop=rig.stop)
         assert rig.gateway.finish(60)
         assert rig.fact("records", "records", "frames behind their record") == 0
         assert rig.gateway.account().balanced
