@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import cantools.database.can
 
@@ -139,27 +140,32 @@ class Database:
         return self.path.stem
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SignalRef:
     """A signal on a bus: what bindings want, the door judges and decode delivers.
 
-    It is the key of every table of values, so its hash is made once.
+    There is one object for the same names in a process, so that tables of values, whose key it is, find it by
+    identity without a call into Python.
     """
 
     bus: str
     message: str
     signal: str
-    _hash: int = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.bus, self.message, self.signal)))
+    def __new__(cls, bus: str, message: str, signal: str) -> Self:
+        """Hand out the one object of these names."""
+        ref = _REFS.setdefault((bus, message, signal), object.__new__(cls))
+        assert isinstance(ref, cls)  # noqa: S101 - for the type checker; there are no subclasses
+        return ref
 
-    def __hash__(self) -> int:
-        return self._hash
+    def __lt__(self, other: SignalRef) -> bool:
+        return (self.bus, self.message, self.signal) < (other.bus, other.message, other.signal)
 
     def __reduce__(self) -> tuple[type[SignalRef], tuple[str, str, str]]:
-        # Hashes of strings differ from process to process.
         return SignalRef, (self.bus, self.message, self.signal)
 
     def __str__(self) -> str:
         return f"{self.bus}:{self.message}.{self.signal}"
+
+
+_REFS: dict[tuple[str, str, str], SignalRef] = {}
