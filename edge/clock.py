@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -37,6 +38,17 @@ class Timebase:
         return t_ns + self.wall_offset_ns
 
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_TIMEX_BYTES = 256
+_UNSYNCHRONISED = 5
+
+
+def kernel_quality() -> TimeQuality:
+    """Ask the kernel whether its clock is synchronised: adjtimex(2), changing nothing, not TIME_ERROR."""
+    state = _LIBC.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    return TimeQuality.NTP if 0 <= state < _UNSYNCHRONISED else TimeQuality.RTC
+
+
 class Clock(ABC):
     """Monotonic time since boot, its relation to wall time, and waiting."""
 
@@ -60,10 +72,12 @@ class Clock(ABC):
 class SystemClock(Clock):
     """The machine's own clocks.
 
-    The quality is what the caller knows of the machine: the kernel tells no more than that a clock is set.
+    Args:
+        quality: how good the wall time is, where the caller knows; None asks the kernel each time, which
+            knows whether its clock is synchronised (NTP) and nothing of how it was set before (RTC).
     """
 
-    def __init__(self, quality: TimeQuality = TimeQuality.RTC) -> None:
+    def __init__(self, quality: TimeQuality | None = None) -> None:
         self._quality = quality
 
     def boot_ns(self) -> int:
@@ -75,7 +89,8 @@ class SystemClock(Clock):
         before_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         wall_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
         after_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        return Timebase(wall_ns - (before_ns + after_ns) // 2, self._quality)
+        quality = kernel_quality() if self._quality is None else self._quality
+        return Timebase(wall_ns - (before_ns + after_ns) // 2, quality)
 
     def wait(self, wake: threading.Event, timeout_s: float) -> bool:
         """See `Clock.wait`."""

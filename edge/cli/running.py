@@ -130,3 +130,5 @@ def _shown(console: Console, *, on: bool) -> Iterator[Live | None]:
         return
     with Live(console=console, refresh_per_second=4, transient=True) as screen:
         yield screen
+        # What is taller than the terminal is wiped only if it is emptied before.
+        screen.update("", refresh=True)
