@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from edge.catalogue.binding import load_binding
@@ -45,13 +46,9 @@ class Loaded:
         return {bus: tuple(one.database for one in each) for bus, each in self.databases.items()}
 
     def defects(self) -> list[tuple[Database, Defect]]:
-        """What was mended in the databases, so that a person can be told."""
-        return [
-            (one.database, defect)
-            for each in self.databases.values()
-            for one in each
-            for defect in one.database.defects
-        ]
+        """What was mended in the databases, each file once, so that a person can be told."""
+        databases = dict.fromkeys(one.database for each in self.databases.values() for one in each)
+        return [(database, defect) for database in databases for defect in database.defects]
 
 
 def load(config: Config) -> Loaded:
@@ -63,11 +60,13 @@ def load(config: Config) -> Loaded:
     catalogue = builtin()
     databases: dict[str, tuple[ClassedDatabase, ...]] = {}
     bindings: dict[str, tuple[Binding, ...]] = {}
+    files: dict[Path, Database] = {}
     for bus in config.bus:
         classed: list[ClassedDatabase] = []
         bound: list[Binding] = []
         for section in bus.database:
-            database = load_database(section.file)
+            database = files.get(section.file) or load_database(section.file)
+            files[section.file] = database
             classed.append(load_classes(section.class_file, database))
             if section.binding_file is not None:
                 bound.append(load_binding(section.binding_file, database, catalogue))
