@@ -104,7 +104,7 @@ class BusSection(_Section):
         default_factory=dict, description="further options of the python-can interface"
     )
     recording_channel: str = Field(
-        default="", description="label of this bus in recordings; without one, its name or place in this file"
+        default="", description="label of this bus in recordings; without one, its name"
     )
     database: tuple[DatabaseSection, ...] = ()
 

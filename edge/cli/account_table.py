@@ -91,7 +91,7 @@ def physical(value: Value, item: Item) -> str:
         return f"{len(value)} elements" + (f", {missing} missing" if missing else "")
     if item.kind is not Kind.BITS and value in item.names:
         return item.names[value]
-    return str(value * item.resolution)
+    return str(item.physical(value))
 
 
 def print_account(account: Account, extra: Mapping[str, object] | None = None) -> None:

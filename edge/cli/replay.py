@@ -11,7 +11,7 @@ from edge.bus.merge import merge
 from edge.bus.pace import paced
 from edge.bus.recording import open_recording
 from edge.cli.program import Finite
-from edge.cli.running import log_to_stderr, make_gateway, run_watched
+from edge.cli.running import log_to_stderr, make_gateway, run_watched, watching_options
 from edge.clock import SystemClock
 from edge.config import BusSection, load_config
 from edge.loading import load
@@ -28,17 +28,7 @@ def channel_names(buses: tuple[BusSection, ...]) -> dict[str, str]:
     "--config", "config_path", type=click.Path(path_type=Path), required=True, help="The configuration."
 )
 @click.option("--speed", type=Finite(min=0, min_open=True), help="Times real time; as fast as it goes.")
-@click.option(
-    "--drain",
-    "drain_s",
-    type=Finite(min=0),
-    default=60.0,
-    show_default=True,
-    help="Seconds to wait for receipts at the end.",
-)
-@click.option("--live/--no-live", default=True, help="Show a live table on a terminal.")
-@click.option("--json", "as_json", is_flag=True, help="Print the account as JSON on standard output.")
-@click.option("--verbose", is_flag=True, help="Log more.")
+@watching_options(drain_s=60.0)
 def command(
     recording: Path,
     config_path: Path,

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from edge.cli.program import Finite
-from edge.cli.running import log_to_stderr, make_gateway, run_watched
+from edge.cli.running import log_to_stderr, make_gateway, run_watched, watching_options
 from edge.clock import SystemClock
 from edge.config import load_config
 from edge.devices import open_buses, open_sensors
@@ -25,17 +24,7 @@ from edge.loading import load
     show_default=True,
     help="The configuration.",
 )
-@click.option(
-    "--drain",
-    "drain_s",
-    type=Finite(min=0),
-    default=10.0,
-    show_default=True,
-    help="Seconds to wait for receipts at the end.",
-)
-@click.option("--live/--no-live", default=True, help="Show a live table on a terminal.")
-@click.option("--json", "as_json", is_flag=True, help="Print the account as JSON at the end.")
-@click.option("--verbose", is_flag=True, help="Log more.")
+@watching_options(drain_s=10.0)
 def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbose: bool) -> None:
     """Run the gateway until SIGINT or SIGTERM, then send what waits and print the account.
 

@@ -8,9 +8,10 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
 
 import click
 from rich.console import Console
@@ -19,7 +20,7 @@ from rich.live import Live
 from edge.account import Account
 from edge.bus.source import FrameSource
 from edge.cli.account_table import live_view, print_account
-from edge.cli.program import emit_json
+from edge.cli.program import Finite, emit_json
 from edge.clock import NS_PER_S, Clock
 from edge.gateway import Gateway
 from edge.loading import Loaded
@@ -27,6 +28,38 @@ from edge.sensors.source import ItemSource
 
 _REFRESH_NS = NS_PER_S // 4
 UNFINISHED_EXIT = 3
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def watching_options(drain_s: float) -> Callable[[Command], Command]:
+    """Give a command the options of a run that is watched and accounted for.
+
+    Args:
+        drain_s: how long it waits for receipts at the end unless told otherwise.
+    """
+    options = (
+        click.option(
+            "--drain",
+            "drain_s",
+            type=Finite(min=0),
+            default=drain_s,
+            show_default=True,
+            help="Seconds to wait for receipts at the end.",
+        ),
+        click.option("--live/--no-live", default=True, help="Show a live table on a terminal."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print the account as JSON on standard output at the end."
+        ),
+        click.option("--verbose", is_flag=True, help="Log more."),
+    )
+
+    def give(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return give
 
 
 @contextmanager
