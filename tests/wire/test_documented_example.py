@@ -9,7 +9,8 @@ import cbor2
 from edge.clock import Timebase, TimeQuality
 from edge.records import Missing, Record
 from edge.wire.item_keys import KeyTable
-from edge.wire.message import Field, MessageKind, RecordMessage, decode, encode
+from edge.wire.message import MessageKind, RecordMessage, decode, encode
+from edge.wire.record_columns import Field
 
 PAGE = Path(__file__).parents[2] / "docs" / "wire-format.md"
 KEYS = KeyTable({"vehicle.speed": (4, 0), "hv.soc": (8, 0), "pack[1].cells": (50, 1)})

@@ -11,7 +11,8 @@ import zstandard
 from edge.errors import WireError
 from edge.wire.bits import BitWriter
 from edge.wire.limits import DEFAULT_LIMITS
-from edge.wire.message import Field, decode, encode
+from edge.wire.message import decode, encode
+from edge.wire.record_columns import Field
 from edge.wire.strict_cbor import CborValue, read_cbor, write_cbor
 from tests.wire import fuzz_message
 from tests.wire.fuzz_message import KEYS, mixed_message

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from edge.clock import TimeQuality
 from edge.records import Missing, Value
 from edge.wire.item_keys import ItemKeys, wire_key
-from edge.wire.message import Field, RecordMessage, encode
+from edge.wire.message import RecordMessage, encode
+from edge.wire.record_columns import Field
 from tests.wire import strategies
 from tests.wire.drive import drive, drive_keys, message_of, records, walking_records
 from tests.wire.fuzz_message import mixed_message, repetitive_message
