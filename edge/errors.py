@@ -62,3 +62,7 @@ class KeyFileError(NevgateError):
 
 class UplinkError(NevgateError):
     """The far side cannot be reached, or refuses the session."""
+
+
+class JournalError(NevgateError):
+    """The journal cannot be opened, read or written as asked."""

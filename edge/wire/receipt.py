@@ -59,7 +59,8 @@ class Receipt:
         missing: what is neither, between watermark and highest: rising, apart from each other, the first
             beginning right after the watermark.
         server_time_ns: Unix time of the platform in nanoseconds.
-        hash: SHA-256 over what the platform wants to vouch for, where it does; 32 bytes.
+        hash: SHA-256 of the newest signed checkpoint of the stream that the platform has stored, which the
+            receipt countersigns; 32 bytes, None where there is none.
         highest: the greatest number of which this receipt speaks. Left out (0) it is the least that the rest
             implies: the number after the last missing range, or the watermark where nothing is missing.
     """

@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from edge.clock import Timebase, TimeQuality
 from edge.errors import WireError
 from edge.records import Missing, Record, Value
-from edge.wire import message, receipt, status
+from edge.wire import checkpoint, message, receipt, status
+from edge.wire.checkpoint import Checkpoint
 from edge.wire.cose import Signer, Verifier
 from edge.wire.keys import SigningKey
 from edge.wire.loss import Exactness, Interval, LossCause, LossRange
 from edge.wire.message import MessageKind, RecordMessage
 from edge.wire.receipt import NumberRange, Receipt
+from edge.wire.record_columns import Field
 from edge.wire.status import Status
 from edge.wire.strict_cbor import CborValue, read_cbor, write_cbor
 from tests.wire.drive import drive, drive_keys, message_of, records
@@ -63,8 +65,8 @@ def message_round(data: bytes) -> None:
 def body_round(data: bytes) -> None:
     """Read `data` as the body of an otherwise good message; its first byte says how many records it has."""
     fields = dict(BODILESS)
-    fields[message.Field.RECORDS] = 1 + data[0] % 64 if data else 1
-    fields[message.Field.BODY] = data[1:]
+    fields[Field.RECORDS] = 1 + data[0] % 64 if data else 1
+    fields[Field.BODY] = data[1:]
     message_round(write_cbor(fields))
 
 
@@ -76,6 +78,11 @@ def receipt_round(data: bytes) -> None:
 def status_round(data: bytes) -> None:
     if status.encode(status.decode(data)) != data:
         raise AssertionError("an accepted status has two encodings")
+
+
+def checkpoint_round(data: bytes) -> None:
+    if checkpoint.encode(checkpoint.decode(data)) != data:
+        raise AssertionError("an accepted checkpoint has two encodings")
 
 
 def signed_round(data: bytes) -> None:
@@ -120,7 +127,7 @@ def body_of(data: bytes) -> bytes:
     """Body of an encoded message, after its number of records less 1, as `body_round` takes it."""
     fields = read_cbor(data)
     assert isinstance(fields, dict)
-    count, body = fields[message.Field.RECORDS], fields[message.Field.BODY]
+    count, body = fields[Field.RECORDS], fields[Field.BODY]
     assert isinstance(count, int)
     assert isinstance(body, bytes)
     return bytes([count - 1]) + body
@@ -146,6 +153,8 @@ BODILESS: dict[int, CborValue] = {
     14: ["a", "b"],
     15: b"",
 }
+HASH = bytes(range(32))
+CHECKPOINT = Checkpoint(VEHICLE, bytes(16), 2, 90, HASH, HASH, HASH, bytes(16), 5, 10**18, TimeQuality.NTP, 7)
 GAPS = (NumberRange(10, 12), NumberRange(400, 90_000))
 SEEDS: dict[str, tuple[list[bytes], Round]] = {
     "message": (
@@ -155,6 +164,7 @@ SEEDS: dict[str, tuple[list[bytes], Round]] = {
     "body": ([body_of(each) for each in MESSAGES], body_round),
     "receipt": ([receipt.encode(Receipt(bytes(16), 9, GAPS, 1, bytes(32)))], receipt_round),
     "status": ([status.encode(Status(True, bytes(16), "nevgate 0.1.0", 7, -5))], status_round),
+    "checkpoint": ([checkpoint.encode(CHECKPOINT)], checkpoint_round),
     "signed": ([Signer(KEY, vehicle=VEHICLE).sign(b"payload" * 9)], signed_round),
 }
 SIGNED = frozenset(SEEDS["signed"][0])
@@ -196,7 +206,7 @@ def run(count: int, seed: int, *, trace_memory: bool = False) -> Findings:
         tracemalloc.start()
     try:
         for _ in range(count):
-            target = dice.choices(list(SEEDS), (4, 4, 1, 1, 1))[0]
+            target = dice.choices(list(SEEDS), (4, 4, 1, 1, 1, 1))[0]
             seeds, round_of = SEEDS[target]
             data = mutant(seeds, dice)
             if trace_memory:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from edge.clock import Timebase, TimeQuality
 from edge.records import Missing, Record, Value
+from edge.wire.checkpoint import Checkpoint
 from edge.wire.item_keys import KeyTable
 from edge.wire.loss import Exactness, Interval, LossCause, LossRange
 from edge.wire.message import MessageKind, RecordMessage
@@ -98,3 +99,23 @@ statuses = st.builds(
     st.integers(0, INT64_MAX),
     st.none() | int64s,
 )
+
+
+@st.composite
+def checkpoints(draw: st.DrawFn) -> Checkpoint:
+    first = draw(st.just(1) | st.integers(1, INT64_MAX))
+    hashes = st.binary(min_size=32, max_size=32)
+    return Checkpoint(
+        draw(st.text(min_size=1, max_size=20)),
+        draw(ids16),
+        first,
+        draw(st.integers(first, INT64_MAX)),
+        draw(hashes),
+        draw(hashes),
+        None if first == 1 else draw(hashes),
+        draw(ids16),
+        draw(int64s),
+        draw(int64s),
+        draw(st.sampled_from(TimeQuality)),
+        draw(st.integers(0, INT64_MAX)),
+    )

@@ -1,10 +1,12 @@
-"""Receipts and the status: kept whole, one encoding each, and refused when anything is off."""
+"""Receipts, the status and checkpoints: kept whole, one encoding each, and refused when anything is off."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cbor2
 import pycddl
@@ -12,8 +14,10 @@ import pytest
 from hypothesis import given, settings
 
 import edge.wire
+from edge.clock import TimeQuality
 from edge.errors import WireError
-from edge.wire import receipt, status
+from edge.wire import checkpoint, receipt, status
+from edge.wire.checkpoint import Checkpoint
 from edge.wire.limits import Limits
 from edge.wire.receipt import NumberRange, Receipt
 from edge.wire.status import Status
@@ -22,7 +26,22 @@ from tests.wire import strategies
 SCHEMA = (Path(edge.wire.__file__).parent / "nevgate.cddl").read_text()
 RECEIPT_SCHEMA = pycddl.Schema("root = receipt\n" + SCHEMA)
 STATUS_SCHEMA = pycddl.Schema("root = status\n" + SCHEMA)
+CHECKPOINT_SCHEMA = pycddl.Schema("root = checkpoint\n" + SCHEMA)
 STREAM = bytes(range(16))
+SEALED = Checkpoint(
+    "LNEVGATE000000001",
+    STREAM,
+    101,
+    160,
+    bytes(range(32)),
+    bytes(range(32, 64)),
+    bytes(range(64, 96)),
+    bytes(range(96, 112)),
+    60_000_000_000,
+    1_764_000_000_000_000_000,
+    TimeQuality.GNSS,
+    4711,
+)
 
 
 class SmallMessage(ABC):
@@ -91,6 +110,14 @@ class TestStatus(SmallMessage):
         return lambda data: status.encode(status.decode(data))
 
 
+class TestCheckpoint(SmallMessage):
+    def sample(self) -> bytes:
+        return checkpoint.encode(SEALED)
+
+    def again(self) -> Callable[[bytes], bytes]:
+        return lambda data: checkpoint.encode(checkpoint.decode(data))
+
+
 @given(strategies.receipts())
 @settings(max_examples=150, deadline=None)
 def test_a_receipt_survives(given_receipt: Receipt) -> None:
@@ -105,6 +132,38 @@ def test_a_status_survives(given_status: Status) -> None:
     data = status.encode(given_status)
     STATUS_SCHEMA.validate_cbor(data)
     assert status.decode(data) == given_status
+
+
+@given(strategies.checkpoints())
+@settings(max_examples=100, deadline=None)
+def test_a_checkpoint_survives(given_checkpoint: Checkpoint) -> None:
+    data = checkpoint.encode(given_checkpoint)
+    CHECKPOINT_SCHEMA.validate_cbor(data)
+    assert checkpoint.decode(data) == given_checkpoint
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"vehicle": ""},
+        {"vehicle": "é" * 65},
+        {"stream": bytes(15)},
+        {"boot": bytes(17)},
+        {"first": 0},
+        {"last": 100},
+        {"last": 2**63},
+        {"root": bytes(31)},
+        {"link": bytes(33)},
+        {"previous": bytes(31)},
+        {"previous": None},
+        {"first": 1},
+        {"t_ns": 2**63},
+        {"last_record": -1},
+    ],
+)
+def test_a_checkpoint_that_contradicts_itself_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(WireError):
+        replace(SEALED, **fields)
 
 
 def test_a_receipt_acknowledges_all_but_what_it_misses_up_to_its_highest() -> None:
