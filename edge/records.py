@@ -37,6 +37,8 @@ class Record:
             is not collected has no entry.
         mask: the name of the door's mask under which it was collected.
         alarm: whether an alarm of level 3 or more is up, which gives the record precedence.
+        reissue: whether it is sent after its time (GB/T 32960.3, command 0x03): one of before an alarm, whose
+            number is greater than those of later records. Messages say it by their kind, not per record.
     """
 
     number: int
@@ -45,3 +47,4 @@ class Record:
     values: Mapping[str, Value]
     mask: str = ""
     alarm: bool = False
+    reissue: bool = False

@@ -17,6 +17,7 @@ from edge.decode.lookup import FIRST_CODE, NOT_DATA, UNKNOWN, Lookup
 from edge.decode.message import MessagePlan
 from edge.decode.payloads import Payloads
 from edge.decode.plan import DecodePlan
+from edge.decode.seen import SeenValues
 from edge.decode.store import NEVER, Elements, Lengths, Places, Store, Times
 from edge.frames import FrameBatch
 
@@ -60,12 +61,14 @@ class Snapshot:
         t_ns: when the frame came that carried it.
         latched: for each latched signal seen since the previous snapshot, all its raw values ORed bit by bit
             (unsigned).
+        seen: for each followed signal that came since the previous snapshot, the different values it took.
         sources: for signals matched by PGN: value and time by source address.
     """
 
     values: Mapping[SignalRef, int | float]
     t_ns: Mapping[SignalRef, int]
     latched: Mapping[SignalRef, int]
+    seen: Mapping[SignalRef, frozenset[int | float]]
     sources: Mapping[SignalRef, Mapping[int, tuple[int | float, int]]]
 
 
@@ -86,10 +89,24 @@ class LatestValues:
     same: what it does not hold is absent.
     """
 
-    def __init__(self, plan: DecodePlan, *, latched: Collection[SignalRef] = ()) -> None:
-        """Keep what `plan` wants; the signals in `latched` (wanted too) are ORed over all frames."""
+    def __init__(
+        self,
+        plan: DecodePlan,
+        *,
+        latched: Collection[SignalRef] = (),
+        followed: Collection[SignalRef] = (),
+    ) -> None:
+        """Keep what `plan` wants.
+
+        Args:
+            plan: what to decode.
+            latched: wanted signals that are ORed over all frames.
+            followed: wanted signals of which every different value is gathered.
+        """
         self._plan = plan
         self._latched = frozenset(latched)
+        self._followed = frozenset(followed)
+        self._seen = SeenValues()
         self._lookup = Lookup(plan.by_bus, by_source=True)
         needed = max((one.needed_bytes for one in plan.messages.values()), default=0)
         self._width = 8 if needed <= 8 else -(-needed // 8) * 8 + 8  # noqa: PLR2004 - one word, or more and a spare
@@ -132,7 +149,7 @@ class LatestValues:
         if self._reader is None:
             self._reader = _Reader(self._slots, self._latched, self._width)
         with np.errstate(all="ignore"):
-            return self._reader.read(self._store)
+            return self._reader.read(self._store, self._seen.take())
 
     def hop(self) -> Hop:
         """The account since the beginning."""
@@ -176,6 +193,12 @@ class LatestValues:
             rows = np.flatnonzero(self._store.latches.take(slots))
             if len(rows):
                 self._store.latch(slots[rows], batch.data[rows], batch.length[rows])
+        if self._seen:
+            slots = self._slot_of_code.take(codes)
+            slots[~self._seen.slots.take(slots)] = 0
+            for slot in np.unique(slots[slots > 0]).tolist():
+                rows = np.flatnonzero(slots == slot)
+                self._seen.note(slot, batch.data[rows], batch.length[rows])
 
     def _keep_special(self, code: int, batch: FrameBatch, rows: Places) -> None:
         """Keep the last frame of each multiplexer path, of containers the last of each PDU."""
@@ -197,15 +220,20 @@ class LatestValues:
         whole = int(lengths.min()) >= plan.needed_bytes
         slots = list(member.slots)
         if plan.groups and not plan.groups[0].conditions:
-            self._store.put_last(slots.pop(0), data, lengths, t_ns)
+            self._keep_last(slots.pop(0), data, lengths, t_ns)
         if plan.presence is None:
             return 0
         payloads = _payloads(data, plan.needed_bytes)
         found, unknown = plan.presence.evaluate(payloads, None if whole else lengths)
         for slot, places in zip(slots, found, strict=True):
             if places is not None:
-                self._store.put_last(slot, data[places], lengths[places], t_ns[places])
+                self._keep_last(slot, data[places], lengths[places], t_ns[places])
         return unknown
+
+    def _keep_last(self, slot: int, data: npt.NDArray[np.uint8], lengths: Lengths, t_ns: Times) -> None:
+        self._store.put_last(slot, data, lengths, t_ns)
+        if self._seen:
+            self._seen.note(slot, data, lengths)
 
     def _follow(self) -> None:
         """Make slots for the ids that the lookup has met since."""
@@ -239,6 +267,18 @@ class LatestValues:
             for slot in self._slots
         ]
         self._store.grow(latching)
+        if self._followed:
+            self._seen.follow(
+                {
+                    number: [
+                        (ref, field)
+                        for field in slot.fields
+                        if (ref := slot.refs[field.signal.name]) in self._followed
+                    ]
+                    for number, slot in enumerate(self._slots)
+                },
+                len(self._slots),
+            )
         self._reader = None
 
     def _member(self, plan: MessagePlan, source: int) -> _Member:
@@ -280,8 +320,8 @@ class _Reader:
         self._latched = Elements([(number, raw_field(field.signal)) for number, field in kept], width)
         self._latched_refs = [slots[number].refs[field.signal.name] for number, field in self._latched.pairs]
 
-    def read(self, store: Store) -> Snapshot:
-        """What the store says."""
+    def read(self, store: Store, seen: Mapping[SignalRef, frozenset[int | float]]) -> Snapshot:
+        """What the store says, and what was `seen` beside it."""
         values, present = self._elements.read(store.data, store.length)
         t_ns = store.t_ns[self._elements.slots]
         present &= t_ns != NEVER
@@ -296,6 +336,7 @@ class _Reader:
             values=Readings(index, values, shown),
             t_ns=Readings(index, times, shown),
             latched=self._read_latched(store),
+            seen=seen,
             sources=self._read_sources(values, times, shown),
         )
 

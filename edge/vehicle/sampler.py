@@ -7,11 +7,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
 
 from edge.account import Hop
 from edge.catalogue.binding import FRESHNESS_PERIODS, NS_PER_S
-from edge.catalogue.bound import Binding, BitSet, BoundItem, Derivation, Derived, FedLevel
+from edge.catalogue.bound import Binding, BitSet, BoundItem, Derivation, Derived, One, Reading
 from edge.catalogue.catalogue import Catalogue
 from edge.catalogue.item import Item
 from edge.catalogue.quantise import Quantiser
@@ -24,6 +23,7 @@ from edge.sensors.observation import Observation
 from edge.vehicle.derive import Derive, Origin, deriver
 from edge.vehicle.evaluate import Evaluate, evaluator
 from edge.vehicle.levels import BitOnBus, Judge, level_judge
+from edge.vehicle.sample import Sample, SignalState
 
 ALARM_LEVEL = 3
 """From this level on an alarm gives its record precedence (GB/T 32960.3)."""
@@ -31,22 +31,6 @@ ALARM_LEVEL = 3
 MAX_LEVEL_ITEM = "alarm.max_level"
 _JUDGED = frozenset({Derivation.MAX_LEVEL, Derivation.LEVELS})
 _PENDING = 4096
-
-
-class SignalState(Protocol):
-    """The last value of each signal, as the decode room hands it on."""
-
-    @property
-    def values(self) -> Mapping[SignalRef, int | float]:
-        """The last physical value."""
-
-    @property
-    def t_ns(self) -> Mapping[SignalRef, int]:
-        """When it was received, in boot-monotonic nanoseconds."""
-
-    @property
-    def latched(self) -> Mapping[SignalRef, int]:
-        """For latched signals, all raw values since the last snapshot, ORed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +109,7 @@ class Sampler:
         self._derive: dict[str, Derive] = {}
         self._judge: dict[str, tuple[str, Judge]] = {}
         level_refs: set[SignalRef] = set()
+        followed: set[SignalRef] = set()
         for item_id, parts in kept.items():
             source = parts[0].bound.source
             if not isinstance(source, Derived):
@@ -136,11 +121,12 @@ class Sampler:
                 self._derive[item_id] = deriver(parts[0].bound, origins)
                 continue
             bits = _bits(parts[0].bound, by_id.get(origins[0].id, ()))
-            refs = {one.bit.level.on(one.bus) for one in bits if isinstance(one.bit.level, FedLevel)}
+            refs = {one.level_ref for one in bits if one.level_ref is not None}
             if not refs & self._withheld:
                 judge = level_judge(bits, highest=source.derivation is Derivation.MAX_LEVEL)
                 self._judge[item_id] = origins[0].id, judge
                 level_refs |= refs
+                followed |= {one.level_ref for one in bits if one.level_ref is not None and one.latched}
         used = [part for item_id in self._evaluate for part in kept[item_id]]
         self._wanted = frozenset(ref for part in used for ref in part.refs) | level_refs
         self._latched = frozenset(
@@ -149,6 +135,8 @@ class Sampler:
             if isinstance(part.bound.source, BitSet) and part.bound.source.latched
             for name in part.bound.source.signals
         )
+        self._peak = _peak(kept[MAX_LEVEL_ITEM]) if MAX_LEVEL_ITEM in self._evaluate else None
+        self._followed = frozenset(followed | ({self._peak[0]} if self._peak is not None else set()))
 
     @property
     def wanted(self) -> frozenset[SignalRef]:
@@ -157,8 +145,13 @@ class Sampler:
 
     @property
     def latched(self) -> frozenset[SignalRef]:
-        """Those of them of which every value counts."""
+        """Those of them that may put a bit up in any frame."""
         return self._latched
+
+    @property
+    def followed(self) -> frozenset[SignalRef]:
+        """Those of them that carry an alarm's level, of which the highest since the last record counts."""
+        return self._followed
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -188,7 +181,11 @@ class Sampler:
         known.waiting.append((observation.t_ns, element))
 
     def sample(self, t_ns: int, timebase: Timebase, snapshot: SignalState, mask: str = "") -> Record:
-        """Make the record of the instant `t_ns`.
+        """Make the record of the instant `t_ns`: `read` and `number` in one."""
+        return self.number(self.read(t_ns, timebase, snapshot, mask))
+
+    def read(self, t_ns: int, timebase: Timebase, snapshot: SignalState, mask: str = "") -> Sample:
+        """Sample the instant `t_ns`, without a number.
 
         Args:
             t_ns: the instant, in boot-monotonic nanoseconds.
@@ -207,17 +204,27 @@ class Sampler:
         for item_id, derive in self._derive.items():
             record[item_id] = derive(record)
         for item_id, (flags_id, judge) in self._judge.items():
-            record[item_id] = judge(record[flags_id], values, times, t_ns)
+            record[item_id] = judge(record[flags_id], values, times, snapshot.seen, t_ns)
+        if self._peak is not None:
+            ref, reading = self._peak
+            shown = [record[MAX_LEVEL_ITEM], *map(reading.element, snapshot.seen.get(ref, ()))]
+            levels = [level for level in shown if isinstance(level, int)]
+            record[MAX_LEVEL_ITEM] = max(levels) if levels else shown[0]
         level = record.get(MAX_LEVEL_ITEM)
-        number = self._number
-        self._number += 1
-        return Record(
-            number=number,
+        return Sample(
             t_ns=t_ns,
             timebase=timebase,
             values=MappingProxyType(record),
             mask=mask,
             alarm=isinstance(level, int) and level >= ALARM_LEVEL,
+        )
+
+    def number(self, sample: Sample, *, reissue: bool = False) -> Record:
+        """Make `sample` the next record of the stream; only what is handed on may have a number."""
+        number = self._number
+        self._number += 1
+        return Record(
+            number, sample.t_ns, sample.timebase, sample.values, sample.mask, sample.alarm, reissue=reissue
         )
 
     def hop(self) -> Hop:
@@ -287,7 +294,7 @@ def _bits(bound: BoundItem, parts: Sequence[_OnBus]) -> list[BitOnBus]:
         BindingError: if the set is filled as a whole, so that nothing says what level a bit has.
     """
     bits = [
-        BitOnBus(part.bus, bit)
+        BitOnBus(part.bus, bit, latched=part.bound.source.latched)
         for part in parts
         if isinstance(part.bound.source, BitSet)
         for bit in part.bound.source.bits
@@ -299,6 +306,15 @@ def _bits(bound: BoundItem, parts: Sequence[_OnBus]) -> list[BitOnBus]:
             todo="Bind the set bit by bit, with 'bits'",
         )
     return bits
+
+
+def _peak(parts: Sequence[_OnBus]) -> tuple[SignalRef, Reading] | None:
+    """The signal that says the highest level as it is, and how; None if a condition guards it."""
+    bound = parts[0].bound
+    if not isinstance(bound.source, One) or bound.valid_when is not None:
+        return None
+    name = bound.source.signal
+    return SignalRef(parts[0].bus, name.message, name.signal), bound.source.reading
 
 
 def _limit_ns(item: Item) -> int:

@@ -13,6 +13,7 @@ from edge.database.load import load_database, parse_database
 from edge.database.model import Database, SignalRef
 from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
+from edge.decode.seen import MOST_VALUES
 from edge.frames import Frame, FrameBatch, FrameFlag, concatenate
 
 HEAD = 'VERSION ""\nBS_:\nBU_:\n'
@@ -45,8 +46,10 @@ def ref(signal: str) -> SignalRef:
 
 def latest(text: str = TEXT, **options: list[SignalRef]) -> LatestValues:
     latched = options.pop("latched", [])
+    followed = options.pop("followed", [])
     wanted = options.pop("wanted", None)
-    return LatestValues(DecodePlan({"can0": [database(text)]}, wanted=wanted), latched=latched)
+    plan = DecodePlan({"can0": [database(text)]}, wanted=wanted)
+    return LatestValues(plan, latched=latched, followed=followed)
 
 
 def batch(*frames: Frame) -> FrameBatch:
@@ -100,6 +103,24 @@ def test_latched_signals_collect_every_bit_since_the_last_snapshot() -> None:
     assert snapshot.values[ref("Plain.Alarms")] == 0
     assert snapshot.latched == {ref("Plain.Alarms"): 0b101, ref("Pages.One"): 0x11}
     assert held.snapshot().latched == {}
+
+
+def test_followed_signals_gather_every_value_since_the_last_snapshot() -> None:
+    followed = [ref("Plain.Alarms"), ref("Pages.One")]
+    held = latest(followed=followed)
+    held.update(batch(plain(1, 0, 3), plain(2, 0, 5), page(3, 1, 10), page(4, 2, 99), plain(5, 0)))
+    held.update(batch(plain(6, 0, 3), page(7, 1, 11), Frame(8, 256, b"\x01\x02")))
+    snapshot = held.snapshot()
+    assert snapshot.seen == {followed[0]: {0, 3, 5}, followed[1]: {10, 11}}
+    assert held.snapshot().seen == {}
+
+
+def test_a_followed_signal_that_measures_keeps_its_greatest_values_only() -> None:
+    held = latest(followed=[ref("Plain.Low")])
+    held.update(batch(*(plain(place, place % 1000) for place in range(2000))))
+    seen = held.snapshot().seen[ref("Plain.Low")]
+    assert len(seen) == MOST_VALUES
+    assert max(seen) == 999 * 0.1
 
 
 def test_the_account_balances_and_names_causes() -> None:

@@ -23,6 +23,7 @@ class State:
     values: dict[SignalRef, int | float] = field(default_factory=dict)
     t_ns: dict[SignalRef, int] = field(default_factory=dict)
     latched: Mapping[SignalRef, int] = field(default_factory=dict)
+    seen: Mapping[SignalRef, frozenset[int | float]] = field(default_factory=dict)
 
     def put(self, name: str, value: float, t_s: float, bus: str = "pt") -> "State":
         message, _, signal = name.partition(".")
