@@ -1,0 +1,1 @@
+"""The durable, bounded, encrypted and sealed store, its cursors, and the account of what it lost."""
