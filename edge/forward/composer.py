@@ -1,0 +1,140 @@
+"""Makes signed messages out of records and gaps, each as large as may be sent now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge.errors import WireError
+from edge.records import Record
+from edge.uplink.outgoing import Kind
+from edge.wire.cose import Signer
+from edge.wire.item_keys import ItemKeys
+from edge.wire.limits import DEFAULT_LIMITS
+from edge.wire.loss import LossRange
+from edge.wire.message import MessageKind, RecordMessage, encode
+
+KINDS = {
+    Kind.ALARM: MessageKind.ALARM,
+    Kind.LIVE: MessageKind.LIVE,
+    Kind.EVENT: MessageKind.EVENT,
+    Kind.BACKLOG: MessageKind.BACKLOG,
+}
+
+MESSAGE_WEIGHT = DEFAULT_LIMITS.body_bytes // 10
+"""The most that one message holds, in elements and what goes with them: in the worst case each is written
+with 64 bits and a few for its state and its series, and a reader takes no more."""
+
+_ROOM = 0.85
+"""A message is aimed at this share of what it may be: one that comes out too large has to be made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A signed message.
+
+    Attributes:
+        payload: the signed bytes; empty where the first record cannot be sent at all.
+        count: how many of the records offered are in it, or cannot be sent.
+        cause: why a record cannot be sent.
+    """
+
+    payload: bytes
+    count: int
+    cause: str = ""
+
+
+class Composer:
+    """Composes the messages of one vehicle.
+
+    Args:
+        vehicle: the VIN or pseudonym in messages.
+        keys: the catalogue's wire keys.
+        signer: signs for the vehicle, role up.
+    """
+
+    def __init__(self, vehicle: str, keys: ItemKeys, signer: Signer) -> None:
+        self._vehicle = vehicle
+        self._keys = keys
+        self._signer = signer
+        self._record_bytes = 60.0
+
+    def records(
+        self,
+        kind: Kind,
+        records: Sequence[Record],
+        *,
+        stream: bytes,
+        predecessor: bytes | None,
+        boot: bytes,
+        most_bytes: int | None,
+    ) -> Composed:
+        """Put as many of the first records into one message as may be sent as one.
+
+        Args:
+            kind: what the message is.
+            records: with consecutive numbers, at least one, all of one boot.
+            stream: whose numbers these are.
+            predecessor: the stream before it, named with the first numbers.
+            boot: names the boot of the records' times.
+            most_bytes: of the payload; None if only the wire's limits hold. A single record goes even if it
+                is larger, since it can be no smaller.
+        """
+        limit = min(most_bytes or DEFAULT_LIMITS.message_bytes, DEFAULT_LIMITS.message_bytes)
+        count = self._guess(records, limit)
+        while True:
+            try:
+                payload = self._sign(
+                    RecordMessage(
+                        kind=KINDS[kind],
+                        vehicle=self._vehicle,
+                        stream=stream,
+                        boot=boot,
+                        records=tuple(records[:count]),
+                        predecessor=predecessor if records[0].number == 1 else None,
+                    )
+                )
+            except WireError as error:
+                if count == 1:
+                    return Composed(b"", 1, f"cannot be written as a message: {error}")
+                count //= 2
+                continue
+            if len(payload) <= limit or (count == 1 and len(payload) <= DEFAULT_LIMITS.message_bytes):
+                self._record_bytes = len(payload) / count
+                return Composed(payload, count)
+            if count == 1:
+                return Composed(b"", 1, "too large for a message")
+            count = max(1, min(count - 1, int(count * _ROOM * limit / len(payload))))
+
+    def gap(self, entry: LossRange, *, stream: bytes, predecessor: bytes | None, boot: bytes) -> bytes:
+        """The signed range entry that tells why numbers will not come."""
+        return self._sign(
+            RecordMessage(
+                kind=MessageKind.BACKLOG,
+                vehicle=self._vehicle,
+                stream=stream,
+                boot=boot,
+                losses=(entry,),
+                predecessor=predecessor if entry.first == 1 else None,
+            )
+        )
+
+    def _sign(self, message: RecordMessage) -> bytes:
+        return self._signer.sign(encode(message, self._keys))
+
+    def _guess(self, records: Sequence[Record], limit: int) -> int:
+        """How many records will fit, by what the last message took, and by what a reader takes."""
+        most = min(len(records), DEFAULT_LIMITS.records, max(1, int(_ROOM * limit / self._record_bytes)))
+        weight, count = 0, 0
+        for record in records[:most]:
+            weight += weight_of(record)
+            if count and weight > MESSAGE_WEIGHT:
+                break
+            count += 1
+        return count
+
+
+def weight_of(record: Record) -> int:
+    """Elements of a record, and what goes with each item and with the record itself."""
+    arrays = sum(len(value) for value in record.values.values() if isinstance(value, tuple))
+    return 8 + 2 * len(record.values) + arrays

@@ -1,0 +1,472 @@
+"""`Forwarder`: the journal as what a session sends from; one for each destination."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edge.account import Hop
+from edge.clock import NS_PER_S, Clock, TimeQuality
+from edge.forward.composer import Composer
+from edge.forward.held import VOLATILE, Held, HeldMessages
+from edge.forward.recent import Recent
+from edge.forward.rules import DAYS, ForwardRules
+from edge.journal.chain import period_of
+from edge.journal.cursors import OWN_STREAM, StreamCursor
+from edge.journal.journal import Committed
+from edge.journal.opening import OpenJournal
+from edge.journal.pending import Edit
+from edge.journal.reader import BootRecord, Reader
+from edge.journal.stored import StoredMessage, deletion, insertion
+from edge.records import Record
+from edge.uplink.outbox import QUEUE_FULL, Loss, Progress, Store, StoreCounts
+from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
+from edge.wire.loss import LossCause, LossRange
+
+WAITING = "waiting in the journal"
+TOO_OLD = "too old to be sent"
+GONE = "gone from the journal"
+ERASED = "erased on purpose"
+UNWRITABLE = "cannot be written as a message"
+
+_MOST_RECORDS = {Kind.ALARM: 60, Kind.LIVE: 60, Kind.BACKLOG: 600}
+_VOLATILE_MESSAGES = 1_000
+_VOLATILE_BYTES = 16 << 20
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Numbers that will not come, which the platform has yet to be told."""
+
+    cursor: StreamCursor
+    entry: LossRange
+
+
+class Forwarder(Store):
+    """Makes messages of committed records when they can go, and keeps them until they are acknowledged.
+
+    A message is in the journal, sealed, before the session sees it; the numbers in it are covered in the same
+    transaction. So a crash at any time leaves each number in a message, waiting, or acknowledged, and a
+    message that was sent is sent again with the same bytes.
+
+    Alarms come first, then live records, each as its own kind; what waited too long to be live goes as
+    backlog, when nothing else does, as large as the link takes it at the time.
+
+    Args:
+        opened: the journal.
+        rules: of the destination.
+        composer: makes and signs messages.
+        recent: the last records.
+        clock: time.
+        boot: names the boot of records committed now.
+        draw: draws random bytes.
+        own_thread: whether the journal has a thread that commits; without one it is committed here.
+    """
+
+    def __init__(
+        self,
+        opened: OpenJournal,
+        rules: ForwardRules,
+        composer: Composer,
+        recent: Recent,
+        *,
+        clock: Clock,
+        boot: bytes,
+        draw: Callable[[int], bytes],
+        own_thread: bool,
+    ) -> None:
+        self._opened = opened
+        self._journal = opened.journal
+        self._rules = rules
+        self._composer = composer
+        self._recent = recent
+        self._clock = clock
+        self._boot = boot
+        self._draw = draw
+        self._own_thread = own_thread
+        self._topics = VehicleTopics(rules.vehicle)
+        self._lock = threading.RLock()
+        self._reader: Reader | None = None
+        self._held = HeldMessages()
+        self._composing: set[Kind] = set()
+        self._flushing = False
+        self._supply_lost = False
+        self._losses: list[Loss] = []
+        self._entered = 0
+        self._given: Counter[str] = Counter()
+        self._row = opened.last_position()
+        self._cursors = opened.cursors(rules.destination)
+        self._gaps: deque[Gap] = deque(self._load_gaps())
+        self._load_messages()
+        self._entered = sum(cursor.waiting for cursor in self._cursors)
+        self.largest_payload: Callable[[Kind], int | None] = lambda _: None
+        self.wake: Callable[[], None] = lambda: None
+        self._journal.on_commit.append(self._committed)
+
+    def close(self) -> None:
+        """Let go of what was read with."""
+        if self._reader is not None and self._own_thread:
+            self._reader.close()
+
+    @property
+    def waiting(self) -> int:
+        """How many records are in no message yet."""
+        with self._lock:
+            return sum(cursor.waiting for cursor in self._cursors)
+
+    def flush(self) -> None:
+        """From now on live records wait for no company."""
+        self._flushing = True
+        self.wake()
+
+    def supply_lost(self) -> None:
+        """The supply is going: what is newest goes first."""
+        self._supply_lost = True
+        self.flush()
+
+    def put(self, item: Outgoing) -> None:
+        """Take a message in that the journal has no part in, since it cannot be written."""
+        with self._lock:
+            full = (
+                self._held.volatile.messages >= _VOLATILE_MESSAGES
+                or self._held.volatile.payload_bytes + len(item.payload) > _VOLATILE_BYTES
+            )
+            if full and item.kind is not Kind.ALARM:
+                self._held.refuse(item, QUEUE_FULL)
+                if item.numbered:
+                    self._losses.append(_loss(item))
+            else:
+                self._held.put(Held(item, VOLATILE, 0))
+        self.wake()
+
+    def note(self, position: int, progress: Progress) -> None:
+        """See `Store.note`."""
+        with self._lock:
+            held = self._held.get(position)
+            if held is not None:
+                held.progress = progress
+                held.sent = held.sent or progress is not Progress.WAITING
+
+    def next(self, kind: Kind, after: int) -> tuple[int, Outgoing] | None:
+        """See `Store.next`; makes a message if there is none and something to make it of."""
+        with self._lock:
+            found = self._held.next(kind, after)
+            if found is None and self._compose(kind):
+                found = self._held.next(kind, after)
+            return found
+
+    def get(self, position: int) -> Outgoing | None:
+        """See `Store.get`."""
+        with self._lock:
+            held = self._held.get(position)
+            return None if held is None else held.item
+
+    def acknowledge(self, position: int) -> bool:
+        """See `Store.acknowledge`; the row goes with the next transaction."""
+        with self._lock:
+            held = self._held.acknowledge(position)
+            if held is not None and held.row != VOLATILE:
+                self._journal.edit([deletion(held.row)])
+            return held is not None
+
+    def set_aside(self, position: int, cause: str) -> bool:
+        """See `Store.set_aside`; its records stay in the journal."""
+        with self._lock:
+            held = self._held.give_up(position, cause)
+            if held is None:
+                return False
+            if held.row != VOLATILE:
+                edits = [deletion(held.row)]
+                cursor = self._cursor(held.stream)
+                if cursor is not None:
+                    entry = LossRange(held.item.first_number, held.item.last_number, LossCause.LOST)
+                    edits += self._note_gap(cursor, entry)
+                self._journal.edit(edits)
+            elif held.item.numbered:
+                self._losses.append(_loss(held.item))
+            return True
+
+    def counts(self) -> StoreCounts:
+        """See `Store.counts`."""
+        with self._lock:
+            return self._held.counts()
+
+    def take_losses(self) -> tuple[Loss, ...]:
+        """See `Store.take_losses`: those of messages that the journal has no part in."""
+        with self._lock:
+            losses, self._losses = self._losses, []
+            return tuple(losses)
+
+    def empty(self) -> bool:
+        """Whether nothing is held, waits, or is to be told."""
+        with self._lock:
+            return not (len(self._held) or self._gaps or self.waiting or self._composing)
+
+    def hop(self) -> Hop:
+        """Report records that the journal holds for this destination, and those that went into messages."""
+        with self._lock:
+            waiting = sum(cursor.waiting for cursor in self._cursors)
+            set_aside = {cause: count for cause, count in self._given.items() if cause != "sent"}
+            if waiting:
+                set_aside[WAITING] = waiting
+            return Hop(
+                f"forward to {self._rules.destination}",
+                "records",
+                self._entered,
+                self._given["sent"],
+                set_aside,
+                facts={"range entries not yet sent": len(self._gaps)} if self._gaps else {},
+            )
+
+    def _committed(self, committed: Committed) -> None:
+        """Records are on the disk: they may be sent from now on."""
+        with self._lock:
+            own = self._cursors[0]
+            for record in committed.records:
+                if record.reissue:
+                    own.late.add(record.number, record.number)
+                elif record.alarm:
+                    own.alarms.add(record.number, record.number)
+            own.last = max(own.last, committed.last_number)
+            self._entered += len(committed.records)
+        if committed.records:
+            self.wake()
+
+    def _compose(self, kind: Kind) -> bool:
+        """Begin a message of `kind` if there is something for it; tell whether it can be sent now."""
+        full = (
+            self._held.holding.messages >= self._rules.held_messages
+            or self._held.holding.payload_bytes >= self._rules.held_bytes
+        )
+        if self._journal.failure or kind in self._composing or (full and kind is not Kind.ALARM):
+            return False
+        match kind:
+            case Kind.ALARM:
+                begun = self._from_own(kind, self._cursors[0].next_alarm())
+            case Kind.LIVE:
+                begun = self._from_own(kind, self._ripe())
+            case Kind.BACKLOG:
+                begun = self._tell_gap() or self._from_backlog()
+            case Kind.EVENT:
+                begun = False
+        return begun and not self._own_thread and self._journal.commit()
+
+    def _ripe(self) -> tuple[int, int] | None:
+        """Live records that are to be sent now; those that waited too long become backlog."""
+        own, now_ns = self._cursors[0], self._clock.boot_ns()
+        while (found := own.next_live()) is not None:
+            first, last = found
+            arrival = self._recent.get(first)
+            if arrival is None or now_ns - arrival.committed_ns > self._rules.live_horizon_s * NS_PER_S:
+                own.live_from = first + 1
+                continue
+            if (
+                self._flushing
+                or last - first + 1 >= self._rules.live_records
+                or last < own.last
+                or now_ns - arrival.committed_ns >= self._rules.live_wait_s * NS_PER_S
+            ):
+                return found
+            return None
+        return None
+
+    def _from_own(self, kind: Kind, found: tuple[int, int] | None) -> bool:
+        if found is None:
+            return False
+        first, last = found
+        most = self._rules.live_records if kind is Kind.LIVE else _MOST_RECORDS[kind]
+        if kind is Kind.LIVE and last - first + 1 > 2 * most:
+            most = _MOST_RECORDS[kind]
+        last = min(last, first + most - 1)
+        records = [BootRecord(self._boot, one) for one in self._recent.run(first, last)]
+        own = self._cursors[0]
+        return self._make(kind, own, first, last, records or self._read(own, first, last))
+
+    def _from_backlog(self) -> bool:
+        for cursor in reversed(self._cursors):
+            ranges = list(cursor.backlog())
+            if self._supply_lost and len(ranges) > 0:
+                ranges = self._newest_first(cursor, ranges)
+            for first, last in ranges[:1]:
+                end = min(last, first + _MOST_RECORDS[Kind.BACKLOG] - 1)
+                return self._make(Kind.BACKLOG, cursor, first, end, self._read(cursor, first, end))
+        return False
+
+    def _newest_first(self, cursor: StreamCursor, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The ranges cut at where the last minutes begin, these first."""
+        newest = self._recent.newest()
+        if newest is None or cursor.ordinal != OWN_STREAM:
+            return list(ranges)
+        since_ns = newest.t_ns - round(self._rules.supply_loss_s * NS_PER_S)
+        begin = newest.number
+        while (earlier := self._recent.get(begin - 1)) is not None and earlier.record.t_ns >= since_ns:
+            begin -= 1
+        late = [(max(first, begin), last) for first, last in ranges if last >= begin]
+        return late + [(first, min(last, begin - 1)) for first, last in ranges if first < begin]
+
+    def _make(
+        self, kind: Kind, cursor: StreamCursor, first: int, last: int, records: Sequence[BootRecord]
+    ) -> bool:
+        """Make one message of the records from `first` on, or note why that number will not come."""
+        if not records or records[0].record.number > first:
+            end = records[0].record.number - 1 if records else last
+            erased = self._reads().erased(first, stream=cursor.ordinal)
+            entry = LossRange(first, end, LossCause.ERASED if erased else LossCause.LOST)
+            self._give_up(cursor, entry, ERASED if erased else GONE)
+            return self._tell_gap()
+        if kind is Kind.BACKLOG and (old := self._too_old(records)):
+            self._give_up(cursor, LossRange(first, first + old - 1, LossCause.WITHHELD), TOO_OLD)
+            return self._tell_gap()
+        run = _run(records)
+        composed = self._composer.records(
+            kind,
+            run,
+            stream=cursor.stream,
+            predecessor=cursor.predecessor,
+            boot=records[0].boot,
+            most_bytes=self.largest_payload(kind),
+        )
+        end = first + composed.count - 1
+        if not composed.payload:
+            logger.warning("record %d %s; further ones are only counted", first, composed.cause)
+            self._give_up(cursor, LossRange(first, end, LossCause.LOST), UNWRITABLE)
+            return self._tell_gap()
+        self._given["sent"] += composed.count
+        self._keep(kind, cursor, composed.payload, first, end, composed.count)
+        return True
+
+    def _too_old(self, records: Sequence[BootRecord]) -> int:
+        """How many of the first records are beyond the reissue window, by the newest record's wall time."""
+        newest = self._recent.newest()
+        if not self._rules.reissue_days or newest is None or newest.timebase.quality is TimeQuality.NONE:
+            return 0
+        limit_ns = newest.timebase.wall_ns(newest.t_ns) - round(self._rules.reissue_days * DAYS)
+        count = 0
+        for one in _run(records):
+            known = one.timebase.quality is not TimeQuality.NONE
+            if not known or one.timebase.wall_ns(one.t_ns) >= limit_ns:
+                break
+            count += 1
+        return count
+
+    def _tell_gap(self) -> bool:
+        """Make the message of the first gap that is to be told."""
+        if not self._gaps or Kind.BACKLOG in self._composing:
+            return False
+        gap = self._gaps.popleft()
+        payload = self._composer.gap(
+            gap.entry, stream=gap.cursor.stream, predecessor=gap.cursor.predecessor, boot=self._boot
+        )
+        forget: Edit = (
+            "DELETE FROM gap WHERE destination = ? AND stream = ? AND first = ?",
+            (self._rules.destination, gap.cursor.ordinal, gap.entry.first),
+        )
+        self._keep(Kind.BACKLOG, gap.cursor, payload, gap.entry.first, gap.entry.last, 0, [forget])
+        return True
+
+    def _give_up(self, cursor: StreamCursor, entry: LossRange, cause: str) -> None:
+        self._given[cause] += entry.last - entry.first + 1
+        edits = cursor.cover(self._rules.destination, entry.first, entry.last)
+        self._journal.edit([*edits, *self._note_gap(cursor, entry)])
+
+    def _note_gap(self, cursor: StreamCursor, entry: LossRange) -> list[Edit]:
+        self._gaps.append(Gap(cursor, entry))
+        return [
+            (
+                "INSERT OR REPLACE INTO gap (destination, stream, first, last, cause) VALUES (?, ?, ?, ?, ?)",
+                (self._rules.destination, cursor.ordinal, entry.first, entry.last, int(entry.cause)),
+            )
+        ]
+
+    def _keep(
+        self,
+        kind: Kind,
+        cursor: StreamCursor,
+        payload: bytes,
+        first: int,
+        last: int,
+        count: int,
+        more: Sequence[Edit] = (),
+    ) -> None:
+        """Have a message committed; it can be sent when that is done."""
+        self._row += 1
+        row, topic = self._row, self._topics.up(kind)
+        item = Outgoing(kind, topic, payload, cursor.stream, first, last, count)
+        stored = StoredMessage(row, int(kind), topic, cursor.ordinal, first, last, count, payload)
+        period = period_of(self._clock.wall_ns(), self._boot)
+        edits = [
+            insertion(stored, self._rules.destination, self._opened.keys, period, self._draw),
+            *cursor.cover(self._rules.destination, first, last),
+            *more,
+        ]
+        self._composing.add(kind)
+
+        def ready() -> None:
+            with self._lock:
+                self._composing.discard(kind)
+                self._held.put(Held(item, row, cursor.ordinal))
+            self.wake()
+
+        self._journal.edit(edits, urgent=True, then=ready)
+
+    def _read(self, cursor: StreamCursor, first: int, last: int) -> list[BootRecord]:
+        return self._reads().records(first, last, stream=cursor.ordinal)
+
+    def _reads(self) -> Reader:
+        """The reader, opened on the thread that uses it."""
+        if self._reader is None:
+            self._reader = self._opened.reader()
+        return self._reader
+
+    def _cursor(self, ordinal: int) -> StreamCursor | None:
+        return next((cursor for cursor in self._cursors if cursor.ordinal == ordinal), None)
+
+    def _load_messages(self) -> None:
+        """Take up what an earlier run left unacknowledged, byte for byte."""
+        for stored in self._opened.messages(self._rules.destination):
+            cursor = self._cursor(stored.stream)
+            if not stored.payload:
+                edits = [deletion(stored.position)]
+                if cursor is not None:
+                    edits += self._note_gap(cursor, LossRange(stored.first, stored.last, LossCause.LOST))
+                self._journal.edit(edits)
+                continue
+            item = Outgoing(
+                Kind(stored.kind),
+                stored.topic,
+                stored.payload,
+                b"" if cursor is None else cursor.stream,
+                stored.first,
+                stored.last,
+                stored.records,
+            )
+            self._held.put(Held(item, stored.position, stored.stream))
+
+    def _load_gaps(self) -> list[Gap]:
+        gaps = []
+        for ordinal, first, last, cause in self._opened.gaps(self._rules.destination):
+            cursor = self._cursor(ordinal)
+            if cursor is not None:
+                gaps.append(Gap(cursor, LossRange(first, last, LossCause(cause))))
+        return gaps
+
+
+def _run(records: Sequence[BootRecord]) -> list[Record]:
+    """The records from the first on that have consecutive numbers and one boot."""
+    run = [records[0].record]
+    for one in records[1:]:
+        if one.record.number != run[-1].number + 1 or one.boot != records[0].boot:
+            break
+        run.append(one.record)
+    return run
+
+
+def _loss(item: Outgoing) -> Loss:
+    return Loss(
+        QUEUE_FULL, item.kind, item.stream, item.first_number, item.last_number, 1, item.record_count, False
+    )

@@ -1,0 +1,125 @@
+"""`Cursors`: which records a destination has been given, kept in the same transactions as what is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import apsw
+
+from edge.journal.pending import Edit
+from edge.journal.ranges import RangeSet
+
+OWN_STREAM = 1
+"""Ordinal of the stream that the journal numbers itself; others are those of journals that it rescued."""
+
+
+_COVER = (
+    "INSERT INTO covered (destination, stream, first, last) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (destination, stream, first) DO UPDATE SET last = excluded.last"
+)
+
+
+@dataclass(slots=True)
+class StreamCursor:
+    """How far one stream has been given to one destination.
+
+    Attributes:
+        ordinal: of the stream in this journal.
+        stream: its 16 bytes.
+        predecessor: the stream before it; None where there is none or it is unknown.
+        last: greatest number committed.
+        covered: numbers that are in a message, acknowledged, or given up.
+        alarms: numbers whose records carry an alarm; the others in them do no harm.
+        late: numbers of records that are to go as backlog.
+        live_from: smaller numbers go as backlog.
+    """
+
+    ordinal: int
+    stream: bytes
+    predecessor: bytes | None
+    last: int
+    covered: RangeSet = field(default_factory=RangeSet)
+    alarms: RangeSet = field(default_factory=RangeSet)
+    late: RangeSet = field(default_factory=RangeSet)
+    live_from: int = 1
+
+    @property
+    def waiting(self) -> int:
+        """How many numbers are not covered."""
+        return self.last - self.covered.count()
+
+    def backlog(self) -> Iterator[tuple[int, int]]:
+        """Ranges that wait and are no live records, alarms first."""
+        for first, last in self.alarms:
+            yield from self.covered.gaps(first, min(last, self.live_from - 1))
+        yield from self.covered.gaps(1, self.live_from - 1)
+        for first, last in self.late:
+            yield from self.covered.gaps(max(first, self.live_from), last)
+
+    def next_alarm(self) -> tuple[int, int] | None:
+        """The first range of live alarms that waits."""
+        for first, last in self.alarms:
+            for gap in self.covered.gaps(max(first, self.live_from), last):
+                return gap
+        return None
+
+    def next_live(self) -> tuple[int, int] | None:
+        """The first range of live records that waits, up to an alarm or a late record."""
+        for first, last in self.covered.gaps(self.live_from, self.last):
+            begin = first
+            while begin <= last and (begin in self.alarms or begin in self.late):
+                begin += 1
+            end = begin
+            while end < last and not (end + 1 in self.alarms or end + 1 in self.late):
+                end += 1
+            if begin <= last:
+                return begin, end
+        return None
+
+    def cover(self, destination: str, first: int, last: int) -> list[Edit]:
+        """Count the numbers from `first` to `last` as given; returns what the database is to be told."""
+        replaced, (begin, end) = self.covered.add(first, last)
+        self.alarms.remove(first, last)
+        self.late.remove(first, last)
+        edits: list[Edit] = [
+            (
+                "DELETE FROM covered WHERE destination = ? AND stream = ? AND first = ?",
+                (destination, self.ordinal, one),
+            )
+            for one in replaced
+            if one != begin
+        ]
+        edits.append((_COVER, (destination, self.ordinal, begin, end)))
+        return edits
+
+
+def load_cursors(connection: apsw.Connection, destination: str) -> list[StreamCursor]:
+    """The cursors of a destination as the database has them, the journal's own stream first.
+
+    All that waits is backlog: it was committed by an earlier run.
+    """
+    cursors: list[StreamCursor] = []
+    for ordinal, stream, predecessor, last in connection.execute(
+        "SELECT ordinal, id, predecessor, last_number FROM stream ORDER BY ordinal"
+    ):
+        covered = RangeSet(
+            connection.execute(
+                "SELECT first, last FROM covered WHERE destination = ? AND stream = ?", (destination, ordinal)
+            )
+        )
+        alarms = RangeSet(_waiting(covered, _alarms(connection, ordinal)))
+        cursors.append(StreamCursor(ordinal, stream, predecessor, last, covered, alarms, live_from=last + 1))
+    return cursors
+
+
+def _alarms(connection: apsw.Connection, ordinal: int) -> Iterator[tuple[int, int]]:
+    yield from connection.execute(
+        "SELECT first_number, last_number FROM block WHERE stream = ? AND alarm = 1 ORDER BY first_number",
+        (ordinal,),
+    )
+
+
+def _waiting(covered: RangeSet, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    for first, last in ranges:
+        yield from covered.gaps(first, last)

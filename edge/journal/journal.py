@@ -1,0 +1,389 @@
+"""`Journal`: takes frames, records and notes in, and commits them as blocks of one chain."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import apsw
+
+from edge.account import Hop
+from edge.clock import NS_PER_S, Clock
+from edge.closing import Closing
+from edge.errors import JournalError
+from edge.frames import FrameBatch
+from edge.journal.chain import Chain, Draft, Row
+from edge.journal.checkpoints import Checkpointer
+from edge.journal.key_store import KeyStore
+from edge.journal.pending import TOO_SLOW, UNWRITABLE, DraftMaker, Edit, EventFrames, Pending, batch_bytes
+from edge.journal.settings import JournalSettings
+from edge.records import Record
+
+NOT_WRITABLE = "journal not writable"
+FULL = "disk full"
+
+logger = logging.getLogger(__name__)
+
+_INSERT = (
+    "INSERT INTO block (number, stream, kind, class, first_number, last_number, wall_ns, size, locked, alarm,"
+    " header, commitment, ciphertext_hash, link, ciphertext) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What one transaction brought.
+
+    Attributes:
+        records: in order of their numbers.
+        last_number: the greatest number committed so far; 0 for none.
+        checkpoint: the signed checkpoint that was made, if one was.
+    """
+
+    records: tuple[Record, ...]
+    last_number: int
+    checkpoint: bytes | None = None
+
+
+class Journal(Closing):
+    """One vehicle's journal, written by whoever calls `commit`: a thread of its own, or the gateway's loop.
+
+    Numbers are given out when a record comes in and are final when it is committed; a record that cannot be
+    committed is handed back, and its number given to the next one: nothing was published under it.
+
+    Args:
+        connection: the database; nobody else writes to it, nor uses the object.
+        stream: 16 bytes that name the stream of its records.
+        keys: the data keys.
+        drafts: makes blocks out of data.
+        chain: the end of the chain as it is in the database.
+        last_number: of the last record committed.
+        checkpoints: signs checkpoints.
+        settings: the rules in numbers.
+        clock: time.
+        draw: draws random bytes for nonces and salts.
+
+    Attributes:
+        stream: 16 bytes that name the stream of its records.
+        on_commit: called after each transaction, on the thread that commits.
+        on_failure: told the records that could not be committed, and why, when writing begins to fail.
+        make_room: called when the disk is full, with the connection; frees what the rules let go first, and
+            tells whether it freed anything.
+    """
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        *,
+        stream: bytes,
+        keys: KeyStore,
+        drafts: DraftMaker,
+        chain: Chain,
+        last_number: int,
+        checkpoints: Checkpointer,
+        settings: JournalSettings,
+        clock: Clock,
+        draw: Callable[[int], bytes],
+    ) -> None:
+        self.stream = stream
+        self.on_commit: list[Callable[[Committed], None]] = []
+        self.on_failure: Callable[[Sequence[Record], str], None] = lambda *_: None
+        self.make_room: Callable[[apsw.Connection], bool] = lambda _: False
+        self._connection = connection
+        self._keys = keys
+        self._drafts = drafts
+        self._chain = chain
+        self._committed_number = last_number
+        self._next_number = last_number + 1
+        self._checkpoints = checkpoints
+        self._settings = settings
+        self._clock = clock
+        self._draw = draw
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._pending = Pending()
+        self._urgent = False
+        self._wake: threading.Event | None = None
+        self._failure = ""
+        self._retry_ns = 0
+        self._entered: Counter[str] = Counter()
+        self._written: Counter[str] = Counter()
+        self._set_aside: Counter[tuple[str, str]] = Counter()
+        self._facts: Counter[str] = Counter()
+
+    @property
+    def committed_number(self) -> int:
+        """The greatest record number committed; 0 for none."""
+        return self._committed_number
+
+    @property
+    def failure(self) -> str:
+        """Why nothing can be written at present; empty while all is well."""
+        return self._failure
+
+    @property
+    def keeps_frames(self) -> bool:
+        """Whether raw frames are kept."""
+        return self._settings.frames
+
+    def attach(self, wake: threading.Event) -> None:
+        """Set `wake` whenever something is to be committed at once, for the thread that commits."""
+        self._wake = wake
+
+    def add_frames(self, batch: FrameBatch) -> None:
+        """Keep raw frames that went through the door, if raw frames are kept at all."""
+        if not self._settings.frames or not len(batch):
+            return
+        size = batch_bytes(batch)
+        with self._lock:
+            self._entered["frames"] += len(batch)
+            if self._failure:
+                self._set_aside["frames", NOT_WRITABLE] += len(batch)
+            elif self._pending.frame_bytes + size > self._settings.frames_waiting_bytes:
+                self._set_aside["frames", TOO_SLOW] += len(batch)
+            else:
+                self._pending.frames.append(batch)
+                self._pending.frame_bytes += size
+                self._came()
+
+    def add_event_frames(self, batch: FrameBatch, *, locked: bool) -> None:
+        """Keep the raw frames of an event window; locked ones are left alone by the bounds."""
+        if not len(batch):
+            return
+        with self._lock:
+            self._entered["event frames"] += len(batch)
+            if self._failure:
+                self._set_aside["event frames", NOT_WRITABLE] += len(batch)
+                return
+            self._pending.event_frames.append(EventFrames(batch, locked))
+            self._came()
+
+    def add_record(self, record: Record) -> Record | None:
+        """Number a record and take it in; one with an alarm is committed at once.
+
+        Args:
+            record: its own number is replaced.
+
+        Returns:
+            The record with its number; None if nothing can be written at present.
+        """
+        with self._lock:
+            if self._failure or len(self._pending.records) >= self._settings.records_waiting:
+                return None
+            numbered = replace(record, number=self._next_number)
+            self._next_number += 1
+            self._entered["records"] += 1
+            self._pending.records.append(numbered)
+            self._came(urgent=record.alarm)
+            return numbered
+
+    def add_note(self, draft: Draft) -> None:
+        """Take a finished block in."""
+        with self._lock:
+            self._entered["notes"] += 1
+            if self._failure:
+                self._set_aside["notes", NOT_WRITABLE] += 1
+                return
+            self._pending.notes.append(draft)
+            self._came(urgent=draft.locked)
+
+    def edit(
+        self, edits: Sequence[Edit], *, urgent: bool = False, then: Callable[[], None] | None = None
+    ) -> None:
+        """Have statements carried out in the next transaction; while writing fails they wait for better days.
+
+        Args:
+            edits: in order.
+            urgent: whether to commit at once.
+            then: called when they are on the disk, on the thread that commits.
+        """
+        with self._lock:
+            self._pending.edits.extend(edits)
+            if then is not None:
+                self._pending.then.append(then)
+            self._came(urgent=urgent)
+
+    def room(self) -> bool:
+        """Whether what waits is less than half of what may wait."""
+        with self._lock:
+            return (
+                2 * self._pending.frame_bytes < self._settings.frames_waiting_bytes
+                and 2 * len(self._pending.records) < self._settings.records_waiting
+            )
+
+    def due_ns(self) -> int | None:
+        """Boot-monotonic time at which `commit` is due; None if nothing waits."""
+        with self._lock:
+            if self._failure:
+                return self._retry_ns
+            if self._pending.oldest_ns is None:
+                return None
+            if self._urgent:
+                return self._pending.oldest_ns
+            return self._pending.oldest_ns + round(self._settings.block_period_s * NS_PER_S)
+
+    def pump(self) -> None:
+        """Commit if that is due, by the clock or by the time of the data."""
+        due_ns = self.due_ns()
+        if due_ns is None:
+            return
+        with self._lock:
+            ripe = self._pending.span_ns() >= round(self._settings.block_period_s * NS_PER_S)
+        if due_ns <= self._clock.boot_ns() or (ripe and not self._failure):
+            self.commit()
+
+    def commit(self) -> bool:
+        """Write all that waits in one transaction; tell whether that worked."""
+        with self._writing:
+            with self._lock:
+                taken, self._pending = self._pending, Pending()
+                self._urgent = False
+            if not taken and not self._failure:
+                return True
+            try:
+                return self._write(taken)
+            except (apsw.Error, JournalError, OSError) as error:
+                self._fail(taken, error)
+                return False
+
+    def close(self) -> None:
+        """Commit what waits and close database and keys."""
+        self.commit()
+        with self._writing:
+            try:
+                self._connection.close()
+            except apsw.Error:
+                logger.exception("the journal could not be closed well; what is committed is safe")
+            self._keys.close()
+
+    def run_with_connection(self, work: Callable[[apsw.Connection], None]) -> None:
+        """Let `work` use the connection between two commits.
+
+        Raises:
+            apsw.Error: as the work does.
+        """
+        with self._writing:
+            work(self._connection)
+
+    def hops(self) -> tuple[Hop, ...]:
+        """Report what came in, was committed, waits, and was lost."""
+        with self._lock:
+            waiting = {"frames": self._pending.frame_count(), "records": len(self._pending.records)}
+            hops = []
+            for unit in ("frames", "event frames", "records", "notes"):
+                set_aside = {cause: n for (what, cause), n in self._set_aside.items() if what == unit}
+                left = self._written[unit]
+                held = self._entered[unit] - left - sum(set_aside.values())
+                if held or waiting.get(unit):
+                    set_aside["waiting to be committed"] = held
+                facts = dict(self._facts) if unit == "records" else {}
+                if self._entered[unit] or unit == "records":
+                    hops.append(Hop("journal", unit, self._entered[unit], left, set_aside, facts=facts))
+            return tuple(hops)
+
+    def _came(self, *, urgent: bool = False) -> None:
+        if self._pending.oldest_ns is None:
+            self._pending.oldest_ns = self._clock.boot_ns()
+        self._urgent = self._urgent or urgent
+        if urgent and self._wake is not None:
+            self._wake.set()
+
+    def _write(self, taken: Pending) -> bool:
+        written: Counter[str] = Counter(notes=len(taken.notes))
+        chain = self._chain.copy()
+        rows = [chain.add(draft, self._keys, self._draw) for draft in self._drafts.drafts(taken, written)]
+        last_number = taken.records[-1].number if taken.records else self._committed_number
+        checkpoint = self._checkpoints.make(chain, last_number, self._clock)
+        try:
+            self._transact(taken, rows, chain, checkpoint, last_number)
+        except apsw.FullError:
+            if not self.make_room(self._connection):
+                raise
+            self._facts["times the disk was full and room was made"] += 1
+            self._transact(taken, rows, chain, checkpoint, last_number)
+        self._chain = chain
+        if checkpoint is not None:
+            self._checkpoints.made(chain, checkpoint, self._clock)
+        with self._lock:
+            self._committed_number = last_number
+            unwritable = written.pop(UNWRITABLE, 0)
+            if unwritable:
+                self._set_aside["records", UNWRITABLE] += unwritable
+            self._written.update(written)
+            self._facts["transactions"] += 1
+            self._facts["blocks"] += len(rows)
+            self._facts["bytes of blocks"] += sum(len(row.ciphertext) for row in rows)
+            recovered, self._failure = self._failure, ""
+        if recovered:
+            logger.warning("the journal can be written again (it could not: %s)", recovered)
+        for done in taken.then:
+            done()
+        committed = Committed(tuple(taken.records), last_number, checkpoint)
+        for listener in self.on_commit:
+            listener(committed)
+        return True
+
+    def _transact(
+        self, taken: Pending, rows: Sequence[Row], chain: Chain, checkpoint: bytes | None, last_number: int
+    ) -> None:
+        connection = self._connection
+        with connection:
+            for row in rows:
+                draft = row.draft
+                connection.execute(
+                    _INSERT,
+                    (
+                        row.number,
+                        draft.stream,
+                        int(draft.kind),
+                        draft.data_class,
+                        draft.first_number,
+                        draft.last_number,
+                        row.wall_ns,
+                        len(row.ciphertext),
+                        int(draft.locked),
+                        int(draft.alarm),
+                        row.header,
+                        row.commitment,
+                        row.ciphertext_hash,
+                        row.link,
+                        row.ciphertext,
+                    ),
+                )
+            for statement, values in taken.edits:
+                connection.execute(statement, values)
+            if rows or taken.records:
+                connection.execute(
+                    "UPDATE stream SET last_number = ?, series = ? WHERE ordinal = 1",
+                    (last_number, chain.series()),
+                )
+            if checkpoint is not None:
+                connection.execute(*self._checkpoints.insertion(chain.number, checkpoint))
+
+    def _fail(self, taken: Pending, error: Exception) -> None:
+        """Hand the records back, keep the edits, count the rest, and try again later."""
+        cause = FULL if isinstance(error, apsw.FullError) else f"{type(error).__name__}: {error}"
+        with self._lock:
+            began = not self._failure
+            self._failure = cause
+            self._retry_ns = self._clock.boot_ns() + round(self._settings.retry_s * NS_PER_S)
+            late, self._pending = self._pending, Pending()
+            records = [*taken.records, *late.records]
+            self._next_number = self._committed_number + 1
+            for part in (taken, late):
+                self._set_aside["frames", NOT_WRITABLE] += part.frame_count()
+                self._set_aside["event frames", NOT_WRITABLE] += sum(
+                    len(one.batch) for one in part.event_frames
+                )
+                self._set_aside["notes", NOT_WRITABLE] += len(part.notes)
+                self._pending.edits += part.edits
+                self._pending.then += part.then
+            if records:
+                self._set_aside["records", f"{NOT_WRITABLE}, handed back"] += len(records)
+            self._facts["failed transactions"] += 1
+        if began:
+            logger.error("the journal cannot be written (%s): going on without it, trying again", cause)
+        self.on_failure(records, cause)

@@ -1,0 +1,196 @@
+"""Opens a journal in its folder, or one in memory, with everything that belongs to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from edge.clock import Clock
+from edge.closing import Closing
+from edge.journal.chain import load_chain
+from edge.journal.checkpoints import Checkpointer, LastCheckpoint
+from edge.journal.cursors import StreamCursor, load_cursors
+from edge.journal.database import IN_MEMORY, lock_folder, open_database
+from edge.journal.journal import Journal
+from edge.journal.key_provider import KeyProvider
+from edge.journal.key_store import KeyStore
+from edge.journal.pending import DraftMaker, Split
+from edge.journal.reader import Reader
+from edge.journal.settings import JournalSettings
+from edge.journal.stored import StoredMessage, load_messages
+from edge.policy.classes import DataClass
+from edge.wire.checkpoint import signed_hash
+from edge.wire.item_keys import ItemKeys
+
+JOURNAL_FILE = "journal.db"
+KEYS_FILE = "keys.db"
+STREAM_BYTES = 16
+_PRIVATE_FOLDER = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What a journal needs to know of the gateway around it.
+
+    Attributes:
+        boot: 16 bytes that name the boot.
+        split: divides masked frames by class.
+        class_of: the class of a concrete item id.
+        items: the catalogue's wire keys.
+        sign: signs checkpoints for the vehicle, role up.
+        clock: time.
+        draw: draws random bytes.
+    """
+
+    boot: bytes
+    split: Split
+    class_of: Callable[[str], DataClass]
+    items: ItemKeys
+    sign: Callable[[bytes], bytes]
+    clock: Clock
+    draw: Callable[[int], bytes]
+
+
+class OpenJournal(Closing):
+    """A journal opened for writing, and what is read from it.
+
+    Attributes:
+        journal: takes data in.
+        keys: its data keys.
+        stream: 16 bytes that name its stream.
+        predecessor: the stream before it; None where there is none.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        keys: KeyStore,
+        connection: apsw.Connection,
+        make_reader: Callable[[], Reader],
+        stack: ExitStack,
+    ) -> None:
+        self.journal = journal
+        self.keys = keys
+        self.stream = journal.stream
+        self.predecessor: bytes | None = connection.execute(
+            "SELECT predecessor FROM stream WHERE ordinal = 1"
+        ).get
+        self._connection = connection
+        self._make_reader = make_reader
+        self._stack = stack
+
+    def reader(self) -> Reader:
+        """A reader for one more thread; the caller closes it."""
+        return self._make_reader()
+
+    def cursors(self, destination: str) -> list[StreamCursor]:
+        """What a destination has been given; to be asked for before anything is committed."""
+        return load_cursors(self._connection, destination)
+
+    def messages(self, destination: str) -> Sequence[StoredMessage]:
+        """Signed messages that a destination has not acknowledged; to be asked for likewise."""
+        return load_messages(self._connection, self.keys, destination)
+
+    def gaps(self, destination: str) -> Sequence[tuple[int, int, int, int]]:
+        """Numbers that a destination has yet to be told of: ordinal of the stream, first, last, cause."""
+        return list(
+            self._connection.execute(
+                "SELECT stream, first, last, cause FROM gap WHERE destination = ?", (destination,)
+            )
+        )
+
+    def last_position(self) -> int:
+        """The greatest position of any message."""
+        return int(self._connection.execute("SELECT max(position) FROM message").get or 0)
+
+    def close(self) -> None:
+        """Commit what waits and let go of everything."""
+        self.journal.close()
+        self._stack.close()
+
+
+def open_journal(
+    folder: Path | None,
+    provider: KeyProvider,
+    settings: JournalSettings,
+    inside: Inside,
+    *,
+    vfs: str | None = None,
+    predecessor: bytes | None = None,
+) -> OpenJournal:
+    """Open the journal in `folder`, or make it there.
+
+    Args:
+        folder: made if it is not there; None for a journal in memory.
+        provider: keeps the wrapping keys.
+        settings: the rules in numbers.
+        inside: what the journal needs to know of the gateway.
+        vfs: name of a registered apsw VFS; None for the system's.
+        predecessor: the stream before this one, for a journal that is made.
+
+    Raises:
+        JournalError: another process has it open; it is of a newer version; or its keys cannot be had.
+        apsw.Error: the disk refuses, or the database is corrupt.
+    """
+    with ExitStack() as stack:
+        path, keys_path = IN_MEMORY, IN_MEMORY
+        if folder is not None:
+            if vfs is None:
+                folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+                stack.callback(os.close, lock_folder(folder))
+            path, keys_path = str(folder / JOURNAL_FILE), str(folder / KEYS_FILE)
+        keys = KeyStore(keys_path, provider, inside.draw, vfs=vfs)
+        stack.callback(keys.close)
+        connection = open_database(path, vfs=vfs)
+        stack.callback(connection.close)
+        stream = _own_stream(connection, inside, predecessor)
+        journal = Journal(
+            connection,
+            stream=stream,
+            keys=keys,
+            drafts=DraftMaker(
+                boot=inside.boot,
+                split=inside.split,
+                class_of=inside.class_of,
+                keys=inside.items,
+                resolution_ns=settings.resolution_ns,
+            ),
+            chain=load_chain(connection, stream),
+            last_number=int(connection.execute("SELECT last_number FROM stream WHERE ordinal = 1").get or 0),
+            checkpoints=Checkpointer(
+                settings,
+                stream=stream,
+                boot=inside.boot,
+                sign=inside.sign,
+                last=_last_checkpoint(connection),
+            ),
+            settings=settings,
+            clock=inside.clock,
+            draw=inside.draw,
+        )
+
+        def make_reader() -> Reader:
+            if path == IN_MEMORY:
+                return Reader(connection, keys, inside.items)
+            return Reader(open_database(path, vfs=vfs), keys, inside.items)
+
+        return OpenJournal(journal, keys, connection, make_reader, stack.pop_all())
+
+
+def _own_stream(connection: apsw.Connection, inside: Inside, predecessor: bytes | None) -> bytes:
+    for (stream,) in connection.execute("SELECT id FROM stream WHERE ordinal = 1"):
+        return bytes(stream)
+    drawn = inside.draw(STREAM_BYTES)
+    connection.execute("INSERT INTO stream (ordinal, id, predecessor) VALUES (1, ?, ?)", (drawn, predecessor))
+    return drawn
+
+
+def _last_checkpoint(connection: apsw.Connection) -> LastCheckpoint:
+    for last, signed in connection.execute("SELECT last, signed FROM checkpoint ORDER BY last DESC LIMIT 1"):
+        return LastCheckpoint(last, signed_hash(signed))
+    return LastCheckpoint()

@@ -1,0 +1,198 @@
+"""What waits for the next commit: frames, records, notes and edits, bounded, and made into drafts."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from edge.clock import Timebase
+from edge.errors import CatalogueError, JournalError
+from edge.frames import FrameBatch, Int64s, concatenate
+from edge.journal.block import BlockKind
+from edge.journal.chain import Draft
+from edge.journal.frame_block import DEFAULT_FRAME_LIMITS, encode_frames
+from edge.journal.record_block import encode_records
+from edge.policy.classes import DataClass
+from edge.records import Record
+from edge.wire.item_keys import ItemKeys
+
+Edit = tuple[str, tuple[int | str | bytes | None, ...]]
+"""An SQL statement and its values, to be carried out in the next transaction."""
+
+Split = Callable[[FrameBatch], Mapping[DataClass, tuple[FrameBatch, Int64s]]]
+"""Divides masked frames by the class of their bits, with the place of each in the whole."""
+
+TOO_SLOW = "journal too slow"
+UNWRITABLE = "cannot be written as a block"
+_SAME_OFFSET_NS = 1_000_000
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EventFrames:
+    """Raw frames of an event window."""
+
+    batch: FrameBatch
+    locked: bool
+
+
+@dataclass(slots=True)
+class Pending:
+    """What one transaction takes.
+
+    Attributes:
+        frames: raw frames in order of arrival.
+        frame_bytes: their size in memory.
+        event_frames: those of event windows.
+        records: numbered.
+        notes: finished drafts.
+        edits: changes of cursors and messages, in order.
+        then: called in order when the transaction is on the disk.
+        oldest_ns: when the first of it came in.
+    """
+
+    frames: list[FrameBatch] = field(default_factory=list)
+    frame_bytes: int = 0
+    event_frames: list[EventFrames] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    notes: list[Draft] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    then: list[Callable[[], None]] = field(default_factory=list)
+    oldest_ns: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.frames or self.event_frames or self.records or self.notes or self.edits or self.then)
+
+    def frame_count(self) -> int:
+        """How many raw frames wait."""
+        return sum(map(len, self.frames))
+
+    def span_ns(self) -> int:
+        """From the oldest to the newest datum, in the data's own time."""
+        times = [int(batch.t_ns[place]) for batch in self.frames for place in (0, -1)]
+        times += [self.records[0].t_ns, self.records[-1].t_ns] if self.records else []
+        return max(times) - min(times) if times else 0
+
+
+def batch_bytes(batch: FrameBatch) -> int:
+    """Bytes that a batch takes in memory, about."""
+    return len(batch) * (16 + int(batch.data.shape[1]))
+
+
+class DraftMaker:
+    """Makes drafts out of frames and records.
+
+    Args:
+        boot: names the boot whose time they carry.
+        split: divides frames by class.
+        class_of: the class of a concrete item id.
+        keys: the catalogue's wire keys.
+        resolution_ns: of the times of raw frames.
+    """
+
+    def __init__(
+        self,
+        *,
+        boot: bytes,
+        split: Split,
+        class_of: Callable[[str], DataClass],
+        keys: ItemKeys,
+        resolution_ns: int,
+    ) -> None:
+        self.boot = boot
+        self._split = split
+        self._class_of = class_of
+        self._keys = keys
+        self._resolution_ns = resolution_ns
+
+    def drafts(self, pending: Pending, written: Counter[str]) -> Iterator[Draft]:
+        """All drafts of one transaction; `written` counts frames and records."""
+        for batch in _together(pending.frames):
+            written["frames"] += len(batch)
+            yield from self._of_frames(batch, BlockKind.FRAMES, locked=False)
+        for locked, group in groupby(pending.event_frames, key=lambda one: one.locked):
+            for batch in _together([one.batch for one in group]):
+                written["event frames"] += len(batch)
+                yield from self._of_frames(batch, BlockKind.EVENT_FRAMES, locked=locked)
+        yield from pending.notes
+        if pending.records:
+            yield from self._of_writable(pending.records, written)
+
+    def of_records(self, records: Sequence[Record], *, stream: int = 1) -> Iterator[Draft]:
+        """The blocks of some records, one for each class."""
+        for data_class, plaintext in encode_records(records, self._class_of, self._keys).items():
+            last = records[-1]
+            yield Draft(
+                BlockKind.RECORDS,
+                data_class,
+                plaintext,
+                self.boot,
+                min(one.t_ns for one in records),
+                max(one.t_ns for one in records),
+                last.timebase,
+                count=len(records),
+                first_number=records[0].number,
+                last_number=last.number,
+                mask=last.mask,
+                alarm=any(one.alarm for one in records),
+                stream=stream,
+            )
+
+    def _of_writable(self, records: Sequence[Record], written: Counter[str]) -> Iterator[Draft]:
+        """The blocks of some records; one that cannot be written is counted and costs no other."""
+        try:
+            drafts = list(self.of_records(records))
+        except (JournalError, CatalogueError) as error:
+            if len(records) > 1:
+                for record in records:
+                    yield from self._of_writable([record], written)
+                return
+            if not written[UNWRITABLE]:
+                logger.warning("record %d is left out: %s", records[0].number, error)
+            written[UNWRITABLE] += 1
+            return
+        written["records"] += len(records)
+        yield from drafts
+
+    def _of_frames(self, batch: FrameBatch, kind: BlockKind, *, locked: bool) -> Iterator[Draft]:
+        parts = self._split(batch)
+        if not all(DEFAULT_FRAME_LIMITS.admits(part) for part, _ in parts.values()):
+            middle = len(batch) // 2
+            yield from self._of_frames(batch.take(slice(0, middle)), kind, locked=locked)
+            yield from self._of_frames(batch.take(slice(middle, None)), kind, locked=locked)
+            return
+        for data_class, (part, places) in parts.items():
+            yield Draft(
+                kind,
+                data_class,
+                encode_frames(part, places=places, resolution_ns=self._resolution_ns),
+                self.boot,
+                int(part.t_ns.min()),
+                int(part.t_ns.max()),
+                part.timebase,
+                count=len(part),
+                mask=part.mask,
+                locked=locked,
+            )
+
+
+def _together(batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
+    """Neighbouring batches of one mask as one; a step of the wall clock begins another block."""
+    group: list[FrameBatch] = []
+    for batch in batches:
+        if not len(batch):
+            continue
+        if group and not (group[0].mask == batch.mask and _same_time(group[0].timebase, batch.timebase)):
+            yield concatenate(group)
+            group = []
+        group.append(batch if not group else replace(batch, timebase=group[0].timebase))
+    if group:
+        yield concatenate(group)
+
+
+def _same_time(one: Timebase, other: Timebase) -> bool:
+    return one.quality == other.quality and abs(one.wall_offset_ns - other.wall_offset_ns) < _SAME_OFFSET_NS

@@ -1,0 +1,170 @@
+"""Reads blocks, records and checkpoints, also while the gateway writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import apsw
+
+from edge.closing import Closing
+from edge.errors import JournalError
+from edge.journal.block import Block, BlockKind, read_header
+from edge.journal.evidence import StoredCheckpoint
+from edge.journal.frame_block import FrameBlock, decode_frames
+from edge.journal.key_store import KeyStore
+from edge.journal.record_block import CARRIER, decode_records, join_records
+from edge.journal.sealing import open_sealed
+from edge.records import Record
+from edge.wire.item_keys import ItemKeys
+
+_COLUMNS = "header, commitment, ciphertext_hash, ciphertext, link"
+
+
+@dataclass(frozen=True, slots=True)
+class BootRecord:
+    """A record and the boot whose monotonic time it carries (16 bytes)."""
+
+    boot: bytes
+    record: Record
+
+
+class Reader(Closing):
+    """Reads one journal; for use by one thread.
+
+    Args:
+        connection: of its own, or the writer's while that one does nothing else.
+        keys: the data keys; None where only what is clear is wanted.
+        items: the catalogue's wire keys.
+    """
+
+    def __init__(self, connection: apsw.Connection, keys: KeyStore | None, items: ItemKeys) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._items = items
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def stream(self) -> bytes:
+        """The 16 bytes that name the journal's own stream."""
+        for (stream,) in self._connection.execute("SELECT id FROM stream WHERE ordinal = 1"):
+            return bytes(stream)
+        raise JournalError("the journal does not name its stream")
+
+    def last_block(self) -> int:
+        """Chain number of the last block; 0 for none."""
+        number = self._connection.execute("SELECT max(number) FROM block").get
+        return int(number or 0)
+
+    def blocks(self, first: int = 1, last: int | None = None) -> Iterator[Block]:
+        """The blocks from `first` to `last`, in order; those whose rows are gone are left out.
+
+        Raises:
+            JournalError: a header is damaged.
+        """
+        for row in self._connection.execute(
+            f"SELECT {_COLUMNS} FROM block WHERE number BETWEEN ? AND ? ORDER BY number",  # noqa: S608 - a constant
+            (first, last if last is not None else self.last_block()),
+        ):
+            yield _block(row)
+
+    def block(self, number: int) -> Block | None:
+        """One block, or None if its row is gone."""
+        return next(self.blocks(number, number), None)
+
+    def checkpoints(self) -> Sequence[StoredCheckpoint]:
+        """All checkpoints in order."""
+        return [
+            StoredCheckpoint(*row)
+            for row in self._connection.execute(
+                "SELECT first, last, signed, receipt FROM checkpoint ORDER BY last"
+            )
+        ]
+
+    def plaintext(self, block: Block) -> tuple[bytes, bytes] | None:
+        """Salt and plaintext of a block; None if it was deleted, or its data key destroyed.
+
+        Raises:
+            JournalError: the block does not open under its key: it was changed.
+        """
+        if block.ciphertext is None or self._keys is None:
+            return None
+        key = self._keys.key(block.header.key_id)
+        if key is None:
+            return None
+        return open_sealed(key, block.header_bytes, block.ciphertext)
+
+    def frames(self, block: Block) -> FrameBlock | None:
+        """The raw frames of a block; None as for `plaintext`.
+
+        Raises:
+            JournalError: it holds no frames, or was changed.
+        """
+        if block.header.kind not in {BlockKind.FRAMES, BlockKind.EVENT_FRAMES}:
+            raise JournalError("holds no frames", where=f"block {block.header.number}")
+        opened = self.plaintext(block)
+        return None if opened is None else decode_frames(opened[1])
+
+    def records(self, first: int, last: int, *, stream: int = 1) -> list[BootRecord]:
+        """The records from `first` to `last`, in order; what is gone or damaged is left out.
+
+        Args:
+            first: record number.
+            last: record number, included.
+            stream: ordinal of the stream.
+        """
+        found: list[BootRecord] = []
+        for numbers in self._groups(first, last, stream):
+            carrier, *others = (self._part(number) for number in numbers)
+            if carrier is None:
+                continue
+            boot, head = carrier
+            joined = join_records([head, *(part for _, part in filter(None, others))])
+            found += [BootRecord(boot, one) for one in joined if first <= one.number <= last]
+        return found
+
+    def erased(self, number: int, *, stream: int = 1) -> bool:
+        """Whether a record was destroyed on purpose, not lost."""
+        found = self._connection.execute(
+            "SELECT 1 FROM erased WHERE stream = ? AND first <= ? AND last >= ?", (stream, number, number)
+        ).get
+        return found is not None
+
+    def _groups(self, first: int, last: int, stream: int) -> list[list[int]]:
+        """Chain numbers of the blocks of each group of records, the carrier's first."""
+        begin = self._connection.execute(
+            "SELECT max(first_number) FROM block WHERE stream = ? AND kind = ? AND class = ? AND size > 0"
+            " AND first_number <= ?",
+            (stream, int(BlockKind.RECORDS), CARRIER, first),
+        ).get
+        groups: dict[int, list[int]] = {}
+        for carrier in (True, False):
+            compare = "=" if carrier else "<>"
+            for number, first_number in self._connection.execute(
+                f"SELECT number, first_number FROM block WHERE stream = ? AND kind = ? AND class {compare} ?"  # noqa: S608 - constants
+                " AND size > 0 AND first_number BETWEEN ? AND ? ORDER BY first_number",
+                (stream, int(BlockKind.RECORDS), CARRIER, begin if begin is not None else first, last),
+            ):
+                if carrier:
+                    groups[first_number] = [number]
+                elif first_number in groups:
+                    groups[first_number].append(number)
+        return list(groups.values())
+
+    def _part(self, number: int) -> tuple[bytes, tuple[Record, ...]] | None:
+        """One block's boot and records; None if gone or damaged, for one bad block may not hide others."""
+        try:
+            block = self.block(number)
+            opened = None if block is None else self.plaintext(block)
+            if block is None or opened is None:
+                return None
+            return block.header.boot, decode_records(opened[1], self._items)
+        except JournalError:
+            return None
+
+
+def _block(row: tuple[bytes, bytes, bytes, bytes | None, bytes]) -> Block:
+    header_bytes, commitment, ciphertext_hash, ciphertext, link = row
+    return Block(read_header(header_bytes), header_bytes, commitment, ciphertext_hash, ciphertext, link)

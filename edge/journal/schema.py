@@ -1,0 +1,87 @@
+"""The journal's tables, and how an older database becomes one of today."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+APPLICATION_ID = 0x4E455647
+"""What marks a file as a journal: "NEVG" (SQLite's ``application_id``)."""
+
+VERSION = 1
+
+_V1 = """
+CREATE TABLE stream (
+  ordinal INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  predecessor BLOB,
+  last_number INTEGER NOT NULL DEFAULT 0,
+  series BLOB
+) STRICT;
+CREATE TABLE block (
+  number INTEGER PRIMARY KEY,
+  stream INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  class TEXT NOT NULL,
+  first_number INTEGER NOT NULL,
+  last_number INTEGER NOT NULL,
+  wall_ns INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  locked INTEGER NOT NULL,
+  alarm INTEGER NOT NULL,
+  header BLOB NOT NULL,
+  commitment BLOB NOT NULL,
+  ciphertext_hash BLOB NOT NULL,
+  link BLOB NOT NULL,
+  ciphertext BLOB
+) STRICT;
+CREATE INDEX block_held ON block (stream, kind, class, first_number) WHERE size > 0;
+CREATE INDEX block_alarm ON block (stream, first_number) WHERE alarm = 1;
+CREATE TABLE checkpoint (
+  last INTEGER PRIMARY KEY,
+  first INTEGER NOT NULL,
+  signed BLOB NOT NULL,
+  receipt BLOB
+) STRICT;
+CREATE TABLE covered (
+  destination TEXT NOT NULL,
+  stream INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  PRIMARY KEY (destination, stream, first)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE message (
+  position INTEGER PRIMARY KEY,
+  destination TEXT NOT NULL,
+  kind INTEGER NOT NULL,
+  topic TEXT NOT NULL,
+  stream INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  records INTEGER NOT NULL,
+  key_id BLOB NOT NULL,
+  sealed BLOB NOT NULL
+) STRICT;
+CREATE TABLE gap (
+  destination TEXT NOT NULL,
+  stream INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  cause INTEGER NOT NULL,
+  PRIMARY KEY (destination, stream, first)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE erased (
+  stream INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  PRIMARY KEY (stream, first)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE total (
+  hop TEXT NOT NULL,
+  name TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (hop, name)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS = MappingProxyType({1: _V1})
+"""The statements that make a database of one version out of the one before; 0 is an empty file."""
