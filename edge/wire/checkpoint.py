@@ -34,7 +34,7 @@ class _Field(IntEnum):
     TIME = 11
     WALL_OFFSET = 12
     TIME_QUALITY = 13
-    LAST_RECORD = 14
+    LAST_NUMBER = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,17 @@ class Checkpoint:
         vehicle: VIN or pseudonym, 1 to 128 bytes in UTF-8.
         stream: 16 bytes, the stream whose journal this is.
         first: chain number of the first block that no checkpoint before covers.
-        last: chain number of the last block that was committed at `t_ns`.
+        last: chain number of the last block that had been made at `t_ns`.
         root: root of the Merkle tree over the leaves first to last (RFC 9162, section 2.1.1), 32 bytes.
         link: hash of the chain up to the last block, 32 bytes.
         previous: SHA-256 of the signed checkpoint before, 32 bytes; None for the stream's first, which
             begins with block 1.
         boot: 16 bytes, the boot in which it was made.
-        t_ns: boot-monotonic time at which it was made, in nanoseconds: every block up to `last` was
-            committed before, every later one after.
+        t_ns: boot-monotonic time at which it was made, in nanoseconds: every block up to `last` had been
+            made by then, and no later one.
         wall_offset_ns: added to `t_ns` gives Unix time.
         time_quality: how good that wall time is.
-        last_record: the greatest record number committed at `t_ns`; 0 for none.
+        last_number: the greatest record number committed at `t_ns`; 0 for none.
 
     Raises:
         WireError: a field is out of range, or two contradict each other.
@@ -72,7 +72,7 @@ class Checkpoint:
     t_ns: int
     wall_offset_ns: int
     time_quality: TimeQuality
-    last_record: int
+    last_number: int
 
     def __post_init__(self) -> None:
         if not 0 < len(self.vehicle.encode()) <= DEFAULT_LIMITS.text_bytes:
@@ -87,8 +87,8 @@ class Checkpoint:
             raise WireError("the first checkpoint, and no other, begins with block 1", where="checkpoint")
         if not all(INT64_MIN <= each <= INT64_MAX for each in (self.t_ns, self.wall_offset_ns)):
             raise WireError("time or wall offset is out of range", where="checkpoint")
-        if not 0 <= self.last_record <= INT64_MAX:
-            raise WireError("last record number is out of range", where="checkpoint")
+        if not 0 <= self.last_number <= INT64_MAX:
+            raise WireError("last number is out of range", where="checkpoint")
 
 
 def signed_hash(signed: bytes) -> bytes:
@@ -114,7 +114,7 @@ def encode(checkpoint: Checkpoint) -> bytes:
     fields[_Field.TIME] = checkpoint.t_ns
     fields[_Field.WALL_OFFSET] = checkpoint.wall_offset_ns
     fields[_Field.TIME_QUALITY] = int(checkpoint.time_quality)
-    fields[_Field.LAST_RECORD] = checkpoint.last_record
+    fields[_Field.LAST_NUMBER] = checkpoint.last_number
     return write_cbor({int(key): value for key, value in fields.items()})
 
 
@@ -147,7 +147,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Checkpoint:
     t_ns = fields.integer(_Field.TIME)
     wall_offset_ns = fields.integer(_Field.WALL_OFFSET)
     time_quality = TimeQuality(fields.integer(_Field.TIME_QUALITY, min(TimeQuality), max(TimeQuality)))
-    last_record = fields.integer(_Field.LAST_RECORD, 0)
+    last_number = fields.integer(_Field.LAST_NUMBER, 0)
     fields.finish()
     return Checkpoint(
         vehicle,
@@ -161,5 +161,5 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Checkpoint:
         t_ns,
         wall_offset_ns,
         time_quality,
-        last_record,
+        last_number,
     )

@@ -157,6 +157,15 @@ class Verifier:
         return Verified(payload, key_id)
 
 
+def unverified_payload(data: bytes) -> bytes:
+    """The payload of a signed message whose signature nobody has checked: for one's own messages only.
+
+    Raises:
+        WireError: the bytes are no signed message in the one accepted form.
+    """
+    return _parts(data)[1]
+
+
 def _parts(data: bytes) -> tuple[bytes, bytes, bytes]:
     """Protected header, payload and signature of a tagged COSE_Sign1 in deterministic encoding."""
     if not data or data[0] != _SIGN1_HEAD:

@@ -158,7 +158,7 @@ def test_a_checkpoint_survives(given_checkpoint: Checkpoint) -> None:
         {"previous": None},
         {"first": 1},
         {"t_ns": 2**63},
-        {"last_record": -1},
+        {"last_number": -1},
     ],
 )
 def test_a_checkpoint_that_contradicts_itself_is_refused(fields: dict[str, Any]) -> None:
