@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import cast
@@ -72,10 +73,13 @@ class KeyStore:
 
     **Destroying** takes five steps, each durable before the next: the number of a new wrapping key is noted;
     the provider makes that key; one transaction removes the rows, wraps all others anew and notes the old
-    wrapping key as passing; the provider destroys the old one; the note goes. After a crash the next opening
-    (or the next destruction) finishes what the notes name. An opening that finds notes first writes and
-    syncs the database: what it has read may so far be in the system's cache alone, and a power cut after the
-    old key's destruction must not bring back rows that only this key opens.
+    wrapping key as passing; the provider destroys the old one; the note goes. After a crash the next opening,
+    or the next destruction, finishes what the notes name.
+
+    **What is read may not be on the disk**: a commit that was interrupted, or whose last sync failed, can be
+    seen through the system's cache, and a power cut can still take it back. So before a key that was read is
+    handed out for sealing, and before a wrapping key is destroyed because of a note, one small write is
+    committed; its syncs cover what was read.
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class KeyStore:
         self._keys: dict[bytes, bytes] = {}
         self._in_use: dict[_Use, DataKey] = {}
         self._seen_version = -1
+        self._settled = False
         self.trouble: JournalError | None = None
         """Why an erasure that was begun is not finished yet; None where all are."""
 
@@ -153,6 +158,8 @@ class KeyStore:
                         "a new data key cannot be kept: opened for reading alone", where=self._path
                     )
                 self._make_key(use)
+            elif not self._read_only:
+                self._settle()
             return self._in_use[use]
 
     def key(self, key_id: bytes) -> bytes | None:
@@ -263,7 +270,23 @@ class KeyStore:
         with telling(self._path):
             version = self._connection.pragma("data_version")
         if version != self._seen_version:
+            self._settled = False
             self._load()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction that writes in any case: with its commit, all that was read is on the disk too."""
+        self._settled = False
+        with transaction(self._connection, self._path):
+            self._connection.execute("UPDATE state SET settled = settled + 1")
+            yield
+        self._settled = True
+
+    def _settle(self) -> None:
+        """Sync what was read: it may come from a commit that did not get through to the disk."""
+        if not self._settled:
+            with self._writing():
+                pass
 
     def _forget(self) -> None:
         self._seen_version = -1
@@ -310,9 +333,9 @@ class KeyStore:
 
     def _make_key(self, use: _Use) -> None:
         key_id, key = drawn(self._draw, KEY_ID_BYTES), drawn(self._draw, KEY_BYTES)
-        with transaction(self._connection, self._path):
+        with self._writing():
             self._refresh()
-            if use in self._in_use:
+            if use in self._in_use:  # another process was faster
                 return
             wrapped = wrap(self._wrapping_key, _identity(key_id, use, self._generation), key, self._draw)
             self._connection.execute(
@@ -324,12 +347,12 @@ class KeyStore:
         """Remove rows, and wrap all others under a new generation."""
         old, highest, _ = self._state()
         new = self._provider.next_generation(highest)
-        with transaction(self._connection, self._path):
+        with self._writing():
             self._connection.execute("UPDATE state SET highest = ?", (new,))
             self._connection.execute("INSERT INTO passing VALUES (?)", (new,))
         wrapping_key = self._provider.make(new)
         try:
-            with transaction(self._connection, self._path):
+            with self._writing():
                 if old:
                     self._refresh()
                 self._connection.executemany(
@@ -357,14 +380,13 @@ class KeyStore:
         if not self.unfinished:
             self.trouble = None
             return
-        with transaction(self._connection, self._path):
-            self._connection.execute("UPDATE state SET settled = settled + 1")
+        self._settle()
         self._pass_away()
 
     def _pass_away(self) -> None:
         for generation in self.unfinished:
             self._provider.destroy(generation)
-            with transaction(self._connection, self._path):
+            with self._writing():
                 self._connection.execute("DELETE FROM passing WHERE generation = ?", (generation,))
         self.trouble = None
 

@@ -234,7 +234,7 @@ def test_a_wrong_wrapping_key_is_named_and_nothing_is_rotated_away(tmp_path: Pat
     assert open_store(tmp_path).key(key.key_id) == key.key
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.data())
 def test_a_corrupt_file_is_an_error_or_costs_single_keys(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
