@@ -12,6 +12,10 @@ from edge.decode.latest import LatestValues
 from edge.frames import FrameBatch
 from edge.records import Record
 from edge.sensors.observation import Observation
+from edge.vehicle.event_watch import EventWatch
+from edge.vehicle.outcome import EventOutcome
+from edge.vehicle.reporter import Reporter
+from edge.vehicle.rules import SamplingRules
 from edge.vehicle.sampler import Sampler
 from edge.vehicle.schedule import Schedule
 
@@ -28,12 +32,24 @@ class Core:
         latest: the decode room's live path.
         sampler: the vehicle room's records.
         period_ns: time between two sample instants, multiples of which on the boot clock they are.
+        rules: which samples become records; without them each does, at every instant of `period_ns`.
+        events: watches for events; None where none are configured.
     """
 
-    def __init__(self, latest: LatestValues, sampler: Sampler, *, period_ns: int) -> None:
+    def __init__(
+        self,
+        latest: LatestValues,
+        sampler: Sampler,
+        *,
+        period_ns: int,
+        rules: SamplingRules | None = None,
+        events: EventWatch | None = None,
+    ) -> None:
         self._latest = latest
         self._sampler = sampler
-        self._period_ns = period_ns
+        self._reporter = None if rules is None else Reporter(sampler, rules)
+        self._period_ns = period_ns if rules is None else rules.period_ns
+        self._events = events
         self._schedule: Schedule | None = None
         self._timebase = Timebase()
         self._mask = ""
@@ -59,12 +75,14 @@ class Core:
         if not len(batch):
             return
         self._timebase = batch.timebase
+        if self._events is not None:
+            self._events.take(batch)
         for schedule, part in self._runs(batch):
             for frames, instant_ns in schedule.cut(part, int(part.t_ns.max())):
                 self._behind += int(np.count_nonzero(frames.t_ns < self._sampled_ns))
                 self._latest.update(frames)
                 if instant_ns is not None:
-                    yield self._sample(instant_ns)
+                    yield from self._sample(instant_ns)
 
     def settle(self, up_to_ns: int, timebase: Timebase) -> Iterator[Record]:
         """Make the records that fall due up to `up_to_ns` although no newer frame has come.
@@ -73,6 +91,8 @@ class Core:
             up_to_ns: a time before which no frame is expected any more.
             timebase: of that time.
         """
+        if self._events is not None:
+            self._events.settle(up_to_ns)
         if self._schedule is None or up_to_ns - self._newest_ns > LONGEST_GAP_NS:
             self._gaps += self._schedule is not None
             self._begin(up_to_ns)
@@ -80,7 +100,11 @@ class Core:
         self._timebase = timebase
         self._newest_ns = max(self._newest_ns, up_to_ns)
         for instant_ns in self._schedule.due(up_to_ns):
-            yield self._sample(instant_ns)
+            yield from self._sample(instant_ns)
+
+    def take_events(self) -> tuple[EventOutcome, ...]:
+        """Hand out what became of events since the last call, in order; to be asked after each batch."""
+        return () if self._events is None else self._events.take_outcomes()
 
     def observe(self, observation: Observation) -> None:
         """Take up what a sensor says of an item."""
@@ -89,12 +113,18 @@ class Core:
     def hops(self) -> tuple[Hop, ...]:
         """Report what the live path knew of the frames, and the records made."""
         facts = {"gaps without records": self._gaps, "frames behind their record": self._behind}
+        if self._reporter is not None:
+            facts |= self._reporter.facts()
         records = Hop("records", "records", self._made, self._made, facts=facts)
         observations = self._sampler.hop()
-        return (self._latest.hop(), *((observations,) if observations.entered else ()), records)
+        events = () if self._events is None else (self._events.hop(),)
+        return (self._latest.hop(), *((observations,) if observations.entered else ()), records, *events)
 
     def _begin(self, t_ns: int) -> Schedule:
-        self._schedule = Schedule(self._period_ns, start_ns=t_ns)
+        between_ns = None if self._reporter is None else self._reporter.between_ns
+        self._schedule = Schedule(self._period_ns, start_ns=t_ns, between_ns=between_ns)
+        if self._reporter is not None:
+            self._reporter.restart()
         self._newest_ns = t_ns
         return self._schedule
 
@@ -112,7 +142,13 @@ class Core:
             self._newest_ns = int(reached[end - 1])
             yield schedule, batch.take(slice(start, end))
 
-    def _sample(self, instant_ns: int) -> Record:
-        self._made += 1
+    def _sample(self, instant_ns: int) -> Iterator[Record]:
         self._sampled_ns = instant_ns
-        return self._sampler.sample(instant_ns, self._timebase, self._latest.snapshot(), self._mask)
+        snapshot = self._latest.snapshot()
+        if self._reporter is None:
+            self._made += 1
+            yield self._sampler.sample(instant_ns, self._timebase, snapshot, self._mask)
+            return
+        for record in self._reporter.take(instant_ns, self._timebase, snapshot, self._mask):
+            self._made += 1
+            yield record

@@ -8,6 +8,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
     {
@@ -48,6 +52,10 @@ class Comparison:
     def holds(self, value: float) -> bool:
         """Whether `value` stands in this relation to the number."""
         return bool(_OPERATORS[self.sign](value, self.number))
+
+    def holds_each(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Whether each of `values` does (bool array of N)."""
+        return np.asarray(_OPERATORS[self.sign](values, self.number), np.bool_)  # type: ignore[arg-type] # an operator takes arrays too
 
 
 NOT_ZERO = Comparison("!=", 0)

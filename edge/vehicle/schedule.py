@@ -17,34 +17,30 @@ class Schedule:
 
     Args:
         period_ns: time between two instants.
-        start_ns: the first instant is the first multiple of the period after this.
+        start_ns: the first instant is the first multiple after this.
+        between_ns: a second period, whose multiples are handed out too; None for none.
 
     Raises:
-        ValueError: if the period is not positive.
+        ValueError: if a period is not positive.
     """
 
-    def __init__(self, period_ns: int, *, start_ns: int) -> None:
-        if period_ns <= 0:
-            raise ValueError(f"a period of {period_ns} ns is no period")
-        self._period_ns = period_ns
-        self._next = start_ns // period_ns + 1
-
-    @property
-    def period_ns(self) -> int:
-        """Time between two instants."""
-        return self._period_ns
+    def __init__(self, period_ns: int, *, start_ns: int, between_ns: int | None = None) -> None:
+        self._periods = (period_ns,) if between_ns is None else (period_ns, between_ns)
+        for period in self._periods:
+            if period <= 0:
+                raise ValueError(f"a period of {period} ns is no period")
+        self._reached_ns = start_ns
 
     @property
     def next_ns(self) -> int:
         """The next instant to be handed out."""
-        return self._next * self._period_ns
+        return min((self._reached_ns // period + 1) * period for period in self._periods)
 
     def due(self, up_to_ns: int) -> Iterator[int]:
         """Hand out every instant up to and including `up_to_ns` that was not handed out before."""
         while self.next_ns <= up_to_ns:
-            instant_ns = self.next_ns
-            self._next += 1
-            yield instant_ns
+            self._reached_ns = self.next_ns
+            yield self._reached_ns
 
     def cut(self, batch: FrameBatch, up_to_ns: int) -> Iterator[tuple[FrameBatch, int | None]]:
         """Cut a batch at the instants that fall due up to `up_to_ns`.

@@ -1,0 +1,164 @@
+"""`FrameRing`: the raw frames of the last seconds, bounded in time and bytes, for what precedes an event."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.clock import Timebase
+from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch
+
+FRAME_BYTES = 17
+"""What a frame costs beside its data: time 8, bus 1, id 4, flags 2, length 2."""
+
+_LONG_AGO_NS = -(1 << 62)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chunk:
+    """The frames of a batch without their padding."""
+
+    t_ns: npt.NDArray[np.int64]
+    bus: npt.NDArray[np.uint8]
+    arbitration_id: npt.NDArray[np.uint32]
+    flags: npt.NDArray[np.uint16]
+    length: npt.NDArray[np.uint16]
+    payload: npt.NDArray[np.uint8]
+    buses: tuple[str, ...]
+    timebase: Timebase
+    mask: str
+    newest_ns: int
+    size: int
+
+    def batch(self) -> FrameBatch:
+        """The frames as they were."""
+        longest = int(self.length.max())
+        width = next((size for size in (CLASSIC_BYTES, FD_BYTES) if longest <= size), longest)
+        data = np.zeros((len(self.t_ns), width), np.uint8)
+        data[_inside(self.length, width)] = self.payload
+        return FrameBatch(
+            self.t_ns,
+            self.bus,
+            self.arbitration_id,
+            self.flags,
+            self.length,
+            data,
+            self.buses,
+            self.timebase,
+            self.mask,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """Frames from a time on.
+
+    Attributes:
+        batches: in order of arrival, none of them empty.
+        complete_from_ns: frames of before this are missing, or were never there.
+    """
+
+    batches: tuple[FrameBatch, ...]
+    complete_from_ns: int
+
+
+class FrameRing:
+    """Keeps the newest frames.
+
+    How frames are batched makes no difference to what `since` gives: bounds count frame by frame.
+
+    Args:
+        span_ns: frames older than this are not needed.
+        most_bytes: what the frames may take, data and `FRAME_BYTES` each; at most one batch more is held.
+    """
+
+    def __init__(self, *, span_ns: int, most_bytes: int) -> None:
+        self._span_ns = span_ns
+        self._most_bytes = most_bytes
+        self._chunks: deque[_Chunk] = deque()
+        self._bytes = 0
+        self._first_ns: int | None = None
+        self._lost_ns = _LONG_AGO_NS
+
+    @property
+    def bytes(self) -> int:
+        """What the frames take at present."""
+        return self._bytes
+
+    def push(self, batch: FrameBatch, reached_ns: int) -> None:
+        """Keep the frames of `batch`; `reached_ns` is the time that frames have reached with it."""
+        if not len(batch):
+            return
+        if self._first_ns is None:
+            self._first_ns = int(batch.t_ns[0])
+        lost, kept = _split(batch, self._most_bytes)
+        if len(kept):
+            self._chunks.append(_pack(kept))
+            self._bytes += self._chunks[-1].size
+        self._lose(lost)
+        while self._chunks and self._chunks[0].newest_ns < reached_ns - self._span_ns:
+            self._bytes -= self._chunks.popleft().size
+        while self._chunks and self._bytes - self._chunks[0].size >= self._most_bytes:
+            self._lost_ns = max(self._lost_ns, self._chunks[0].newest_ns)
+            self._bytes -= self._chunks.popleft().size
+
+    def since(self, from_ns: int, latest: FrameBatch) -> Past:
+        """The frames stamped at or after `from_ns`, those of the ring and then `latest`, within the bound."""
+        batches: list[FrameBatch] = []
+        room, lost_ns, first_ns = self._most_bytes, self._lost_ns, self._first_ns
+        if first_ns is None and len(latest):
+            first_ns = int(latest.t_ns[0])
+        for frames in (latest, *(chunk.batch() for chunk in reversed(self._chunks))):
+            lost, kept = _split(frames, room)
+            if len(lost):
+                lost_ns = max(lost_ns, int(lost.t_ns.max()))
+            room = -1 if len(lost) else room - _size(kept)
+            wanted = kept.t_ns >= from_ns
+            if wanted.any():
+                batches.append(kept.take(wanted))
+        begins = from_ns if first_ns is None else first_ns
+        return Past(tuple(reversed(batches)), max(from_ns, begins, lost_ns + 1))
+
+    def _lose(self, frames: FrameBatch) -> None:
+        if len(frames):
+            self._lost_ns = max(self._lost_ns, int(frames.t_ns.max()))
+
+
+def _sizes(batch: FrameBatch) -> npt.NDArray[np.int64]:
+    return batch.length.astype(np.int64) + FRAME_BYTES
+
+
+def _size(batch: FrameBatch) -> int:
+    return int(_sizes(batch).sum())
+
+
+def _split(batch: FrameBatch, most_bytes: int) -> tuple[FrameBatch, FrameBatch]:
+    """The earlier frames of `batch`, and the last ones that together take at most `most_bytes`."""
+    backwards = np.cumsum(_sizes(batch)[::-1])
+    count = int(np.searchsorted(backwards, most_bytes, side="right"))
+    begin = len(batch) - count
+    return batch.take(slice(0, begin)), batch.take(slice(begin, None))
+
+
+def _inside(length: npt.NDArray[np.uint16], width: int) -> npt.NDArray[np.bool_]:
+    inside: npt.NDArray[np.bool_] = np.arange(width) < length[:, None]
+    return inside
+
+
+def _pack(batch: FrameBatch) -> _Chunk:
+    return _Chunk(
+        t_ns=batch.t_ns.copy(),
+        bus=batch.bus.copy(),
+        arbitration_id=batch.arbitration_id.copy(),
+        flags=batch.flags.copy(),
+        length=batch.length.copy(),
+        payload=batch.data[_inside(batch.length, batch.data.shape[1])],
+        buses=batch.buses,
+        timebase=batch.timebase,
+        mask=batch.mask,
+        newest_ns=int(batch.t_ns.max()),
+        size=_size(batch),
+    )
