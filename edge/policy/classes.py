@@ -25,3 +25,20 @@ class DataClass(StrEnum):
 
     HEALTH = "health"
     """State of the gateway and its controllers, and of diagnostics."""
+
+
+SENSITIVITY: tuple[DataClass, ...] = (
+    DataClass.CABIN,
+    DataClass.POSITION,
+    DataClass.EXTERIOR,
+    DataClass.IDENTITY,
+    DataClass.OPERATION,
+    DataClass.HEALTH,
+)
+"""All classes, the most sensitive first: a bit that belongs to several is kept as the first of them.
+
+What is stored under a class is kept, erased and disclosed by its rules, so the stricter rules win. Cabin
+data shall not leave the vehicle without consent (GB/T 44464 5.1.3); a track is sensitive personal information
+(annex A.2) and, as exterior data, kept for the shortest time; a VIN is personal information. What is left is
+about the vehicle: how it is driven says more of a person than how its controllers fare.
+"""

@@ -20,6 +20,7 @@ from edge.policy.j1939_transport import J1939Transport, is_transport
 from edge.policy.judgement import Reason
 from edge.policy.layers import Booleans, raw_values
 from edge.policy.masks import REMOVED, STANDARD_IDS, UNKNOWN_ROW, Int32s, MaskSet, Row, split_by_row
+from edge.policy.split import ClassPart, ClassSplit
 from edge.policy.transport import LOST, WAITING, Reassembled, Segment
 
 ERROR = "error frame"
@@ -72,6 +73,7 @@ class Door:
         """
         self._collect = frozenset(collect)
         self._masks = MaskSet(buses, self._collect)
+        self._split = ClassSplit(self._masks)
         self._reasons = self._masks.withheld()
         self._collected = self._masks.collected() - self._reasons.keys()
         self._numbers = {bus: number for number, bus in enumerate(self._masks.buses)}
@@ -144,6 +146,10 @@ class Door:
         places = np.flatnonzero(keep)
         self._left += len(places)
         return self._masked(batch, passing, places)
+
+    def split(self, batch: FrameBatch) -> Mapping[DataClass, ClassPart]:
+        """Divide what this door, or one built alike, has admitted by data class, see `ClassSplit.split`."""
+        return self._split.split(batch)
 
     def hop(self) -> Hop:
         """The account: every frame that entered left, or is counted under one cause."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.frames import Int64s, UInt8s
+from edge.frames import Int64s, UInt8s, UInt16s
 from edge.policy.judgement import Field, Judged, Presence
 
 Booleans = npt.NDArray[np.bool_]
@@ -51,6 +51,26 @@ class Layer:
         known &= self.keys[found] == combined
         selected: UInt8s = self.masks[np.where(known, found, len(self.keys))]
         return selected
+
+
+def selected_bits(layers: Sequence[Layer], data: UInt8s, length: UInt16s, width: int) -> UInt8s:
+    """Bits of all `layers` that pass by the multiplexers' values: uint8 of shape (frames, width).
+
+    Args:
+        layers: the layers of one row.
+        data: uint8 of shape (frames, W).
+        length: how many bytes each frame has; a multiplexer beyond them is not there.
+        width: columns of the result.
+    """
+    fields = {field for layer in layers for field in layer.fields}
+    raw = {field: raw_values(data, field) for field in fields}
+    present = {field: length > max(field[0]) // 8 for field in fields}
+    mask = np.zeros((len(data), width), np.uint8)
+    for layer in layers:
+        selected = layer.select(raw, present)
+        shared = min(width, selected.shape[1])
+        mask[:, :shared] |= selected[:, :shared]
+    return mask
 
 
 def raw_values(data: UInt8s, field: Field) -> Int64s:

@@ -17,7 +17,7 @@ from edge.frames import CLASSIC_BYTES, FD_BYTES, Indices, Int64s, UInt8s, UInt16
 from edge.policy.classed import ClassedDatabase, DiagnosticChannel
 from edge.policy.classes import DataClass
 from edge.policy.judgement import BusJudgement, Described, Judged, Reason
-from edge.policy.layers import Booleans, Layer, bits_of, layers_of, raw_values
+from edge.policy.layers import Booleans, Layer, bits_of, layers_of, selected_bits
 
 FORMAT = 1
 """Counts changes of the rules by which masks come about; it goes into the mask's name."""
@@ -40,6 +40,7 @@ class Row:
         layers: further bits by multiplexer values.
         shortest: frames of fewer bytes are refused.
         longest: frames of more bytes are refused.
+        kept: the signals that pass.
         withheld: the withheld signals.
         removed: numbers into `REMOVED`.
         channel: the ISO-TP channel that this is, or None.
@@ -50,6 +51,7 @@ class Row:
     layers: tuple[Layer, ...]
     shortest: int
     longest: int
+    kept: tuple[Judged, ...]
     withheld: tuple[Judged, ...]
     removed: frozenset[int]
     channel: DiagnosticChannel | None
@@ -62,15 +64,31 @@ class Row:
 
     def by_multiplexers(self, data: UInt8s, length: UInt16s, width: int) -> UInt8s:
         """Bits that pass by the multiplexers' values: uint8 of shape (frames, width)."""
-        fields = {field for layer in self.layers for field in layer.fields}
-        raw = {field: raw_values(data, field) for field in fields}
-        present = {field: length > max(field[0]) // 8 for field in fields}
-        mask = np.zeros((len(data), width), np.uint8)
-        for layer in self.layers:
-            selected = layer.select(raw, present)
-            shared = min(width, selected.shape[1])
-            mask[:, :shared] |= selected[:, :shared]
-        return mask
+        return selected_bits(self.layers, data, length, width)
+
+
+class BaseMasks:
+    """One mask a row, ready to be taken for many frames at once.
+
+    Args:
+        masks: uint8 of any length each, by row number.
+    """
+
+    def __init__(self, masks: Sequence[UInt8s]) -> None:
+        self._masks = tuple(masks)
+        self._width = max((len(mask) for mask in masks), default=0)
+        self._words = {width: _stacked(masks, width).view(np.uint64) for width in (CLASSIC_BYTES, FD_BYTES)}
+
+    def take(self, rows: Int32s, width: int) -> UInt8s:
+        """The masks of `rows`: a new uint8 array of shape (frames, width); `width` in whole words."""
+        words = self._words.get(min(width, FD_BYTES))
+        if words is not None and width <= FD_BYTES:
+            taken: UInt8s = words.take(rows, axis=0).view(np.uint8)
+            return taken
+        table = _stacked(self._masks, min(width, max(self._width, 1)))
+        taken = np.zeros((len(rows), width), np.uint8)
+        taken[:, : table.shape[1]] = table[rows]
+        return taken
 
 
 class MaskSet:
@@ -78,12 +96,14 @@ class MaskSet:
 
     Attributes:
         name: a hash over everything that decides the masks.
+        collect: the classes that are collected.
         buses: names in sorted order; their place is the bus number here.
         rows: `Row` by number; number 0 is the unknown id.
     """
 
     def __init__(self, buses: Mapping[str, Sequence[ClassedDatabase]], collect: frozenset[DataClass]) -> None:
         self.name = _name(buses, collect)
+        self.collect = collect
         self.buses = tuple(sorted(buses))
         self.judgements = tuple(BusJudgement(bus, buses[bus], collect) for bus in self.buses)
         self.speaks_j1939 = np.array(
@@ -91,7 +111,7 @@ class MaskSet:
         )
         self._standard = np.zeros((len(self.buses), STANDARD_IDS), np.int32)
         self.rows: list[Row] = [
-            Row(np.zeros(0, np.uint8), (), 0, UNLIMITED, (), frozenset(), None, described=False)
+            Row(np.zeros(0, np.uint8), (), 0, UNLIMITED, (), (), frozenset(), None, described=False)
         ]
         extended: dict[int, int] = {}
         groups: dict[int, int] = {}
@@ -99,7 +119,6 @@ class MaskSet:
             self._add_bus(number, judgement, buses[judgement.bus], extended, groups)
         self._extended_keys, self._extended_rows = _table(extended)
         self._group_keys, self._group_rows = _table(groups)
-        self.width = max(len(row.base) for row in self.rows)
         self.keeps = np.array([row.keeps for row in self.rows], np.bool_)
         self.shortest = np.array([row.shortest for row in self.rows], np.uint16)
         self.longest = np.array([row.longest for row in self.rows], np.uint16)
@@ -110,10 +129,7 @@ class MaskSet:
         self.removes = np.array(
             [[place in row.removed for place in range(len(REMOVED))] for row in self.rows], np.int64
         )
-        self._words = {
-            width: _stacked([row.base for row in self.rows], width).view(np.uint64)
-            for width in (CLASSIC_BYTES, FD_BYTES)
-        }
+        self._base = BaseMasks([row.base for row in self.rows])
 
     def find(self, bus: Int64s, arbitration_id: UInt32s, extended: Booleans) -> Int32s:
         """The row of each frame; `UNKNOWN_ROW` for what no database describes.
@@ -133,14 +149,7 @@ class MaskSet:
 
     def base(self, rows: Int32s, width: int) -> UInt8s:
         """The bits that always pass: a new uint8 array of shape (frames, width); `width` in whole words."""
-        words = self._words.get(min(width, FD_BYTES))
-        if words is not None and width <= FD_BYTES:
-            mask: UInt8s = words.take(rows, axis=0).view(np.uint8)
-            return mask
-        table = _stacked([row.base for row in self.rows], min(width, max(self.width, 1)))
-        mask = np.zeros((len(rows), width), np.uint8)
-        mask[:, : table.shape[1]] = table[rows]
-        return mask
+        return self._base.take(rows, width)
 
     def withheld(self) -> dict[SignalRef, Reason]:
         """Why each withheld signal is."""
@@ -215,6 +224,7 @@ class MaskSet:
                 layers=tuple(layers_of(kept, width)),
                 shortest=max((judgement.shortest_bytes(described) for described in group), default=0),
                 longest=min((limit for limit in limits if limit is not None), default=UNLIMITED),
+                kept=tuple(kept),
                 withheld=withheld,
                 removed=_removed(group, signals),
                 channel=channel,
