@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -503,3 +506,29 @@ def test_a_vehicle_s_excerpt_says_whose_it_is_in_words() -> None:
     assert "all records blocks of class 'position'" in words
     assert "2025-11-24 16:00:25.000 UTC" in words
     assert "Not proved" in words
+
+
+def test_the_separate_program_imports_nothing_of_nevgate() -> None:
+    tree = ast.parse(PROGRAM.read_text(encoding="utf-8"))
+    modules = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    modules |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {module.split(".")[0] for module in modules} == {
+        *("__future__", "argparse", "collections", "hashlib", "itertools", "sys", "typing"),
+        *("cbor2", "cryptography"),
+    }
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_separate_program_ends_with_its_verdict(tmp_path: Path, broken: bool) -> None:
+    data = make(JOURNAL, (25, 33))
+    files = {
+        "excerpt": data[:-1] + b"\0" if broken else data,
+        "vehicle": VEHICLE_KEY.public.pem,
+        "platform": PLATFORM_KEY.public.pem,
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    command = [sys.executable, str(PROGRAM), "excerpt", "--vehicle", "vehicle", "--platform", "platform"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == int(broken), done.stderr
+    assert ("DOES NOT HOLD" if broken else "these 9 blocks are all there are") in done.stdout
