@@ -61,6 +61,7 @@ class _Crossing:
 
     at_ns: int
     edge: Edge
+    row: int
 
 
 @dataclass(slots=True)
@@ -104,12 +105,15 @@ class TriggerRun:
         outcomes: list[EventOutcome] = []
         for edge in edges:
             self._pass(batch, reached, edge.row, int(reached[edge.row]), outcomes)
-            self._crossing = _Crossing(int(reached[edge.row]), edge) if edge.up else None
+            at_ns = int(reached[edge.row])
+            self._crossing = _Crossing(at_ns, edge, edge.row) if edge.up else None
         if len(batch):
             self._pass(batch, reached, len(batch), int(reached[-1]), outcomes)
         if self._window is not None:
             self._hand_on(self._window, batch, len(batch), outcomes)
             self._window.next_row = 0
+        if self._crossing is not None:
+            self._crossing.row = 0
         return outcomes
 
     def settle(self, up_to_ns: int) -> list[EventOutcome]:
@@ -131,24 +135,29 @@ class TriggerRun:
     ) -> None:
         """Do what falls due by `now_ns`, the time of the frame at `row`, in order of time."""
         while True:
-            due_ns = None if self._crossing is None else self._crossing.at_ns + self.trigger.for_ns
-            window = self._window
-            if due_ns is not None and due_ns <= now_ns and (window is None or due_ns <= window.to_ns):
-                self._count(batch, min(int(np.searchsorted(reached, due_ns, "left")), row), due_ns, outcomes)
+            crossing, window = self._crossing, self._window
+            due_ns = now_ns + 1 if crossing is None else crossing.at_ns + self.trigger.for_ns
+            if crossing is not None and due_ns <= now_ns and (window is None or due_ns <= window.to_ns):
+                self._crossing = None
+                first = max(int(np.searchsorted(reached, due_ns, "left")), crossing.row)
+                self._count(batch, min(first, row), due_ns, crossing, outcomes)
             elif window is not None and window.to_ns < now_ns:
-                self._hand_on(
-                    window, batch, min(int(np.searchsorted(reached, window.to_ns, "right")), row), outcomes
-                )
-                ended = LASTED_LONGEST if window.again and window.to_ns == window.latest_to_ns else TIME_OVER
-                self._close(window, ended, outcomes)
+                after = int(np.searchsorted(reached, window.to_ns, "right"))
+                self._hand_on(window, batch, min(after, row), outcomes)
+                longest = window.again and window.to_ns == window.latest_to_ns
+                self._close(window, LASTED_LONGEST if longest else TIME_OVER, outcomes)
             else:
                 return
 
-    def _count(self, batch: FrameBatch, row: int, due_ns: int, outcomes: list[EventOutcome]) -> None:
-        """The condition has been true for long enough."""
-        crossing, self._crossing = self._crossing, None
-        if crossing is None:
-            return
+    def _count(
+        self,
+        batch: FrameBatch,
+        row: int,
+        due_ns: int,
+        crossing: _Crossing,
+        outcomes: list[EventOutcome],
+    ) -> None:
+        """The condition has been true for long enough, at the frame at `row`."""
         trigger, window = self.trigger, self._window
         self.counts["entered"] += 1
         if window is not None:
