@@ -72,6 +72,7 @@ class GenerationFiles:
         path = self.path(generation)
         waiting = path.with_name(f".{path.name}.new")
         with _telling(path):
+            above = [path.parent for path in (self.folder, *self.folder.parents) if not path.exists()]
             self.folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
             self._check_folder()
             self._clear_unfinished()
@@ -87,8 +88,8 @@ class GenerationFiles:
             except OSError:
                 waiting.unlink(missing_ok=True)
                 raise
-            _sync_folder(self.folder)
-            _sync_folder(self.folder.parent)
+            for folder in dict.fromkeys((self.folder, self.folder.parent, *above)):
+                _sync_folder(folder)
 
     def destroy(self, generation: int) -> None:
         """Overwrite a generation's file with zeros, sync, remove it, sync; no complaint where there is none.

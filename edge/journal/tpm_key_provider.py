@@ -193,7 +193,7 @@ class TpmKeyProvider(KeyProvider):
 
     @contextmanager
     def _primary(self) -> Iterator[tuple[Path, Path]]:
-        """A folder for one use, and in it the primary key's context; no file there holds a key in the clear."""
+        """A folder for one use with the primary key's context; no file there holds a key in the clear."""
         with tempfile.TemporaryDirectory(prefix="nevgate-tpm-") as name:
             folder = Path(name)
             primary = folder / "primary"
