@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
 from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S
 from edge.errors import ConfigError
+from simulator.platform.findings import checkpoint_looks, findings, stream_links
 from simulator.platform.listing import (
     Listing,
     list_gaps,
@@ -22,13 +25,32 @@ from simulator.platform.listing import (
     write_table,
 )
 from simulator.platform.reader import StoreReader
+from simulator.platform.statement_listing import (
+    list_accounts,
+    list_checkpoints,
+    list_corrections,
+    list_findings,
+    list_streams,
+)
+
+LISTINGS: Mapping[str, Callable[[StoreReader, str | None], Listing]] = MappingProxyType(
+    {
+        "vehicles": lambda reader, vehicle: list_vehicles(reader.vehicles(vehicle=vehicle)),
+        "streams": lambda reader, vehicle: list_streams(stream_links(reader.streams(vehicle=vehicle))),
+        "gaps": lambda reader, vehicle: list_gaps(reader.gaps(vehicle=vehicle)),
+        "account": lambda reader, vehicle: list_accounts(reader.accounts(vehicle=vehicle)),
+        "checkpoints": lambda reader, vehicle: list_checkpoints(checkpoint_looks(reader, vehicle)),
+        "corrections": lambda reader, vehicle: list_corrections(reader.corrections(vehicle=vehicle)),
+        "findings": lambda reader, vehicle: list_findings(findings(reader, vehicle)),
+        "rejected": lambda reader, _: list_rejections(reader.rejections()),
+    }
+)
+"""What can be listed beside records."""
 
 
 @click.command()
 @click.argument("store", type=click.Path(dir_okay=False, path_type=Path))
-@click.argument(
-    "what", type=click.Choice(["records", "vehicles", "gaps", "rejected"]), default="vehicles", required=False
-)
+@click.argument("what", type=click.Choice([*LISTINGS, "records"]), default="vehicles", required=False)
 @click.option("--vehicle", help="Only this vehicle.")
 @click.option("--item", "items", multiple=True, help="Only this item of the records; may be given again.")
 @click.option("--since", help="Records from this time on: ISO 8601, UTC where no zone is given.")
@@ -51,7 +73,11 @@ def command(
     """Read a platform's store, also while the platform runs.
 
     Records are shown with physical values and units; a value that the vehicle marked as invalid or abnormal
-    says so, an item that was not collected has no row.
+    says so, an item that was not collected has no row. Beside the time that a record was signed with stands
+    the corrected one, where a later fix has given one.
+
+    'account' holds each vehicle's last account against the platform's own counts, 'findings' names all that
+    is wrong or open, and 'checkpoints' and 'streams' show how they hang together.
 
     \b
     Examples:
@@ -59,6 +85,8 @@ def command(
       nevgate platform query platform.db records --item vehicle.speed --since 2026-03-01T08:00
       nevgate platform query platform.db records --item 'pack[1].cells' --csv > cells.csv
       nevgate platform query platform.db gaps --vehicle LNEVGATE000000001 --json
+      nevgate platform query platform.db account --json | jq 'select(.agrees | not)'
+      nevgate platform query platform.db findings --json
       nevgate platform query platform.db rejected
     """
     catalogue = builtin()
@@ -67,24 +95,15 @@ def command(
     if as_json and as_csv:
         raise ConfigError("rows are either JSON or CSV", todo="Give one of --json and --csv")
     with StoreReader(store) as reader:
-        match what:
-            case "records":
-                listing = list_records(
-                    reader.records(
-                        vehicle=vehicle,
-                        since_ns=_moment_ns(since, "--since"),
-                        until_ns=_moment_ns(until, "--until"),
-                    ),
-                    catalogue,
-                    items=items,
-                    chinese=chinese,
-                )
-            case "gaps":
-                listing = list_gaps(reader.gaps(vehicle=vehicle))
-            case "rejected":
-                listing = list_rejections(reader.rejections())
-            case _:
-                listing = list_vehicles(reader.vehicles(vehicle=vehicle))
+        if what == "records":
+            records = reader.records(
+                vehicle=vehicle,
+                since_ns=_moment_ns(since, "--since"),
+                until_ns=_moment_ns(until, "--until"),
+            )
+            listing = list_records(records, catalogue, items=items, chinese=chinese)
+        else:
+            listing = LISTINGS[what](reader, vehicle)
         _write(listing, as_json=as_json, as_csv=as_csv)
 
 

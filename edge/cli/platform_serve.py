@@ -22,8 +22,8 @@ from edge.wire.key_files import public_path
 from simulator.broker import LOOPBACK, EmbeddedBroker
 from simulator.platform.assembly import open_platform, own_key
 from simulator.platform.console import show, summarise
+from simulator.platform.intake import Alert
 from simulator.platform.keyring import load_keys
-from simulator.platform.platform import Alert
 from simulator.platform.serve import BrokerAccess, PlatformService
 
 GREATEST_PORT = 65_535

@@ -10,10 +10,11 @@ from edge.catalogue.catalogue import builtin
 from edge.wire.key_files import read_signing_key, write_signing_key
 from edge.wire.keys import SigningKey, VerifyingKey
 from edge.wire.limits import DEFAULT_LIMITS, Limits
+from simulator.platform.intake import Alert
 from simulator.platform.judge import Judge
 from simulator.platform.keyring import Keyring
 from simulator.platform.pace import ReceiptPacer
-from simulator.platform.platform import Alert, Platform
+from simulator.platform.platform import Platform
 from simulator.platform.store import Store
 
 

@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from edge.clock import Timebase
 from edge.errors import WireError
-from edge.records import Record
 from edge.uplink.outgoing import TOPIC_ROOT
-from edge.wire.cose import Role
+from edge.wire.account_message import decode as decode_account
+from edge.wire.checkpoint import Checkpoint
+from edge.wire.checkpoint import decode as decode_checkpoint
+from edge.wire.cose import Role, Verified
 from edge.wire.item_keys import ItemKeys
 from edge.wire.limits import DEFAULT_LIMITS, Limits
-from edge.wire.loss import LossRange
 from edge.wire.message import MessageKind, decode
 from edge.wire.status import Status
 from edge.wire.status import decode as decode_status
+from edge.wire.time_corrections import TimeCorrections
+from edge.wire.time_corrections import decode as decode_corrections
+from edge.wire.up_kinds import UpKind, peek_kind
+from simulator.platform.accepted import Accepted, AcceptedStatement, Statement, statement_kind
 from simulator.platform.keyring import Keyring
 from simulator.platform.rejected import Cause, RejectedError
 
 INT64_MAX = 2**63 - 1
 _KINDS = {kind.topic: kind for kind in MessageKind}
 
+_ANY_KIND = frozenset({MessageKind.BACKLOG, MessageKind.EVENT})
+"""Topics that carry record messages of every kind, as they were signed."""
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A message that can be taken at its word.
-
-    Attributes:
-        vehicle: who signed it.
-        stream: 16 bytes.
-        boot: 16 bytes.
-        kind: live, alarm, backlog or event.
-        records: in rising order of numbers.
-        losses: the range entries.
-        predecessor: the 16 bytes of the stream that this one continues, if it says so.
-        key_id: which key signed it.
-    """
-
-    vehicle: str
-    stream: bytes
-    boot: bytes
-    kind: MessageKind
-    records: tuple[Record, ...]
-    losses: tuple[LossRange, ...]
-    predecessor: bytes | None
-    key_id: bytes
-
-    @property
-    def urgent(self) -> bool:
-        """Whether it tells of an alarm, so that its receipt must not wait."""
-        return self.kind is MessageKind.ALARM or any(record.alarm for record in self.records)
+_STATEMENTS: Mapping[UpKind, Callable[[bytes, Limits], Statement]] = MappingProxyType(
+    {
+        UpKind.CHECKPOINT: decode_checkpoint,
+        UpKind.ACCOUNT: decode_account,
+        UpKind.TIME_CORRECTIONS: decode_corrections,
+    }
+)
+"""The codecs of what goes up beside the records, all of it as events."""
 
 
 def vehicle_of(topic: str, branch: str) -> tuple[str, str] | None:
@@ -73,7 +63,7 @@ class Judge:
     items: ItemKeys
     limits: Limits = DEFAULT_LIMITS
 
-    def judge(self, topic: str, payload: bytes) -> Accepted:
+    def judge(self, topic: str, payload: bytes) -> Accepted | AcceptedStatement:
         """Judge one payload.
 
         Raises:
@@ -82,33 +72,36 @@ class Judge:
         place = vehicle_of(topic, "up")
         if place is None or place[1] not in _KINDS:
             raise RejectedError(Cause.TOPIC, f"nothing is expected on {topic!r}")
-        vehicle, kind = place[0], _KINDS[place[1]]
+        vehicle, road = place[0], _KINDS[place[1]]
         self._check_size(payload)
         opened = self.keyring.open(vehicle, payload)
         try:
-            message = decode(opened.payload, self.items, self.limits)
+            if road is MessageKind.EVENT:
+                read = _STATEMENTS.get(peek_kind(opened.payload, self.limits))
+                if read is not None:
+                    return _judge_statement(vehicle, read(opened.payload, self.limits), opened.key_id)
+            return self._judge_records(vehicle, road, opened)
         except WireError as error:
             raise RejectedError(Cause.MALFORMED, str(error)) from error
-        if message.vehicle != vehicle:
-            raise RejectedError(Cause.WRONG_VEHICLE, f"signed for {message.vehicle!r}, sent as {vehicle!r}")
-        if kind not in {message.kind, MessageKind.BACKLOG}:
+
+    def _judge_records(self, vehicle: str, road: MessageKind, opened: Verified) -> Accepted:
+        message = decode(opened.payload, self.items, self.limits)
+        _check_vehicle(vehicle, message.vehicle)
+        if road is not message.kind and road not in _ANY_KIND:
             # What could not be sent live goes as backlog with the same signed bytes.
-            raise RejectedError(Cause.WRONG_KIND, f"signed as {message.kind.topic}, sent as {kind.topic}")
+            raise RejectedError(Cause.WRONG_KIND, f"signed as {message.kind.topic}, sent as {road.topic}")
         if not (message.records or message.losses):
             raise RejectedError(Cause.IMPOSSIBLE, "neither a record nor a range entry")
         if message.predecessor == message.stream:
             raise RejectedError(Cause.IMPOSSIBLE, "a stream that names itself as its predecessor")
         for record in message.records:
-            wall_ns = record.timebase.wall_ns(record.t_ns)
-            if not 0 <= wall_ns <= INT64_MAX:
-                raise RejectedError(
-                    Cause.IMPOSSIBLE, f"number {record.number} has the wall time {wall_ns} ns"
-                )
+            _check_wall_time(record.timebase, record.t_ns, f"number {record.number}")
         return Accepted(
             vehicle=vehicle,
             stream=message.stream,
             boot=message.boot,
             kind=message.kind,
+            road=road,
             records=message.records,
             losses=message.losses,
             predecessor=message.predecessor,
@@ -133,3 +126,34 @@ class Judge:
             raise RejectedError(
                 Cause.OVERSIZED, f"{len(payload)} bytes, at most {self.limits.message_bytes} are taken"
             )
+
+
+def _judge_statement(vehicle: str, statement: Statement, key_id: bytes) -> AcceptedStatement:
+    _check_vehicle(vehicle, statement.vehicle)
+    for timebase, t_ns in _moments(statement):
+        _check_wall_time(timebase, t_ns, f"the {statement_kind(statement)}")
+    return AcceptedStatement(vehicle, statement, key_id)
+
+
+def _moments(statement: Statement) -> Iterator[tuple[Timebase, int]]:
+    """Every time in a statement that becomes a wall time."""
+    match statement:
+        case TimeCorrections():
+            for each in statement.corrections:
+                yield each.timebase, each.from_ns
+                yield each.timebase, each.to_ns
+        case Checkpoint():
+            yield Timebase(statement.wall_offset_ns, statement.time_quality), statement.t_ns
+        case _:
+            yield statement.timebase, statement.t_ns
+
+
+def _check_vehicle(vehicle: str, signed_for: str) -> None:
+    if signed_for != vehicle:
+        raise RejectedError(Cause.WRONG_VEHICLE, f"signed for {signed_for!r}, sent as {vehicle!r}")
+
+
+def _check_wall_time(timebase: Timebase, t_ns: int, what: str) -> None:
+    wall_ns = timebase.wall_ns(t_ns)
+    if not 0 <= wall_ns <= INT64_MAX:
+        raise RejectedError(Cause.IMPOSSIBLE, f"{what} has the wall time {wall_ns} ns")

@@ -53,10 +53,15 @@ def list_records(
     items: Collection[str] = (),
     chinese: bool = False,
 ) -> Listing:
-    """A row for each value of each record, only of `items` if any are named."""
+    """A row for each value of each record, only of `items` if any are named.
+
+    The time is that of the signed record; what a later fix has made of it stands beside it.
+    """
     columns = (
         "time",
         "time_quality",
+        "corrected_time",
+        "corrected_quality",
         "vehicle",
         "stream",
         "number",
@@ -75,10 +80,12 @@ def _record_rows(
     records: Iterable[StoredRecord], catalogue: Catalogue, items: Collection[str], *, chinese: bool
 ) -> Iterator[Sequence[Cell]]:
     for stored in records:
-        record = stored.record
+        record, better = stored.record, stored.corrected
         head = (
             iso_time(record.timebase.wall_ns(record.t_ns)),
             record.timebase.quality.name.lower(),
+            "" if better is None else iso_time(better.wall_ns(record.t_ns)),
+            "" if better is None else better.quality.name.lower(),
             stored.vehicle,
             stored.stream.hex(),
             record.number,
@@ -139,8 +146,10 @@ def list_vehicles(vehicles: Iterable[VehicleSummary]) -> Listing:
         "records",
         "missing",
         "lost",
+        "uncertain",
         "doubles",
         "conflicts",
+        "fewer_items",
         "first_seen",
         "last_seen",
     )
@@ -153,8 +162,10 @@ def list_vehicles(vehicles: Iterable[VehicleSummary]) -> Listing:
                 each.records,
                 each.missing,
                 each.lost,
+                each.uncertain,
                 each.doubles,
                 each.conflicts,
+                each.fewer,
                 iso_time(each.first_seen_ns),
                 iso_time(each.last_seen_ns),
             )
@@ -165,8 +176,23 @@ def list_vehicles(vehicles: Iterable[VehicleSummary]) -> Listing:
 
 
 def list_gaps(gaps: Iterable[Gap]) -> Listing:
-    """A row for each span of numbers without records; final once the vehicle has signed why."""
-    columns = ("vehicle", "stream", "first", "last", "numbers", "final", "cause", "exactness")
+    """A row for each span of numbers without records; final once the vehicle has signed why.
+
+    Of an interval nobody knows how many of the numbers ever were; it has a span of one boot's time instead.
+    """
+    columns = (
+        "vehicle",
+        "stream",
+        "first",
+        "last",
+        "numbers",
+        "final",
+        "cause",
+        "exactness",
+        "boot",
+        "from_ns",
+        "to_ns",
+    )
     return Listing(
         columns,
         (
@@ -179,6 +205,9 @@ def list_gaps(gaps: Iterable[Gap]) -> Listing:
                 gap.final,
                 gap.cause,
                 gap.exactness,
+                "" if gap.interval is None else gap.interval.boot.hex(),
+                None if gap.interval is None else gap.interval.from_ns,
+                None if gap.interval is None else gap.interval.to_ns,
             )
             for gap in gaps
         ),

@@ -3,130 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from edge.account import Hop
-from edge.records import Record
-from edge.uplink.outgoing import VehicleTopics
-from edge.wire.cose import Role, Signer
+from edge.wire.checkpoint import Checkpoint
 from edge.wire.keys import SigningKey
-from edge.wire.receipt import NumberRange, Receipt
-from edge.wire.receipt import encode as encode_receipt
-from simulator.platform.judge import Accepted, Judge, vehicle_of
+from simulator.platform.accepted import Accepted, AcceptedStatement, statement_kind
+from simulator.platform.books import DOUBLE, Books
+from simulator.platform.intake import Alert, RecordIntake
+from simulator.platform.judge import Judge, vehicle_of
 from simulator.platform.pace import ReceiptPacer, StreamKey
-from simulator.platform.rejected import Cause, RejectedError
-from simulator.platform.rows import Evidence, Rejection, Stream
-from simulator.platform.sequence import Arrival, Sequence
+from simulator.platform.receipts import Publication, ReceiptDesk, receipt_of
+from simulator.platform.rejected import RejectedError
+from simulator.platform.rows import Rejection, Stream
+from simulator.platform.statements import StatementIntake
 from simulator.platform.store import Store, StoreError
-from simulator.platform.vehicles import VehicleWatch
+from simulator.platform.vehicles import VehicleCounts, VehicleWatch
 
 HEAD_BYTES = 64
 TOPIC_CHARACTERS = 200
 DETAIL_CHARACTERS = 300
-RECEIPT_SPANS = 256
-"""Missing ranges in one receipt; the watermark of a receipt that would need more ends before the next."""
 
-SPANS_AT_MOST = 65_536
-"""A stream's numbers may fall into so many spans; a message that would open more is rejected."""
-
-SIGNERS_IN_MEMORY = 1024
 STATUS = "status word"
-DOUBLE = "double"
-CONFLICT = "conflicting double"
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """A receipt to publish, QoS 1.
-
-    Attributes:
-        topic: MQTT topic.
-        payload: the signed receipt.
-    """
-
-    topic: str
-    payload: bytes
-
-
-@dataclass(slots=True)
-class Books:
-    """The counts of one run: what entered, what became of it, and facts beside."""
-
-    messages: Counter[str] = field(default_factory=Counter)
-    message_facts: Counter[str] = field(default_factory=Counter)
-    records: Counter[str] = field(default_factory=Counter)
-    record_facts: Counter[str] = field(default_factory=Counter)
-
-    def copy(self) -> Books:
-        """Books of their own with the same counts."""
-        return Books(
-            self.messages.copy(), self.message_facts.copy(), self.records.copy(), self.record_facts.copy()
-        )
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the records of one accepted message.
-
-    Attributes:
-        news: whether the message brought anything that was not here.
-        stored: new records.
-        doubles: records that are stored already, with equal contents.
-        conflicts: records whose number is stored already, with other contents.
-        recovered: of the new ones, those that had been reported lost.
-    """
-
-    news: bool = False
-    stored: int = 0
-    doubles: int = 0
-    conflicts: int = 0
-    recovered: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something that an operator must look at.
-
-    Attributes:
-        vehicle: the signed vehicle.
-        stream: 16 bytes.
-        text: one sentence that says what happened.
-    """
-
-    vehicle: str
-    stream: bytes
-    text: str
-
-
-def receipt_of(
-    stream: bytes, sequence: Sequence, server_time_ns: int, spans_at_most: int = RECEIPT_SPANS
-) -> Receipt:
-    """The cumulative receipt of a stream: what is settled up to its highest number, and what is missing.
-
-    Where more ranges are missing than a receipt may name, it ends before the first one that it cannot name:
-    a receipt never acknowledges what is not here.
-    """
-    missing = sequence.missing()
-    highest = sequence.highest
-    if len(missing) > spans_at_most:
-        highest = missing[spans_at_most][0] - 1
-        missing = missing[:spans_at_most]
-    return Receipt(
-        stream=stream,
-        watermark=sequence.watermark,
-        missing=tuple(NumberRange(first, last) for first, last in missing),
-        server_time_ns=server_time_ns,
-        highest=highest,
-    )
-
-
-def _hop(unit: str, counts: Mapping[str, int], facts: Mapping[str, int]) -> Hop:
-    """The account of `counts`: ``entered``, ``stored``, and each cause for setting something aside."""
-    causes = {cause: count for cause, count in counts.items() if cause not in {"entered", "stored"}}
-    entered, stored = counts.get("entered", 0), counts.get("stored", 0)
-    return Hop("platform", unit, entered=entered, left=stored, set_aside=causes, facts=dict(facts))
+STATEMENTS: Mapping[str, str] = MappingProxyType(
+    {"checkpoint": "checkpoints", "account": "accounts", "time corrections": "time corrections"}
+)
+"""The facts under which statements are counted."""
 
 
 class Platform:
@@ -158,8 +61,9 @@ class Platform:
     ) -> None:
         self._judge = judge
         self._store = store
-        self._key = key
-        self._signers: OrderedDict[str, Signer] = OrderedDict()
+        self._desk = ReceiptDesk(key)
+        self._records = RecordIntake(store, self._alert)
+        self._statements = StatementIntake(store, self._alert)
         self._pacer = pacer or ReceiptPacer()
         self._on_alert = on_alert
         self.watch = VehicleWatch()
@@ -178,7 +82,7 @@ class Platform:
             if status is not None and not status[1]:
                 self._status(status[0], payload)
             else:
-                self._take(self._judge.judge(topic, payload), payload, now_ns)
+                self._take_in(self._judge.judge(topic, payload), payload, now_ns)
         except RejectedError as rejected:
             self._reject(topic, payload, rejected, now_ns)
         except StoreError:
@@ -211,11 +115,7 @@ class Platform:
 
     def hops(self) -> tuple[Hop, Hop]:
         """The account of this run: messages, and the records in those that were accepted."""
-        books = self._books
-        return (
-            _hop("messages", books.messages, books.message_facts),
-            _hop("records", books.records, books.record_facts),
-        )
+        return self._books.hops()
 
     def _forget(self) -> None:
         """Go back to the last commit; what came since was not acknowledged and will come again."""
@@ -228,69 +128,43 @@ class Platform:
             self.watch[vehicle].status = self._judge.judge_status(vehicle, payload)
         self._books.messages[STATUS] += 1
 
-    def _take(self, accepted: Accepted, payload: bytes, now_ns: int) -> None:
+    def _take_in(self, accepted: Accepted | AcceptedStatement, payload: bytes, now_ns: int) -> None:
+        match accepted:
+            case Accepted():
+                self._take_records(accepted, payload, now_ns)
+            case AcceptedStatement():
+                self._take_statement(accepted, payload, now_ns)
+
+    def _take_records(self, accepted: Accepted, payload: bytes, now_ns: int) -> None:
         stream = self._store.stream(accepted.vehicle, accepted.stream, now_ns)
-        sequence = stream.sequence
-        if len(sequence.settled) + len(accepted.records) + len(accepted.losses) > SPANS_AT_MOST:
-            raise RejectedError(
-                Cause.FRAGMENTED, f"the stream has {len(sequence.settled)} separate spans of numbers already"
-            )
-        digest = hashlib.sha256(payload).digest()
-        if self._store.knows_message(digest):
-            tally = Tally(doubles=len(accepted.records))
+        tally = self._records.take(stream, accepted, payload, now_ns)
+        if not tally.known:
+            self._link(stream, accepted.predecessor)
+        self._books.enter(accepted, tally)
+        self._pacer.note((stream.vehicle, stream.stream), now_ns, urgent=accepted.urgent)
+        watched = self._heard(stream, now_ns)
+        watched.records += tally.stored
+        watched.doubles += tally.doubles
+        watched.conflicts += tally.conflicts
+        if tally.stored:
+            self.watch.stored(accepted.vehicle, accepted.records, now_ns, prompt=accepted.prompt)
+
+    def _take_statement(self, accepted: AcceptedStatement, payload: bytes, now_ns: int) -> None:
+        stream = self._store.stream(accepted.vehicle, accepted.statement.stream, now_ns)
+        if self._statements.take(stream, accepted, payload, now_ns):
+            self._books.messages["stored"] += 1
+            self._books.message_facts[STATEMENTS[statement_kind(accepted.statement)]] += 1
         else:
-            evidence = Evidence(
-                sha256=digest,
-                kind=accepted.kind.topic,
-                key_id=accepted.key_id,
-                provable=True,
-                boot=accepted.boot,
-                received_ns=now_ns,
-                signed=payload,
-            )
-            tally = self._add(stream, accepted, evidence)
-        sequence.doubles += tally.doubles
-        sequence.conflicts += tally.conflicts
+            self._books.messages[DOUBLE] += 1
+        if isinstance(accepted.statement, Checkpoint):
+            # The receipt is the countersignature, for which the vehicle waits.
+            self._pacer.note((stream.vehicle, stream.stream), now_ns, urgent=True)
+        self._heard(stream, now_ns)
+
+    def _heard(self, stream: Stream, now_ns: int) -> VehicleCounts:
         stream.last_seen_ns = now_ns
         self._store.touch(stream)
-        self._count(stream, accepted, tally, now_ns)
-        self._pacer.note((accepted.vehicle, accepted.stream), now_ns, urgent=accepted.urgent)
-
-    def _add(self, stream: Stream, accepted: Accepted, evidence: Evidence) -> Tally:
-        """Store what a message brings that is not here yet; a message all known leaves nothing behind."""
-        tally = Tally()
-        fresh: list[Record] = []
-        conflicting: list[int] = []
-        for record in accepted.records:
-            arrival = stream.sequence.arrive(record.number)
-            if arrival is not Arrival.SEEN:
-                fresh.append(record)
-                tally.recovered += arrival is Arrival.NEW_BUT_REPORTED_LOST
-                continue
-            first = self._store.record(stream, record.number)
-            if first is not None and (first.record, first.boot) == (record, accepted.boot):
-                tally.doubles += 1
-            else:
-                conflicting.append(record.number)
-        tally.stored, tally.conflicts = len(fresh), len(conflicting)
-        tally.news = bool(fresh or conflicting or accepted.losses)
-        if tally.news:
-            message = self._store.add_message(stream, evidence)
-            self._store.add_records(stream, message, fresh)
-            for loss in accepted.losses:
-                stream.sequence.report_lost(loss.first, loss.last)
-                self._store.add_loss(stream, message, loss)
-            for number in conflicting:
-                self._store.add_conflict(stream, message, number, evidence.received_ns)
-        if conflicting:
-            more = f" and {len(conflicting) - 1} more" if len(conflicting) > 1 else ""
-            self._alert(
-                stream,
-                f"number {conflicting[0]}{more} came again with other contents; the first is kept,"
-                " the second message as evidence",
-            )
-        self._link(stream, accepted.predecessor)
-        return tally
+        return self.watch.heard(stream, now_ns)
 
     def _link(self, stream: Stream, predecessor: bytes | None) -> None:
         """Keep what a stream's first message names as its predecessor; later words do not change it."""
@@ -300,35 +174,11 @@ class Platform:
             stream.predecessor = predecessor
             return
         self._books.message_facts["naming another predecessor"] += 1
-        self._alert(
-            stream,
+        text = (
             f"names {predecessor.hex()} as its predecessor, before it was {stream.predecessor.hex()},"
-            " which is kept",
+            " which is kept"
         )
-
-    def _count(self, stream: Stream, accepted: Accepted, tally: Tally, now_ns: int) -> None:
-        cause = "stored" if tally.news else DOUBLE
-        self._books.messages[cause] += 1
-        self._books.records["entered"] += len(accepted.records)
-        for name, count in (
-            ("stored", tally.stored),
-            (DOUBLE, tally.doubles),
-            (CONFLICT, tally.conflicts),
-        ):
-            if count:
-                self._books.records[name] += count
-        for name, count in (
-            ("range entries", len(accepted.losses) if tally.news else 0),
-            ("came after being reported lost", tally.recovered),
-        ):
-            if count:
-                self._books.record_facts[name] += count
-        watched = self.watch.heard(stream, now_ns)
-        watched.records += tally.stored
-        watched.doubles += tally.doubles
-        watched.conflicts += tally.conflicts
-        if tally.stored:
-            self.watch.stored(accepted.vehicle, accepted.records, now_ns)
+        self._alert(Alert(stream.vehicle, stream.stream, text))
 
     def _reject(self, topic: str, payload: bytes, rejected: RejectedError, now_ns: int) -> None:
         self._books.messages[rejected.cause] += 1
@@ -348,20 +198,13 @@ class Platform:
         )
 
     def _receipt(self, key: StreamKey, now_ns: int) -> Publication:
-        vehicle, stream = key
+        vehicle, name = key
         self._books.message_facts["receipts out"] += 1
-        receipt = receipt_of(stream, self._store.stream(vehicle, stream, now_ns).sequence, now_ns)
-        signed = self._signer(vehicle).sign(encode_receipt(receipt))
-        return Publication(VehicleTopics(vehicle).receipt, signed)
+        stream = self._store.stream(vehicle, name, now_ns)
+        countersigned = self._statements.newest_checkpoint(stream)
+        receipt = receipt_of(name, stream.sequence, now_ns, countersigned=countersigned)
+        return self._desk.publication(vehicle, receipt)
 
-    def _signer(self, vehicle: str) -> Signer:
-        signer = self._signers.get(vehicle)
-        if signer is None:
-            signer = self._signers[vehicle] = Signer(self._key, vehicle=vehicle, role=Role.DOWN)
-            if len(self._signers) > SIGNERS_IN_MEMORY:
-                self._signers.popitem(last=False)
-        return signer
-
-    def _alert(self, stream: Stream, text: str) -> None:
+    def _alert(self, alert: Alert) -> None:
         if self._on_alert is not None:
-            self._on_alert(Alert(stream.vehicle, stream.stream, text))
+            self._on_alert(alert)

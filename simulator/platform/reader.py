@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from edge.closing import Closing
-from simulator.platform.rows import Rejection, StoredRecord, Stream, read_records, read_streams
-from simulator.platform.schema import SchemaMismatchError, check
+from edge.wire.loss import Interval
+from simulator.platform.chain import KeptCheckpoint
+from simulator.platform.comparison import Difference, KeptAccount, differences
+from simulator.platform.rows import (
+    BEST_WALL_NS,
+    Rejection,
+    StoredRecord,
+    Stream,
+    read_records,
+    read_streams,
+)
+from simulator.platform.schema import MIGRATIONS, SchemaMismatchError, check
+from simulator.platform.statement_rows import (
+    KeptCorrection,
+    earlier_last_number,
+    read_accounts,
+    read_checkpoints,
+    read_corrections,
+)
 from simulator.platform.store import StoreError
 
 
@@ -24,9 +41,11 @@ class VehicleSummary:
         streams: how many streams it used.
         records: how many records are stored.
         missing: how many numbers are neither stored nor reported lost.
-        lost: how many numbers are reported lost and not stored.
+        lost: how many numbers are reported lost one by one, and not stored.
+        uncertain: how many numbers are within intervals only, of which an unknown share is gone.
         doubles: arrivals of a stored number with equal contents.
         conflicts: arrivals of a stored number with other contents.
+        fewer: arrivals of a stored number with some of its items and no other.
         first_seen_ns: Unix time of its first message.
         last_seen_ns: Unix time of its latest message.
     """
@@ -36,8 +55,10 @@ class VehicleSummary:
     records: int
     missing: int
     lost: int
+    uncertain: int
     doubles: int
     conflicts: int
+    fewer: int
     first_seen_ns: int
     last_seen_ns: int
 
@@ -53,6 +74,7 @@ class Gap:
         last: last number.
         cause: lost, withheld or erased, as the signed range entry says; empty while nothing explains it.
         exactness: what the range entry says of each number: exact, at least, interval; empty without one.
+        interval: when it happened, for an interval, of which nobody counted how many numbers are gone.
     """
 
     vehicle: str
@@ -61,6 +83,7 @@ class Gap:
     last: int
     cause: str = ""
     exactness: str = ""
+    interval: Interval | None = None
 
     @property
     def final(self) -> bool:
@@ -70,7 +93,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A number that came a second time with other contents; the first is the record.
+    """A number that came a second time with other contents, or fewer items; the first is the record.
 
     Attributes:
         vehicle: whose.
@@ -78,6 +101,8 @@ class Conflict:
         number: the record's.
         received_ns: Unix time at which the second came.
         message_sha256: of the signed bytes of the second.
+        first_sha256: of the signed bytes of the first.
+        fewer_items: whether the second has some of the first's items and nothing else.
     """
 
     vehicle: str
@@ -85,6 +110,8 @@ class Conflict:
     number: int
     received_ns: int
     message_sha256: bytes
+    first_sha256: bytes
+    fewer_items: bool
 
 
 class StoreReader(Closing):
@@ -110,6 +137,13 @@ class StoreReader(Closing):
         if not version:
             self._connection.close()
             raise StoreError("the file is no platform store", where=str(path))
+        if version < len(MIGRATIONS):
+            self._connection.close()
+            raise StoreError(
+                f"the store is of version {version}, which is read after it was brought to {len(MIGRATIONS)}",
+                where=str(path),
+                todo="Start 'nevgate platform serve --store' on it, or on a copy, once",
+            )
 
     def close(self) -> None:
         """Close the file."""
@@ -125,23 +159,28 @@ class StoreReader(Closing):
     def records(
         self, *, vehicle: str | None = None, since_ns: int | None = None, until_ns: int | None = None
     ) -> Iterator[StoredRecord]:
-        """Records by vehicle and by wall time (from `since_ns` on, before `until_ns`), in order of time."""
+        """Records by vehicle and by wall time (from `since_ns` on, before `until_ns`), in order of time.
+
+        A wall time that a later fix has corrected counts as corrected.
+        """
+        # The index of wall times serves as long as nothing was corrected.
+        wall_ns = BEST_WALL_NS if self.corrections(vehicle=vehicle) else "r.wall_ns"
         clauses, parameters = ["1"], list[str | int]()
         if vehicle is not None:
             clauses.append("s.vehicle = ?")
             parameters.append(vehicle)
         if since_ns is not None:
-            clauses.append("r.wall_ns >= ?")
+            clauses.append(f"{wall_ns} >= ?")
             parameters.append(since_ns)
         if until_ns is not None:
-            clauses.append("r.wall_ns < ?")
+            clauses.append(f"{wall_ns} < ?")
             parameters.append(until_ns)
         with self._guarded():
             yield from read_records(
                 self._connection,
                 f"WHERE {' AND '.join(clauses)}",
                 parameters,
-                order="r.wall_ns, s.vehicle, r.stream, r.number",
+                order=f"{wall_ns}, s.vehicle, r.stream, r.number",
             )
 
     def streams(self, *, vehicle: str | None = None) -> list[Stream]:
@@ -163,8 +202,10 @@ class StoreReader(Closing):
                 records=sum(stream.records for stream in streams),
                 missing=sum(stream.sequence.missing_count for stream in streams),
                 lost=sum(stream.sequence.lost_count for stream in streams),
+                uncertain=sum(stream.sequence.uncertain_count for stream in streams),
                 doubles=sum(stream.sequence.doubles for stream in streams),
                 conflicts=sum(stream.sequence.conflicts for stream in streams),
+                fewer=sum(stream.repeated_with_fewer for stream in streams),
                 first_seen_ns=min(stream.first_seen_ns for stream in streams),
                 last_seen_ns=max(stream.last_seen_ns for stream in streams),
             )
@@ -177,27 +218,53 @@ class StoreReader(Closing):
         for stream in self.streams(vehicle=vehicle):
             with self._guarded():
                 losses = self._connection.execute(
-                    "SELECT first, last, cause, exactness FROM loss WHERE stream = ?", (stream.row,)
+                    "SELECT first, last, cause, exactness, boot, from_ns, to_ns FROM range_entry"
+                    " WHERE stream = ?",
+                    (stream.row,),
                 ).fetchall()
-            spans = [(first, last, "", "") for first, last in stream.sequence.missing()]
-            spans += [
-                (first, last, cause, exactness)
-                for told_first, told_last, cause, exactness in losses
-                for first, last in stream.sequence.received.absent(told_first, told_last)
+            found = [
+                Gap(stream.vehicle, stream.stream, first, last) for first, last in stream.sequence.missing()
             ]
-            gaps += [Gap(stream.vehicle, stream.stream, *span) for span in sorted(spans)]
+            for told_first, told_last, cause, exactness, boot, from_ns, to_ns in losses:
+                interval = None if boot is None else Interval(boot, from_ns, to_ns)
+                found += [
+                    Gap(stream.vehicle, stream.stream, first, last, cause, exactness, interval)
+                    for first, last in stream.sequence.received.absent(told_first, told_last)
+                ]
+            gaps += sorted(found, key=lambda gap: (gap.first, gap.last, gap.cause, gap.exactness))
         return gaps
 
     def conflicts(self, *, vehicle: str | None = None) -> list[Conflict]:
-        """Numbers that came twice with different contents."""
+        """Numbers that came twice with different contents, or with fewer items the second time."""
         with self._guarded():
             rows = self._connection.execute(
-                "SELECT s.vehicle, s.stream, c.number, c.received_ns, m.sha256 FROM conflict c"
-                " JOIN stream s ON s.id = c.stream JOIN message m ON m.id = c.message"
+                "SELECT s.vehicle, s.stream, c.number, c.received_ns, m.sha256, f.sha256, c.fewer_items"
+                " FROM conflict c JOIN stream s ON s.id = c.stream JOIN message m ON m.id = c.message"
+                " JOIN record r ON r.stream = c.stream AND r.number = c.number"
+                " JOIN message f ON f.id = r.message"
                 " WHERE :vehicle IS NULL OR s.vehicle = :vehicle ORDER BY c.received_ns, c.number",
                 {"vehicle": vehicle},
             ).fetchall()
-        return [Conflict(*row) for row in rows]
+        return [
+            Conflict(name, stream, number, received_ns, second, first, bool(fewer))
+            for name, stream, number, received_ns, second, first, fewer in rows
+        ]
+
+    def checkpoints(self, *, vehicle: str | None = None) -> list[KeptCheckpoint]:
+        """The checkpoints of one vehicle, or of all, in the order in which they came."""
+        with self._guarded():
+            return read_checkpoints(self._connection, "WHERE ? IN (s.vehicle, '')", (vehicle or "",))
+
+    def accounts(self, *, vehicle: str | None = None) -> list[tuple[KeptAccount, Sequence[Difference]]]:
+        """Every account of one vehicle, or of all, and what in it cannot be, in the order of arrival."""
+        with self._guarded():
+            kept = read_accounts(self._connection, "WHERE ? IN (s.vehicle, '')", (vehicle or "",))
+            return [(each, differences(each, earlier_last_number(self._connection, each))) for each in kept]
+
+    def corrections(self, *, vehicle: str | None = None) -> list[KeptCorrection]:
+        """The time corrections of one vehicle, or of all, in the order in which they came."""
+        with self._guarded():
+            return read_corrections(self._connection, vehicle)
 
     def rejections(self) -> list[Rejection]:
         """The latest rejected payloads, newest first; only so many are kept."""

@@ -14,17 +14,24 @@ from simulator.platform.body import decode_body
 from simulator.platform.sequence import Sequence as NumberSequence
 from simulator.platform.sequence import Span
 
-Parameters = Sequence[str | int | bytes]
+Parameters = Sequence[str | int | bytes | None]
 
 _STREAMS = (
     "SELECT id, vehicle, stream, predecessor, records, first_seen_ns, last_seen_ns, received, lost,"
-    " doubles, conflicts, recovered FROM stream"
+    " uncertain, doubles, conflicts, recovered, repeated_with_fewer FROM stream"
 )
 _RECORDS = (
     "SELECT s.vehicle, s.stream, r.number, r.t_ns, r.wall_ns, r.quality, r.alarm, k.name, l.items, r.body,"
-    " m.kind, m.provable, m.boot, m.received_ns, m.sha256 FROM record r JOIN stream s ON s.id = r.stream"
+    " m.kind, m.provable, m.boot, m.received_ns, m.sha256, c.wall_offset_ns, c.quality"
+    " FROM record r JOIN stream s ON s.id = r.stream"
     " JOIN message m ON m.id = r.message JOIN layout l ON l.id = r.layout JOIN mask k ON k.id = r.mask"
+    " LEFT JOIN correction c ON c.id = (SELECT b.id FROM correction b WHERE b.vehicle = s.vehicle"
+    " AND b.boot = m.boot AND r.t_ns BETWEEN b.from_ns AND b.to_ns AND b.quality >= r.quality"
+    " ORDER BY b.quality DESC, b.id DESC LIMIT 1)"
 )
+
+BEST_WALL_NS = "ifnull(r.t_ns + c.wall_offset_ns, r.wall_ns)"
+"""A record's wall time as it is known best, for the clauses of `read_records`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,7 @@ class Stream:
         records: how many are stored.
         first_seen_ns: Unix time of its first message.
         last_seen_ns: Unix time of its latest message.
+        repeated_with_fewer: how many records came again with some of their items and no other.
     """
 
     row: int
@@ -96,6 +104,7 @@ class Stream:
     records: int
     first_seen_ns: int
     last_seen_ns: int
+    repeated_with_fewer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,7 @@ class StoredRecord:
         boot: the boot whose monotonic time the record carries, 16 bytes.
         received_ns: Unix time at which it came, in nanoseconds.
         message_sha256: of the signed bytes that prove it.
+        corrected: what the vehicle has said since of the record's wall time; None where it said nothing.
     """
 
     vehicle: str
@@ -121,6 +131,7 @@ class StoredRecord:
     boot: bytes
     received_ns: int
     message_sha256: bytes
+    corrected: Timebase | None = None
 
 
 def pack_spans(spans: Iterable[Span]) -> bytes:
@@ -140,12 +151,12 @@ def read_streams(
     """The streams that the clause `where` chooses, in the order in which they were first seen."""
     rows = connection.execute(f"{_STREAMS} {where} ORDER BY id", parameters)
     streams = []
-    for *state, received, lost, doubles, conflicts, recovered in rows:
-        sequence = NumberSequence.restored(unpack_spans(received), unpack_spans(lost))
+    for *state, received, lost, uncertain, doubles, conflicts, recovered, fewer in rows:
+        sequence = NumberSequence.restored(*map(unpack_spans, (received, lost, uncertain)))
         sequence.doubles, sequence.conflicts, sequence.recovered = doubles, conflicts, recovered
         row, vehicle, stream, predecessor, records, first_seen_ns, last_seen_ns = state
         streams.append(
-            Stream(row, vehicle, stream, sequence, predecessor, records, first_seen_ns, last_seen_ns)
+            Stream(row, vehicle, stream, sequence, predecessor, records, first_seen_ns, last_seen_ns, fewer)
         )
     return streams
 
@@ -153,10 +164,14 @@ def read_streams(
 def read_records(
     connection: sqlite3.Connection, where: str = "", parameters: Parameters = (), *, order: str = "r.rowid"
 ) -> Iterator[StoredRecord]:
-    """The records that the clause `where` chooses: `r` is the record, `s` its stream, `m` its message."""
+    """The records that the clause `where` chooses.
+
+    `r` is the record, `s` its stream, `m` its message, and `c` the time correction that holds for it, by the
+    rule of `edge.wire.time_corrections.corrected`.
+    """
     rows = connection.execute(f"{_RECORDS} {where} ORDER BY {order}", parameters)
     for vehicle, stream, number, t_ns, wall_ns, quality, alarm, mask, items, body, *origin in rows:
-        kind, provable, boot, received_ns, sha256 = origin
+        kind, provable, boot, received_ns, sha256, offset_ns, better = origin
         layout = items.split("\n") if items else []
         record = Record(
             number=number,
@@ -166,4 +181,7 @@ def read_records(
             mask=mask,
             alarm=bool(alarm),
         )
-        yield StoredRecord(vehicle, stream, record, kind, bool(provable), boot, received_ns, sha256)
+        corrected = None if offset_ns is None else Timebase(offset_ns, TimeQuality(better))
+        yield StoredRecord(
+            vehicle, stream, record, kind, bool(provable), boot, received_ns, sha256, corrected
+        )

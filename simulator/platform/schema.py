@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
+from simulator.platform.rows import pack_spans
+from simulator.platform.sequence import NumberSet
+
 APPLICATION_ID = 0x4E455650
 """``NEVP`` in the file's header, by which SQLite files of other programs are told apart."""
 
@@ -92,8 +95,111 @@ CREATE TABLE rejection (
 CREATE TABLE rejected (cause TEXT PRIMARY KEY, messages INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+_VERSION_2 = """
+ALTER TABLE stream ADD COLUMN uncertain BLOB NOT NULL DEFAULT x'80';
+
+ALTER TABLE stream ADD COLUMN repeated_with_fewer INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE conflict ADD COLUMN fewer_items INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE range_entry (
+    id INTEGER PRIMARY KEY,
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    cause TEXT NOT NULL,
+    exactness TEXT NOT NULL,
+    boot BLOB,
+    from_ns INTEGER,
+    to_ns INTEGER,
+    message INTEGER NOT NULL REFERENCES message (id)
+) STRICT;
+
+CREATE UNIQUE INDEX range_entry_identity ON range_entry (
+    stream, first, last, cause, exactness, ifnull(boot, x''), ifnull(from_ns, 0), ifnull(to_ns, 0)
+);
+
+INSERT INTO range_entry (stream, first, last, cause, exactness, boot, from_ns, to_ns, message)
+    SELECT stream, first, last, cause, exactness, boot, from_ns, to_ns, message FROM loss
+    ORDER BY message, first;
+
+DROP TABLE loss;
+
+UPDATE stream SET
+    lost = (
+        SELECT spans(first, last) FROM range_entry e WHERE e.stream = stream.id AND exactness <> 'interval'
+    ),
+    uncertain = (
+        SELECT spans(first, last) FROM range_entry e WHERE e.stream = stream.id AND exactness = 'interval'
+    );
+
+CREATE TABLE checkpoint (
+    message INTEGER PRIMARY KEY REFERENCES message (id),
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    link BLOB NOT NULL,
+    previous BLOB,
+    t_ns INTEGER NOT NULL,
+    wall_ns INTEGER NOT NULL,
+    quality INTEGER NOT NULL,
+    last_number INTEGER NOT NULL,
+    sound INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX checkpoint_place ON checkpoint (stream, last);
+
+CREATE INDEX checkpoint_previous ON checkpoint (stream, previous);
+
+CREATE TABLE account (
+    message INTEGER PRIMARY KEY REFERENCES message (id),
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    t_ns INTEGER NOT NULL,
+    since_ns INTEGER NOT NULL,
+    wall_ns INTEGER NOT NULL,
+    quality INTEGER NOT NULL,
+    last_number INTEGER NOT NULL,
+    acknowledged INTEGER,
+    waiting INTEGER,
+    given_up INTEGER,
+    stored INTEGER NOT NULL,
+    explained INTEGER NOT NULL,
+    missing INTEGER NOT NULL,
+    hops TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX account_time ON account (stream, t_ns);
+
+CREATE TABLE correction (
+    id INTEGER PRIMARY KEY,
+    message INTEGER NOT NULL REFERENCES message (id),
+    vehicle TEXT NOT NULL,
+    boot BLOB NOT NULL,
+    from_ns INTEGER NOT NULL,
+    to_ns INTEGER NOT NULL,
+    wall_offset_ns INTEGER NOT NULL,
+    quality INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX correction_boot ON correction (vehicle, boot);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """Script number N brings a store of version N to version N + 1; the version is SQLite's `user_version`."""
+
+
+class _Spans:
+    """The SQL aggregate ``spans(first, last)``: the numbers of all rows, as a stream's row keeps them."""
+
+    def __init__(self) -> None:
+        self._numbers = NumberSet()
+
+    def step(self, first: int, last: int) -> None:
+        self._numbers.add(first, last)
+
+    def finalize(self) -> bytes:
+        return pack_spans(self._numbers)
 
 
 class SchemaMismatchError(Exception):
@@ -108,6 +214,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         sqlite3.Error: if it cannot be read or written.
     """
     version = check(connection)
+    connection.create_aggregate("spans", 2, _Spans)  # type: ignore[arg-type] # typeshed wants one argument of step
     for step, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE; {script} PRAGMA application_id = {APPLICATION_ID};"

@@ -104,6 +104,21 @@ def size_of(spans: Iterable[Span]) -> int:
     return sum(last - first + 1 for first, last in spans)
 
 
+@dataclass(frozen=True, slots=True)
+class NumberCounts:
+    """How many numbers of a stream, from 1 to some last one, are in which state.
+
+    Attributes:
+        stored: their records are here.
+        explained: a range entry says why they are not.
+        missing: neither.
+    """
+
+    stored: int
+    explained: int
+    missing: int
+
+
 class Arrival(Enum):
     """What the arrival of one numbered record means to its stream."""
 
@@ -120,8 +135,9 @@ class Sequence:
 
     Attributes:
         received: numbers of the records that are stored.
-        lost: numbers that a signed range entry reports as lost, erased or withheld.
-        settled: both together; a number outside it and below `highest` is missing.
+        lost: numbers that a signed range entry reports one by one as lost, erased or withheld.
+        uncertain: numbers of which a signed range entry says that an unknown share is gone (an interval).
+        settled: all three together; a number outside it and below `highest` is missing.
         doubles: arrivals of a number that was stored already, with equal contents.
         conflicts: arrivals of a number that was stored already, with other contents; the first is kept.
         recovered: records that came though they had been reported lost.
@@ -129,16 +145,19 @@ class Sequence:
 
     received: NumberSet = field(default_factory=NumberSet)
     lost: NumberSet = field(default_factory=NumberSet)
+    uncertain: NumberSet = field(default_factory=NumberSet)
     settled: NumberSet = field(default_factory=NumberSet)
     doubles: int = 0
     conflicts: int = 0
     recovered: int = 0
 
     @classmethod
-    def restored(cls, received: Iterable[Span], lost: Iterable[Span]) -> Sequence:
+    def restored(
+        cls, received: Iterable[Span], lost: Iterable[Span], uncertain: Iterable[Span] = ()
+    ) -> Sequence:
         """The state that a store has kept."""
-        sequence = cls(NumberSet(received), NumberSet(lost))
-        for first, end in (*sequence.received, *sequence.lost):
+        sequence = cls(NumberSet(received), NumberSet(lost), NumberSet(uncertain))
+        for first, end in (*sequence.received, *sequence.lost, *sequence.uncertain):
             sequence.settled.add(first, end)
         return sequence
 
@@ -152,10 +171,10 @@ class Sequence:
         if number in self.received:
             return Arrival.SEEN
         self.received.add(number, number)
-        if number in self.settled:
+        self.settled.add(number, number)
+        if number in self.lost:
             self.recovered += 1
             return Arrival.NEW_BUT_REPORTED_LOST
-        self.settled.add(number, number)
         return Arrival.NEW
 
     def report_lost(self, first: int, last: int) -> None:
@@ -166,6 +185,18 @@ class Sequence:
         """
         _check(first, last)
         self.lost.add(first, last)
+        self.settled.add(first, last)
+
+    def report_uncertain(self, first: int, last: int) -> None:
+        """Take note of a range entry that is an interval: final, though nobody counted what is gone.
+
+        A record of the range that comes all the same does not contradict it.
+
+        Raises:
+            ValueError: if the range is empty or leaves 1 to `GREATEST_NUMBER`.
+        """
+        _check(first, last)
+        self.uncertain.add(first, last)
         self.settled.add(first, last)
 
     @property
@@ -190,8 +221,25 @@ class Sequence:
 
     @property
     def lost_count(self) -> int:
-        """How many numbers are reported lost and did not come after all."""
-        return self.settled.size - self.received.size
+        """How many numbers are reported lost one by one and did not come after all."""
+        return self.settled.size - self.received.size - self.uncertain_count
+
+    @property
+    def uncertain_count(self) -> int:
+        """How many numbers are within intervals only, and did not come."""
+        return sum(
+            size_of(self.lost.absent(*span))
+            for first, last in self.uncertain
+            for span in self.received.absent(first, last)
+        )
+
+    def counts_to(self, last: int) -> NumberCounts:
+        """What is known of the numbers from 1 to `last`, 0 for none of them."""
+        if last < FIRST_NUMBER:
+            return NumberCounts(0, 0, 0)
+        stored = size_of(self.received.within(FIRST_NUMBER, last))
+        settled = size_of(self.settled.within(FIRST_NUMBER, last))
+        return NumberCounts(stored, settled - stored, last - settled)
 
 
 def _check(first: int, last: int) -> None:

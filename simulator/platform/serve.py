@@ -23,7 +23,8 @@ from edge.clock import Clock, SystemClock
 from edge.errors import NevgateError, UplinkError
 from edge.uplink.failures import connect_failure
 from edge.uplink.outgoing import TOPIC_ROOT
-from simulator.platform.platform import Platform, Publication
+from simulator.platform.platform import Platform
+from simulator.platform.receipts import Publication
 from simulator.platform.vehicles import VehicleWatch
 
 Looked = TypeVar("Looked")

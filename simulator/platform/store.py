@@ -74,7 +74,7 @@ class Store:
         self._masks = _Interned("mask", "name")
         self._rejections: deque[Rejection] = deque(maxlen=rejections_kept)
         self._rejected: Counter[str] = Counter()
-        with self._guarded():
+        with self.guarded():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
@@ -88,12 +88,13 @@ class Store:
 
     def close(self) -> None:
         """Undo what was not committed and close the file."""
-        with self._guarded():
+        with self.guarded():
             self.rollback()
             self._connection.close()
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def guarded(self) -> Iterator[None]:
+        """Turn what SQLite raises into a `StoreError`."""
         try:
             yield
         except SchemaMismatchError as error:
@@ -105,8 +106,23 @@ class Store:
             raise StoreError(f"the store failed: {error}", where=str(self.path), todo=todo) from error
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._guarded():
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, to read what is kept and what the next commit will keep.
+
+        Raises:
+            StoreError: for whatever SQLite raises meanwhile.
+        """
+        with self.guarded():
+            yield self._connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection within a transaction, which `commit` ends.
+
+        Raises:
+            StoreError: for whatever SQLite raises meanwhile.
+        """
+        with self.guarded():
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
             yield self._connection
@@ -116,7 +132,7 @@ class Store:
         key = (vehicle, stream)
         held = self._streams.get(key)
         if held is None:
-            with self._writing() as connection:
+            with self.writing() as connection:
                 empty = pack_spans(())
                 connection.execute(
                     "INSERT OR IGNORE INTO stream"
@@ -135,21 +151,19 @@ class Store:
 
     def knows_message(self, sha256: bytes) -> bool:
         """Whether a message of exactly these bytes is kept as evidence."""
-        with self._guarded():
-            found = self._connection.execute("SELECT 1 FROM message WHERE sha256 = ?", (sha256,))
+        with self.reading() as connection:
+            found = connection.execute("SELECT 1 FROM message WHERE sha256 = ?", (sha256,))
             return found.fetchone() is not None
 
     def record(self, stream: Stream, number: int) -> StoredRecord | None:
         """One stored record, or None."""
-        with self._guarded():
-            stored = read_records(
-                self._connection, "WHERE r.stream = ? AND r.number = ?", (stream.row, number)
-            )
+        with self.reading() as connection:
+            stored = read_records(connection, "WHERE r.stream = ? AND r.number = ?", (stream.row, number))
             return next(stored, None)
 
     def add_message(self, stream: Stream, evidence: Evidence) -> int:
         """Keep a message's bytes; hand out its row."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             added = connection.execute(
                 "INSERT INTO message (sha256, stream, kind, key_id, provable, boot, received_ns, signed)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -168,7 +182,7 @@ class Store:
 
     def add_records(self, stream: Stream, message: int, records: Iterable[Record]) -> None:
         """Keep records whose numbers are new to the stream."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             rows = []
             for record in records:
                 layout = self._layouts.row(connection, "\n".join(record.values))
@@ -193,9 +207,11 @@ class Store:
     def add_loss(self, stream: Stream, message: int, loss: LossRange) -> None:
         """Keep a signed range entry; the same again changes nothing."""
         when = loss.interval
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO loss VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO range_entry"
+                " (stream, first, last, cause, exactness, boot, from_ns, to_ns, message)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     stream.row,
                     loss.first,
@@ -210,12 +226,14 @@ class Store:
             )
         self.touch(stream)
 
-    def add_conflict(self, stream: Stream, message: int, number: int, received_ns: int) -> None:
-        """Keep that `message` holds another content for a number that is stored already."""
-        with self._writing() as connection:
+    def add_conflict(
+        self, stream: Stream, message: int, number: int, received_ns: int, *, fewer_items: bool = False
+    ) -> None:
+        """Keep that `message` holds other contents, or fewer items, for a number that is stored already."""
+        with self.writing() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO conflict VALUES (?, ?, ?, ?)",
-                (stream.row, number, message, received_ns),
+                "INSERT OR IGNORE INTO conflict VALUES (?, ?, ?, ?, ?)",
+                (stream.row, number, message, received_ns, int(fewer_items)),
             )
         self.touch(stream)
 
@@ -233,7 +251,7 @@ class Store:
         if not (self._connection.in_transaction or self._touched or self._rejected):
             return
         try:
-            with self._writing() as connection:
+            with self.writing() as connection:
                 self._keep_streams(connection)
                 self._keep_rejections(connection)
                 connection.execute("COMMIT")
@@ -259,17 +277,20 @@ class Store:
 
     def _keep_streams(self, connection: sqlite3.Connection) -> None:
         connection.executemany(
-            "UPDATE stream SET predecessor = ?, received = ?, lost = ?,"
-            " records = ?, doubles = ?, conflicts = ?, recovered = ?, last_seen_ns = ? WHERE id = ?",
+            "UPDATE stream SET predecessor = ?, received = ?, lost = ?, uncertain = ?, records = ?,"
+            " doubles = ?, conflicts = ?, recovered = ?, repeated_with_fewer = ?, last_seen_ns = ?"
+            " WHERE id = ?",
             [
                 (
                     stream.predecessor,
                     pack_spans(stream.sequence.received),
                     pack_spans(stream.sequence.lost),
+                    pack_spans(stream.sequence.uncertain),
                     stream.records,
                     stream.sequence.doubles,
                     stream.sequence.conflicts,
                     stream.sequence.recovered,
+                    stream.repeated_with_fewer,
                     stream.last_seen_ns,
                     stream.row,
                 )

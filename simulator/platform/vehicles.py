@@ -91,13 +91,13 @@ class VehicleWatch:
             counts.streams.popitem(last=False)
         return counts
 
-    def stored(self, vehicle: str, records: Sequence[Record], now_ns: int) -> None:
-        """Take note of records of which some were new."""
+    def stored(self, vehicle: str, records: Sequence[Record], now_ns: int, *, prompt: bool = True) -> None:
+        """Take note of records of which some were new; only those that came `prompt` tell of the latency."""
         counts = self[vehicle]
         newest = max(records, key=_wall_ns)
         if counts.latest is None or _wall_ns(newest) >= _wall_ns(counts.latest):
             counts.latest = newest
-        if newest.timebase.quality >= TimeQuality.NTP:
+        if prompt and newest.timebase.quality >= TimeQuality.NTP:
             counts.latencies_s.append((now_ns - _wall_ns(newest)) / NS_PER_S)
 
 

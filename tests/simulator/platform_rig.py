@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge.account import Account, Hop
 from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S, Timebase, TimeQuality
 from edge.records import Missing, Record, Value
 from edge.uplink.outgoing import VehicleTopics
+from edge.wire.account_message import AccountMessage, StreamLedger
+from edge.wire.account_message import encode as encode_account
+from edge.wire.checkpoint import Checkpoint, signed_hash
+from edge.wire.checkpoint import encode as encode_checkpoint
 from edge.wire.cose import Role, Signer, Verifier
 from edge.wire.keys import SigningKey
 from edge.wire.loss import LossRange
@@ -16,10 +21,14 @@ from edge.wire.receipt import Receipt
 from edge.wire.receipt import decode as decode_receipt
 from edge.wire.status import Status
 from edge.wire.status import encode as encode_status
+from edge.wire.time_corrections import TimeCorrection, TimeCorrections
+from edge.wire.time_corrections import encode as encode_corrections
+from simulator.platform.intake import Alert
 from simulator.platform.judge import Judge
 from simulator.platform.keyring import Keyring
 from simulator.platform.pace import ReceiptPacer
-from simulator.platform.platform import Alert, Platform, Publication
+from simulator.platform.platform import Platform
+from simulator.platform.receipts import Publication
 from simulator.platform.store import Store
 
 VEHICLE = "LNEVGATE000000001"
@@ -71,6 +80,46 @@ class Vehicle:
 
     def numbers(self, first: int, last: int) -> bytes:
         return self.message(*(record(number) for number in range(first, last + 1)))
+
+    def checkpoint(
+        self,
+        first: int,
+        last: int,
+        *,
+        last_number: int,
+        previous: bytes | None = None,
+        link: bytes = b"l" * 32,
+        vehicle: str | None = None,
+    ) -> bytes:
+        """A signed checkpoint; `previous` is the signed one before."""
+        content = Checkpoint(
+            vehicle=vehicle or self.name,
+            stream=STREAM,
+            first=first,
+            last=last,
+            root=b"r" * 32,
+            link=link,
+            previous=None if previous is None else signed_hash(previous),
+            boot=BOOT,
+            t_ns=last * NS_PER_S,
+            wall_offset_ns=NOW_NS,
+            time_quality=TimeQuality.GNSS,
+            last_number=last_number,
+        )
+        return self.sign(encode_checkpoint(content))
+
+    def account(
+        self, last_number: int, ledger: StreamLedger | None, *hops: Hop, t_s: int = 3600, boot: bytes = BOOT
+    ) -> bytes:
+        hops = hops or (Hop("uplink", "records", last_number, last_number),)
+        wall = Timebase(NOW_NS, TimeQuality.GNSS)
+        content = AccountMessage(
+            self.name, STREAM, boot, t_s * NS_PER_S, wall, last_number, Account(hops), 0, ledger
+        )
+        return self.sign(encode_account(content))
+
+    def corrections(self, *corrections: TimeCorrection) -> bytes:
+        return self.sign(encode_corrections(TimeCorrections(self.name, STREAM, corrections)))
 
     def status(self, *, online: bool) -> bytes:
         return self._status.sign(encode_status(Status(online, STREAM, "nevgate test", 5)))

@@ -6,20 +6,24 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
 from edge.cli.program import program
-from edge.clock import NS_PER_S
+from edge.clock import NS_PER_S, Timebase, TimeQuality
 from edge.errors import KeyFileError, NevgateError
+from edge.wire.account_message import StreamLedger
 from edge.wire.keys import SigningKey
 from edge.wire.loss import LossCause, LossRange
+from edge.wire.message import MessageKind
+from edge.wire.time_corrections import TimeCorrection
 from simulator.platform.assembly import own_key
 from simulator.platform.keyring import load_keys
 from simulator.platform.view import look_table, vehicle_rows
-from tests.simulator.platform_rig import NOW_NS, PLATFORM_KEY, STREAM, VEHICLE, VEHICLE_KEY, Rig, record
+from tests.simulator.platform_rig import BOOT, NOW_NS, PLATFORM_KEY, STREAM, VEHICLE, VEHICLE_KEY, Rig, record
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +156,66 @@ def test_the_platform_keeps_the_key_that_it_made(tmp_path: Path) -> None:
     assert (new, new_again) == (True, False)
     assert made.public == again.public
     assert (tmp_path / "deep" / "platform.pub.pem").read_bytes() == made.public.pem
+
+
+@pytest.fixture(scope="module")
+def stated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with statements of every kind, and something wrong in each."""
+    path = tmp_path_factory.mktemp("stated") / "platform.db"
+    rig = Rig(path)
+    event = rig.vehicle.topic(MessageKind.EVENT)
+    rig.send(rig.vehicle.message(record(1), record(2), predecessor=b"p" * 16))
+    rig.send(rig.vehicle.message(record(1), stream=b"s" * 16, predecessor=STREAM))
+    rig.send(rig.vehicle.checkpoint(1, 3, last_number=5), event)
+    rig.send(rig.vehicle.account(5, StreamLedger(4, 1, 0)), event)
+    fix = TimeCorrection(BOOT, 0, NS_PER_S, Timebase(NOW_NS + NS_PER_S, TimeQuality.GNSS))
+    rig.send(rig.vehicle.corrections(fix), event)
+    rig.receipts()
+    rig.store.close()
+    return path
+
+
+def test_an_account_is_shown_beside_the_platform_s_own_counts(stated: Path) -> None:
+    (account,) = rows(stated, "account", "--vehicle", VEHICLE)
+    told = ("last_number", "acknowledged", "waiting", "given_up", "stored", "missing", "explained")
+    assert [account[key] for key in told] == [5, 4, 1, 0, 2, 3, 0]
+    assert account["agrees"] is False
+    assert account["differences"] == [
+        "2: acknowledged according to the vehicle, not stored here: 4 of 5 acknowledged, 2 stored"
+    ]
+    (hop,) = cast("list[dict[str, object]]", account["hops"])
+    assert (hop["name"], hop["entered"], hop["balanced"]) == ("uplink", 5, True)
+    assert rows(stated, "account", "--vehicle", "OTHER") == []
+
+
+def test_streams_checkpoints_corrections_and_findings_are_listed(stated: Path) -> None:
+    first, second = rows(stated, "streams")
+    assert (first["predecessor_known"], first["successors"]) == (False, [(b"s" * 16).hex()])
+    assert (second["predecessor"], second["predecessor_known"]) == (STREAM.hex(), True)
+    (checkpoint,) = rows(stated, "checkpoints")
+    assert [checkpoint[key] for key in ("first_block", "last_block", "missing", "standing", "sound")] == [
+        1,
+        3,
+        3,
+        "begins the chain",
+        True,
+    ]
+    (correction,) = rows(stated, "corrections")
+    assert (correction["quality"], correction["from"]) == ("gnss", "2025-06-15T15:06:41.000Z")
+    assert [(row["finding"], row["numbers"], row["open"]) for row in rows(stated, "findings")] == [
+        ("the stream before is not here", 1, True),
+        ("records of a checkpoint are missing", 3, True),
+        ("acknowledged according to the vehicle, not stored here", 2, False),
+    ]
+    for what in ("streams", "checkpoints", "corrections", "findings", "account"):
+        assert VEHICLE in run("query", stated, what).output
+        assert run("query", stated, what, "--csv").output.startswith("vehicle,")
+
+
+def test_a_corrected_time_stands_beside_the_signed_one(stated: Path) -> None:
+    speeds = rows(stated, "records", "--item", "vehicle.speed")
+    told = {(row["number"], row["time"], row["corrected_time"], row["corrected_quality"]) for row in speeds}
+    assert told == {
+        (1, "2025-06-15T15:06:41.000Z", "2025-06-15T15:06:42.000Z", "gnss"),
+        (2, "2025-06-15T15:06:42.000Z", "", ""),
+    }

@@ -6,17 +6,19 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge.clock import NS_PER_S
 from edge.wire.keys import SigningKey
-from edge.wire.loss import LossCause, LossRange
+from edge.wire.loss import Exactness, Interval, LossCause, LossRange
 from edge.wire.message import MessageKind
 from edge.wire.receipt import NumberRange
-from simulator.platform.platform import receipt_of
+from simulator.platform.findings import FEWER_ITEMS, OTHER_CONTENTS, findings
 from simulator.platform.reader import StoreReader
+from simulator.platform.receipts import receipt_of
 from simulator.platform.rejected import Cause
 from simulator.platform.sequence import Sequence
 from simulator.platform.store import StoreError
@@ -302,3 +304,87 @@ def test_a_store_that_fails_takes_nothing_and_acknowledges_nothing(
     rig.send(rig.vehicle.numbers(4, 6))
     assert [receipt.watermark for receipt in rig.receipts()] == [6]
     assert rig.records == {"stored": 6}
+
+
+def test_a_record_that_comes_again_with_fewer_items_is_told_from_a_conflict(rig: Rig) -> None:
+    whole = record(1)
+    fewer = replace(whole, values={"vehicle.speed": whole.values["vehicle.speed"]})
+    rig.send(rig.vehicle.message(whole))
+    rig.send(rig.vehicle.message(fewer), rig.vehicle.topic(MessageKind.BACKLOG))
+    rig.send(rig.vehicle.message(fewer), rig.vehicle.topic(MessageKind.BACKLOG))
+    rig.send(rig.vehicle.message(replace(fewer, values={"vehicle.speed": 1})))
+    rig.send(rig.vehicle.message(replace(whole, values={**whole.values, "hv.soc": 1})))
+    rig.send(rig.vehicle.message(replace(fewer, t_ns=fewer.t_ns + 1)))
+    rig.receipts()
+    assert rig.records == {
+        "stored": 1,
+        "repeated with fewer items": 1,
+        "double": 1,
+        "conflicting double": 3,
+    }
+    assert len(rig.alerts) == 3
+    with StoreReader(rig.path) as reader:
+        (stored,) = reader.records()
+        assert stored.record == whole
+        conflicts = reader.conflicts()
+        assert [each.fewer_items for each in conflicts] == [True, False, False, False]
+        assert {each.first_sha256 for each in conflicts} == {stored.message_sha256}
+        assert reader.evidence(conflicts[0].message_sha256) == rig.vehicle.message(fewer)
+        (vehicle,) = reader.vehicles()
+        assert (vehicle.fewer, vehicle.conflicts, vehicle.doubles) == (1, 3, 1)
+        names = [finding.name for finding in findings(reader)]
+        assert names == [FEWER_ITEMS, OTHER_CONTENTS, OTHER_CONTENTS, OTHER_CONTENTS]
+
+
+def interval(first: int, last: int, from_s: int, to_s: int) -> LossRange:
+    span = Interval(b"b" * 16, from_s * NS_PER_S, to_s * NS_PER_S)
+    return LossRange(first, last, LossCause.LOST, Exactness.INTERVAL, span)
+
+
+def test_an_interval_is_final_though_nobody_counted_and_a_record_of_it_is_no_surprise(rig: Rig) -> None:
+    entries = (interval(2, 5, 1, 9), interval(2, 5, 20, 30), LossRange(4, 4, LossCause.ERASED))
+    rig.send(rig.vehicle.message(record(1), record(7), losses=entries))
+    rig.send(rig.vehicle.message(losses=entries))
+    (receipt,) = rig.receipts()
+    assert (receipt.watermark, receipt.missing) == (5, (NumberRange(6, 6),))
+    rig.send(rig.vehicle.numbers(3, 3))
+    rig.receipts()
+    assert "came after being reported lost" not in rig.platform.hops()[1].facts
+    with StoreReader(rig.path) as reader:
+        (vehicle,) = reader.vehicles()
+        assert (vehicle.lost, vehicle.uncertain, vehicle.missing) == (1, 2, 1)
+        told = [(gap.first, gap.last, gap.exactness, gap.interval) for gap in reader.gaps()]
+        assert told == [
+            (2, 2, "interval", entries[0].interval),
+            (2, 2, "interval", entries[1].interval),
+            (4, 4, "exact", None),
+            (4, 5, "interval", entries[0].interval),
+            (4, 5, "interval", entries[1].interval),
+            (6, 6, "", None),
+        ]
+
+
+def test_a_week_s_outage_drained_newest_first_costs_a_range_and_no_complaint(rig: Rig) -> None:
+    week_s = 7 * 86_400
+    rig.send(rig.vehicle.numbers(1, 3))
+    rig.send(rig.vehicle.numbers(week_s + 1, week_s + 2))
+    (receipt,) = rig.receipts()
+    assert (receipt.watermark, receipt.highest) == (3, week_s + 2)
+    assert receipt.missing == (NumberRange(4, week_s),)
+    backlog = rig.vehicle.topic(MessageKind.BACKLOG)
+    live = week_s + 3
+    for first in range(week_s - 99, week_s - 3_000, -200):
+        rig.send(rig.vehicle.message(record(live, alarm=True)))
+        rig.send(rig.vehicle.numbers(first, first + 99), backlog)
+        (receipt,) = rig.receipts()
+        assert receipt.acknowledges(live)
+        assert receipt.acknowledges(first)
+        assert not receipt.acknowledges(first - 1)
+        assert len(receipt.missing) <= 16
+        live += 1
+    assert rig.alerts == []
+    assert set(rig.messages) == {"stored"}
+    newest = rig.platform.watch[VEHICLE].latest
+    assert newest is not None
+    assert newest.number == live - 1
+    assert len(rig.platform.watch[VEHICLE].latencies_s) == live - week_s - 1

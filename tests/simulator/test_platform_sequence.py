@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.platform.sequence import GREATEST_NUMBER, Arrival, NumberSet, Sequence, size_of
+from simulator.platform.sequence import GREATEST_NUMBER, Arrival, NumberCounts, NumberSet, Sequence, size_of
 
 NUMBERS = st.integers(1, 60)
 SPANS = st.tuples(NUMBERS, st.integers(0, 12)).map(lambda span: (span[0], span[0] + span[1]))
@@ -39,7 +39,11 @@ def test_a_number_set_is_the_set_of_its_numbers(
     assert all((number in held) == (number in oracle) for number in range(80))
 
 
-EVENTS = st.one_of(NUMBERS.map(lambda number: ("record", number, number)), SPANS.map(lambda s: ("lost", *s)))
+EVENTS = st.one_of(
+    NUMBERS.map(lambda number: ("record", number, number)),
+    SPANS.map(lambda span: ("lost", *span)),
+    SPANS.map(lambda span: ("uncertain", *span)),
+)
 
 
 @given(st.lists(EVENTS, max_size=40))
@@ -47,11 +51,16 @@ def test_a_sequence_tells_what_a_set_of_numbers_tells(events: list[tuple[str, in
     sequence = Sequence()
     received: set[int] = set()
     lost: set[int] = set()
+    uncertain: set[int] = set()
     recovered = 0
     for kind, first, last in events:
         if kind == "lost":
             sequence.report_lost(first, last)
             lost |= set(range(first, last + 1))
+            continue
+        if kind == "uncertain":
+            sequence.report_uncertain(first, last)
+            uncertain |= set(range(first, last + 1))
             continue
         expected = (
             Arrival.SEEN
@@ -63,7 +72,7 @@ def test_a_sequence_tells_what_a_set_of_numbers_tells(events: list[tuple[str, in
         recovered += expected is Arrival.NEW_BUT_REPORTED_LOST
         assert sequence.arrive(first) is expected
         received.add(first)
-    settled = received | lost
+    settled = received | lost | uncertain
     highest = max(settled, default=0)
     watermark = next(number for number in range(200) if number + 1 not in settled)
     assert sequence.highest == highest
@@ -71,8 +80,13 @@ def test_a_sequence_tells_what_a_set_of_numbers_tells(events: list[tuple[str, in
     assert numbers_of(sequence.missing()) == set(range(1, highest + 1)) - settled
     assert sequence.missing_count == size_of(sequence.missing())
     assert sequence.lost_count == len(lost - received)
+    assert sequence.uncertain_count == len(uncertain - received - lost)
     assert sequence.recovered == recovered
-    restored = Sequence.restored(sequence.received, sequence.lost)
+    for last in (0, 1, highest // 2, highest, highest + 5):
+        upto = set(range(1, last + 1))
+        stored, explained = len(upto & received), len(upto & settled - received)
+        assert sequence.counts_to(last) == NumberCounts(stored, explained, last - stored - explained)
+    restored = Sequence.restored(sequence.received, sequence.lost, sequence.uncertain)
     assert (restored.watermark, restored.missing()) == (sequence.watermark, sequence.missing())
 
 

@@ -18,6 +18,7 @@ from simulator.platform.reader import StoreReader
 from simulator.platform.rows import Evidence, Rejection
 from simulator.platform.schema import APPLICATION_ID, MIGRATIONS
 from simulator.platform.store import Store, StoreError
+from tests.simulator.platform_rig import record as rig_record
 
 VEHICLE = "LNEVGATE000000001"
 STREAM = b"0123456789abcdef"
@@ -171,6 +172,32 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         StoreReader(path)
     with pytest.raises(StoreError, match="no such store"):
         StoreReader(tmp_path / "absent.db")
+
+
+def test_a_store_of_the_first_version_is_brought_up_and_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "platform.db"
+    with sqlite3.connect(path) as old:
+        old.executescript((Path(__file__).parent / "stores" / "version_1.sql").read_text("utf-8"))
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        old.execute("PRAGMA user_version = 1")
+    with pytest.raises(StoreError, match="version 1"):
+        StoreReader(path)
+    store = Store(path)
+    stream = store.stream("LNEVGATE000000001", bytes(range(16)), 5)
+    store.close()
+    assert list(stream.sequence.received) == [(1, 3), (7, 7), (10, 10)]
+    assert list(stream.sequence.lost) == [(4, 4)]
+    assert list(stream.sequence.uncertain) == [(5, 6)]
+    assert stream.predecessor == b"p" * 16
+    with StoreReader(path) as reader:
+        assert [entry.record for entry in reader.records()] == [rig_record(n) for n in (1, 2, 3, 7)] + [
+            rig_record(10, alarm=True)
+        ]
+        gaps = [(gap.first, gap.last, gap.cause, gap.exactness) for gap in reader.gaps()]
+        assert gaps == [(4, 4, "erased", "exact"), (5, 6, "lost", "interval"), (8, 9, "", "")]
+        assert [(each.number, each.fewer_items) for each in reader.conflicts()] == [(2, False)]
+        assert reader.rejected() == {"unsigned": 1}
+        assert reader.fault() is None
 
 
 def test_an_interrupted_migration_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
