@@ -118,6 +118,7 @@ def recorded_run(workload: Workload, before: Mapping[str, bytes] | None = None) 
         laid_out(before or {}, Path(folder))
         recording = record(workload.run, Path(folder))
     recording.events[:0] = standing
+    recording.standing = len(standing)
     return recording
 
 

@@ -80,10 +80,12 @@ class Recording:
     Attributes:
         events: writes, truncations, entries, syncs and claims.
         before: the files that were there at the start, durable, by name.
+        standing: how many of the events are claims that held before anything was done.
     """
 
     events: list[Event] = field(default_factory=list)
     before: dict[str, bytes] = field(default_factory=dict)
+    standing: int = 0
 
     def claims(self, end: int | None = None) -> list[Claim]:
         """Return what had been announced before event `end`, by default at the end."""

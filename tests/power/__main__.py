@@ -1,0 +1,184 @@
+"""Cuts the power of a store in both rigs and prints what held: ``python -m tests.power``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from edge.errors import SourceError
+from tests.power.claims import Claim, Workload
+from tests.power.cuts import Tally, every_cut, recorded_run
+from tests.power.platter import Cut, drawn
+from tests.power.sharpness import Sharpness, without_each_sync
+from tests.power.torn_disk import Changed, Disk, Recording, Synced
+from tests.power.vm.machine import missing, run_and_cut
+from tests.power.vm.replay import claim_of, flushed_claims, replay, replay_without_flushes
+from tests.power.vm.write_log import LogFlag, read_write_log
+from tests.power.workloads import NAMES, workload_named
+
+CACHE = Path("build/power")
+SHORT_COMMITS, LONG_COMMITS = 24, 400
+LONG_MOMENTS = 400
+RECOVERIES = 8
+GUEST_CLAIMS = 400
+GUEST_PATIENCE_S = 150.0
+LIES = 20
+
+
+def say(line: str) -> None:
+    """Print a line at once: the rigs take minutes."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def told(name: str, tally: Tally, began: float) -> int:
+    """Print what came of cuts; return how many broke a claim."""
+    say(
+        f"  {name}: {tally.cuts} cuts, {tally.states} different states of the disk,"
+        f" {len(tally.faults)} broke a claim ({time.monotonic() - began:.0f} s)"
+    )
+    for fault in tally.faults[:5]:
+        say(f"    after event {fault.end}, {fault.cut}, seed {fault.seed}: {'; '.join(fault.faults)}")
+    return len(tally.faults)
+
+
+def torn_disk(name: str, seed: int) -> int:
+    """Run the first rig; return how many claims broke or lies went unnoticed."""
+    say("torn disk (a VFS that records writes, syncs and folder entries)")
+    began = time.monotonic()
+    workload = workload_named(name, commits=SHORT_COMMITS, seed=seed)
+    recording = recorded_run(workload)
+    say(f"  short run: {described(recording)}")
+    faults = told("every moment of it", every_cut(workload, recording, seeds=range(seed, seed + 3)), began)
+    faults += recoveries(workload, name, recording, seed)
+
+    began = time.monotonic()
+    long = workload_named(name, commits=LONG_COMMITS, seed=seed + 1)
+    recorded = recorded_run(long)
+    say(f"  long run: {described(recorded)}")
+    step = max(1, len(recorded.events) // LONG_MOMENTS)
+    first = seed % step
+    faults += told(
+        f"every {step}th moment of it", every_cut(long, recorded, [seed], first=first, step=step), began
+    )
+
+    began = time.monotonic()
+    found = without_each_sync(workload, recording, seeds=range(seed, seed + 6))
+    say(f"  one sync of the short run left out at a time ({time.monotonic() - began:.0f} s)")
+    return faults + syncs_told(found)
+
+
+def recoveries(workload: Workload, name: str, recording: Recording, seed: int) -> int:
+    """Cut the power again while a store reopens and goes on after a first cut."""
+    began = time.monotonic()
+    random = drawn(seed)
+    tally = Tally()
+    for again in range(RECOVERIES):
+        disk = Disk(recording.before)
+        for event in recording.events[: random.randrange(len(recording.events))]:
+            disk.take(event)
+        going_on = workload_named(name, commits=3, seed=seed + 100 + again)
+        second = recorded_run(going_on, disk.after(random.choice((Cut.TORN, Cut.SUBSET, Cut.NOISE)), random))
+        one = every_cut(workload, second, [seed], first=second.standing)
+        tally.cuts += one.cuts
+        tally.states += one.states
+        tally.faults += one.faults
+    return told(f"every moment of {RECOVERIES} recoveries", tally, began)
+
+
+def described(recording: Recording) -> str:
+    """Count what a run did."""
+    kinds = Counter(type(event) for event in recording.events)
+    return f"{kinds[Changed]} writes and truncations, {kinds[Synced]} syncs, {kinds[Claim]} claims"
+
+
+def syncs_told(found: list[Sharpness]) -> int:
+    """Print how many syncs of each file carry claims; return how many under a claim could be left out."""
+    needless = 0
+    rows: dict[tuple[str, str], list[Sharpness]] = {}
+    for one in found:
+        rows.setdefault((one.sync.kind, one.sync.name), []).append(one)
+    for (kind, name), ones in sorted(rows.items()):
+        under = [one for one in ones if one.hung]
+        others = [one for one in ones if not one.hung]
+        say(
+            f"    {kind} sync of {name}: missed {broken(under)} of {len(under)} right before a claim,"
+            f" {broken(others)} of {len(others)} others"
+        )
+        needless += sum(one.fault is None for one in under)
+    return needless
+
+
+def broken(tried: list[Sharpness]) -> int:
+    """Count the syncs without which a claim breaks."""
+    return sum(one.fault is not None for one in tried)
+
+
+def virtual_machine(name: str, seed: int, points: int) -> int:
+    """Run the second rig; return how many claims broke or lies went unnoticed."""
+    if lacking := missing():
+        say(f"virtual machine: skipped, this machine lacks {lacking}")
+        return 0
+    say("virtual machine (Debian's kernel, ext4, qemu keeps a log of the disk's writes and flushes)")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            run = run_and_cut(name, Path(folder), CACHE, claims=GUEST_CLAIMS, patience_s=GUEST_PATIENCE_S)
+        except SourceError as error:
+            if (CACHE / "kernel" / "complete").exists():
+                raise
+            say(f"  skipped: {error}")
+            return 0
+        entries = list(read_write_log(run.log))
+        before = run.before.read_bytes()
+    claims = [at for at, entry in enumerate(entries) if claim_of(entry)]
+    flushes = sum(bool(entry.flags & LogFlag.FLUSH) for entry in entries)
+    say(
+        f"  booted in {run.boot_s:.0f} s, worked for {run.run_s:.0f} s:"
+        f" {len(entries) - len(claims) - flushes} writes, {flushes} flushes, {len(claims)} claims in the log"
+    )
+    workload = workload_named(name, endless=True)
+    random = drawn(seed)
+    began = time.monotonic()
+    moments = random.sample(range(claims[-1] + 1), min(points, claims[-1] + 1))
+    cuts = replay(workload, before, entries, moments, random)
+    say(f"  {cuts.points} moments: {len(cuts.faults)} broke a claim ({time.monotonic() - began:.0f} s)")
+    for at, cut, faults in cuts.faults[:5]:
+        say(f"    after entry {at}, {cut}: {'; '.join(faults)}")
+    began = time.monotonic()
+    candidates = flushed_claims(entries)
+    lied = random.sample(candidates[1:], min(LIES, len(candidates) - 1))
+    lies = replay_without_flushes(workload, before, entries, lied, random)
+    say(
+        f"  {lies.points} times the disk only pretended the flushes of one commit: {len(lies.faults)} noticed"
+        f" ({time.monotonic() - began:.0f} s)"
+    )
+    return len(cuts.faults) + lies.points - len(lies.faults)
+
+
+def main() -> int:
+    """Run both rigs."""
+    parser = argparse.ArgumentParser(prog="python -m tests.power", description=__doc__)
+    parser.add_argument("--workload", choices=NAMES, default=NAMES[-1])
+    parser.add_argument(
+        "--points", type=int, default=50, help="moments to which the machine's disk is replayed"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=("torn-disk", "machine"))
+    asked = parser.parse_args()
+    began = time.monotonic()
+    say(f"power cuts of: {workload_named(asked.workload).name}, seed {asked.seed}")
+    wrong = 0
+    if asked.only != "machine":
+        wrong += torn_disk(asked.workload, asked.seed)
+    if asked.only != "torn-disk":
+        wrong += virtual_machine(asked.workload, asked.seed, asked.points)
+    say(f"{'all claims held' if not wrong else f'{wrong} wrong'}, {time.monotonic() - began:.0f} s")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

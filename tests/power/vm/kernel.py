@@ -1,0 +1,113 @@
+"""Fetches Debian's kernel as a package, and makes the small first file system that starts the guest."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from edge.errors import SourceError
+
+META_PACKAGE = "linux-image-amd64"
+SHELL_PACKAGE = "busybox-static"
+MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "9p", "9pnet_virtio")
+_FOLDER, _PROGRAM, _FILE, _CONSOLE = 0o040755, 0o100755, 0o100644, 0o020600
+_DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
+_REGULAR = re.compile(r"\./(boot/vmlinuz-.*|lib/modules/.*\.ko|bin/busybox|usr/bin/busybox)")
+
+
+def kernel_files(cache: Path) -> Path:
+    """Return a folder with ``vmlinuz``, ``busybox`` and all kernel modules; fetch the packages once.
+
+    Nothing is installed: the packages are downloaded and unpacked below `cache`.
+
+    Raises:
+        SourceError: there is no apt, or it cannot reach a registry with these packages.
+    """
+    folder = cache / "kernel"
+    if (folder / "complete").exists():
+        return folder
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise SourceError("there is no apt here to fetch Debian's kernel with")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for package in (image_package(), SHELL_PACKAGE):
+        done = subprocess.run(["apt-get", "download", package], cwd=folder, capture_output=True, check=False)
+        if done.returncode:
+            raise SourceError(f"apt cannot download {package}", todo="Run 'apt-get update' first")
+    for package_file in folder.glob("*.deb"):
+        unpack(package_file, folder)
+        package_file.unlink()
+    (folder / "complete").touch()
+    return folder
+
+
+def image_package() -> str:
+    """Return the name of the package that holds the current kernel."""
+    done = subprocess.run(["apt-cache", "depends", META_PACKAGE], capture_output=True, check=False, text=True)
+    match = re.search(r"Depends: (linux-image-\S+)", done.stdout)
+    if match is None:
+        raise SourceError(f"apt does not know {META_PACKAGE}", todo="Run 'apt-get update' first")
+    return match[1]
+
+
+def unpack(package_file: Path, folder: Path) -> None:
+    """Take kernel, modules and shell out of a package."""
+    shown = subprocess.run(["dpkg-deb", "--fsys-tarfile", package_file], capture_output=True, check=True)
+    with tarfile.open(fileobj=io.BytesIO(shown.stdout)) as archive:
+        for member in archive:
+            if not member.isfile() or not _REGULAR.fullmatch(member.name):
+                continue
+            name = Path(member.name).name
+            content = archive.extractfile(member)
+            if content is not None:
+                (folder / ("vmlinuz" if name.startswith("vmlinuz") else name)).write_bytes(content.read())
+
+
+def loading_order(folder: Path, wanted: tuple[str, ...] = MODULES) -> list[Path]:
+    """Return the wanted modules and those that they depend on, in an order in which they load."""
+    files = {path.stem.replace("-", "_"): path for path in folder.glob("*.ko")}
+    order: dict[str, Path] = {}
+
+    def load(name: str) -> None:
+        path = files.get(name)
+        if path is None or name in order:
+            return
+        match = _DEPENDS.search(path.read_bytes())
+        for needed in match[1].decode().split(",") if match else ():
+            load(needed.replace("-", "_"))
+        order[name] = path
+
+    for name in wanted:
+        load(name)
+    return list(order.values())
+
+
+def first_file_system(folder: Path, script: str) -> bytes:
+    """Return an archive (cpio, "new ASCII") with shell, modules, and the script that is to be init."""
+    modules = loading_order(folder)
+    folders = ("bin", "proc", "sys", "dev", "host", "modules")
+    entries: list[tuple[str, int, bytes]] = [(name, _FOLDER, b"") for name in folders]
+    entries.append(("bin/busybox", _PROGRAM, (folder / "busybox").read_bytes()))
+    entries += [(f"modules/{path.name}", _FILE, path.read_bytes()) for path in modules]
+    loads = "".join(f"/bin/busybox insmod /modules/{path.name}\n" for path in modules)
+    init = f"#!/bin/busybox sh\n/bin/busybox --install -s /bin\nmount -t devtmpfs dev /dev\n{loads}{script}"
+    entries.append(("init", _PROGRAM, init.encode()))
+    archive = bytearray()
+    for inode, (name, mode, data) in enumerate([("dev/console", _CONSOLE, b""), *entries], start=1):
+        archive_member(archive, inode, name, mode, data)
+    archive_member(archive, 0, "TRAILER!!!", 0, b"")
+    return bytes(archive)
+
+
+def archive_member(archive: bytearray, inode: int, name: str, mode: int, data: bytes) -> None:
+    """Append one member to a cpio archive."""
+    path = name.encode() + b"\0"
+    device = (5, 1) if mode == _CONSOLE else (0, 0)
+    fields = (inode, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(path), 0)
+    for part in (b"070701" + b"".join(b"%08X" % value for value in fields) + path, data):
+        archive += part
+        archive += bytes(-len(archive) % 4)
