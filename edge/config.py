@@ -9,25 +9,24 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from edge.config_events import CollisionSection, EventSection
+from edge.config_section import ConfigPath
+from edge.config_section import Section as _Section
 from edge.errors import ConfigError
+from edge.journal.section import JournalSection
 from edge.policy.classes import DataClass
 from edge.tomlfile import read_toml, validate
 
 _VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
+MAIN_DESTINATION = "platform"
+"""What the journal calls the platform of the table [uplink]."""
+
 _BUS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
-
-
-def _beside_config(path: Path, info: ValidationInfo) -> Path:
-    folder = info.context.get("folder") if info.context else None
-    return path if folder is None else Path(folder) / path.expanduser()
 
 
 def _vin(text: str) -> str:
@@ -40,14 +39,6 @@ def _bus_name(text: str) -> str:
     if not _BUS_NAME.fullmatch(text):
         raise ValueError("a bus name begins with a letter and has up to 32 letters, digits, '-' and '_'")
     return text
-
-
-ConfigPath = Annotated[Path, AfterValidator(_beside_config)]
-"""A path; a relative one is taken from the folder of the configuration file."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class VehicleSection(_Section):
@@ -159,6 +150,28 @@ class SamplingSection(_Section):
         default=0.2, description="how long a frame may wait for an older one of another bus"
     )
 
+    edition: Literal["2016", "2025"] = Field(
+        default="2025", description="of GB/T 32960.3: when an alarm window and the watch after power-off end"
+    )
+    alarm_before_s: Annotated[float, Field(ge=30, le=600)] = Field(
+        default=30.0, description="how far back the records of an alarm of level 3 or 4 reach"
+    )
+    alarm_after_s: Annotated[float, Field(ge=30, le=600)] = Field(
+        default=30.0,
+        description="2016: how long its window lasts; 2025: how long an unknown level counts as up",
+    )
+    report_after_off_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=180.0, description="records go on for so long after high voltage was switched off"
+    )
+    after_off_s: Annotated[float, Field(ge=30, le=86_400)] | None = Field(
+        default=None,
+        description="the vehicle is watched for so long after that, the last 30 s are reported, and then no "
+        "records are made until it wakes; 3600 for 2025, report_after_off_s for 2016",
+    )
+    event_ring_bytes: Annotated[int, Field(ge=1_000_000, le=1_000_000_000)] = Field(
+        default=16_000_000, description="memory for the raw frames that precede an event"
+    )
+
     @model_validator(mode="after")
     def _uplink_not_faster(self) -> Self:
         if self.uplink_period_s < self.collect_period_s:
@@ -215,6 +228,26 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+class DestinationSection(UplinkSection):
+    """A further platform; each has its own place in the journal."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")] = Field(
+        description="what the journal and the account call it"
+    )
+    platform: ConfigPath | None = Field(
+        default=None, description="its public key, which its receipts are checked with"
+    )
+
+    @model_validator(mode="after")
+    def _receipts_need_its_key(self) -> Self:
+        if self.acknowledge == "receipt" and self.platform is None:
+            raise ValueError(
+                f"the receipts of '{self.name}' are checked with its public key; set platform, "
+                'or acknowledge = "puback" to take the broker\'s word'
+            )
+        return self
+
+
 class SigningSection(_Section):
     """What signs the messages."""
 
@@ -232,7 +265,11 @@ class Config(_Section):
     sensor: tuple[SensorSection, ...] = ()
     door: DoorSection = DoorSection()
     sampling: SamplingSection = SamplingSection()
+    event: tuple[EventSection, ...] = ()
+    collision: CollisionSection | None = None
     uplink: UplinkSection
+    destination: tuple[DestinationSection, ...] = ()
+    journal: JournalSection | None = None
     signing: SigningSection
 
     @field_validator("bus")
@@ -245,6 +282,25 @@ class Config(_Section):
             if names.count(name) > 1:
                 raise ValueError(f"two buses are called '{name}'; each needs a name of its own")
         return buses
+
+    @model_validator(mode="after")
+    def _destinations_need_a_journal(self) -> Self:
+        names = [MAIN_DESTINATION, *(one.name for one in self.destination)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two destinations are called '{name}'; each needs a name of its own")
+        if self.destination and self.journal is None:
+            raise ValueError("further destinations need a journal; add a table [journal] with a folder")
+        return self
+
+    @field_validator("event")
+    @classmethod
+    def _events_differ(cls, events: tuple[EventSection, ...]) -> tuple[EventSection, ...]:
+        names = [event.name for event in events]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two events are called '{name}'; each needs a name of its own")
+        return events
 
     @model_validator(mode="after")
     def _receipts_need_a_key(self) -> Self:

@@ -39,11 +39,13 @@ class Identity:
         vehicle: the VIN or pseudonym that stands in topics and messages.
         stream: 16 random bytes, drawn when the gateway starts.
         boot: 16 bytes that name the boot whose monotonic time the records carry.
+        predecessor: the stream before this one, named with the first numbers; None where there is none.
     """
 
     vehicle: str
     stream: bytes
     boot: bytes
+    predecessor: bytes | None = None
 
 
 class Dispatch:
@@ -64,6 +66,9 @@ class Dispatch:
         take_losses: hands out the number ranges that the outbox gave up.
         live_records: how many records make a live message, from 1; may be changed while running.
         largest_payload: bytes of the largest payload that is taken as a kind now; None if nothing limits it.
+
+    Attributes:
+        last_number: of the record taken in last; 0 for none.
     """
 
     def __init__(
@@ -84,6 +89,7 @@ class Dispatch:
         self._take_losses = take_losses
         self._largest_payload = largest_payload
         self.live_records = live_records
+        self.last_number = 0
         self._topics = VehicleTopics(identity.vehicle)
         self._waiting: list[Record] = []
         self._weight = 0
@@ -97,6 +103,7 @@ class Dispatch:
     def add(self, record: Record) -> None:
         """Take in the next record of the stream."""
         self._entered += 1
+        self.last_number = record.number
         if record.alarm:
             self.flush()
             self._send(Kind.ALARM, [record])
@@ -188,6 +195,7 @@ class Dispatch:
             self._untold.append(LossRange(first, last, LossCause.LOST))
 
     def _sign(self, kind: Kind, records: Sequence[Record], losses: Sequence[LossRange]) -> bytes:
+        begins = any(number == 1 for number in (*(r.number for r in records[:1]), *(e.first for e in losses)))
         message = RecordMessage(
             kind=KINDS[kind],
             vehicle=self._identity.vehicle,
@@ -195,6 +203,7 @@ class Dispatch:
             boot=self._identity.boot,
             records=tuple(records),
             losses=tuple(losses),
+            predecessor=self._identity.predecessor if begins else None,
         )
         return self._signer.sign(encode(message, self._keys))
 

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from edge.account import Account, Hop
 from edge.bus.source import FrameSource
@@ -16,29 +15,19 @@ from edge.clock import NS_PER_S, Clock
 from edge.core import Core
 from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
-from edge.dispatch import Dispatch, Identity
 from edge.frames import FrameBatch
-from edge.loading import Loaded, tls_settings
+from edge.loading import Loaded
+from edge.making import make_road
 from edge.policy.door import Door
 from edge.records import Record
 from edge.sensors.source import ItemSource
 from edge.uplink.events import Notice
 from edge.uplink.link import Link
-from edge.uplink.mqtt import MqttLink
-from edge.uplink.mqtt_settings import MqttSettings, Will
-from edge.uplink.outbox import MemoryOutbox
-from edge.uplink.outgoing import Kind, VehicleTopics
-from edge.uplink.session import Session
-from edge.uplink.settings import SessionSettings
-from edge.uplink.uplink import Uplink, UplinkState
+from edge.uplink.uplink import UplinkState
 from edge.vehicle.sampler import Sampler
-from edge.wire import receipt, status
-from edge.wire.cose import Role, Signer, Verifier
 
-STREAM_BYTES = 16
+BOOT_BYTES = 16
 _READ_S = 0.1
-_FULL_SHARE = 2
-_MESSAGE_SHARE = 4
 _FULL_WAIT_S = 0.02
 _DRAIN_WAIT_S = 0.005
 
@@ -74,9 +63,9 @@ class Gateway:
     Attributes:
         identity: of the vehicle and its stream.
         door: what may pass.
-        sampler: makes and numbers the records.
-        dispatch: makes the messages.
-        uplink: sends them.
+        sampler: makes the records.
+        road: brings the records to the platforms.
+        uplink: of the configuration's table [uplink].
     """
 
     def __init__(
@@ -94,9 +83,6 @@ class Gateway:
         config = loaded.config
         self._clock = clock
         self._horizon_ns = round(config.sampling.reorder_horizon_s * NS_PER_S)
-        self._queue_messages = config.uplink.queue_messages
-        self._queue_bytes = config.uplink.queue_bytes
-        self.identity = Identity(config.vehicle.topic_name, draw(STREAM_BYTES), boot or draw(STREAM_BYTES))
         self.door = Door(loaded.databases, frozenset(config.door.collect))
         self.sampler = Sampler(
             loaded.bindings,
@@ -111,35 +97,18 @@ class Gateway:
             self.sampler,
             period_ns=round(config.sampling.collect_period_s * NS_PER_S),
         )
-        self._outbox = MemoryOutbox(
-            max_messages=config.uplink.queue_messages, max_bytes=config.uplink.queue_bytes
+        self.road = make_road(
+            loaded, self.door, clock=clock, rng=rng, draw=draw, boot=boot, notify=notify, link=link
         )
-        self.uplink = _uplink(
-            loaded,
-            self.identity,
-            self._outbox,
-            clock,
-            rng,
-            notify,
-            lambda: self.sampler.next_number - 1,
-            link,
-        )
-        self.dispatch = Dispatch(
-            identity=self.identity,
-            keys=loaded.catalogue,
-            signer=Signer(loaded.key, vehicle=self.identity.vehicle),
-            put=self.uplink.put,
-            take_losses=self.uplink.take_losses,
-            live_records=max(1, round(config.sampling.uplink_period_s / config.sampling.collect_period_s)),
-            largest_payload=self._largest_payload,
-        )
+        self.identity = self.road.identity
+        self.uplink = self.road.uplinks[0]
         self._capture: Capture | None = None
         self._sensors: Sequence[ItemSource] = ()
         self._record: Record | None = None
 
     def start(self) -> None:
         """Begin to connect; frames may be taken before the platform is reached."""
-        self.uplink.start()
+        self.road.start()
 
     def run(
         self,
@@ -185,8 +154,8 @@ class Gateway:
                 if source.live:
                     for record in self._core.settle(expected_ns, self._clock.timebase()):
                         self._add(record)
-                self.dispatch.report_losses(self._room)
-                self.uplink.check()
+                self.road.step()
+                self.road.check()
                 if watch is not None:
                     watch(self)
             if source.live:
@@ -201,25 +170,27 @@ class Gateway:
             drain_s: how long the platform is waited for; 0 for not at all.
             stop: ends the waiting if it is set meanwhile; one that is set already changes nothing.
         """
-        self.dispatch.flush()
+        self.road.flush()
         hurry = threading.Event() if stop is None or stop.is_set() else stop
         never = threading.Event()
         end_ns = self._clock.boot_ns() + round(drain_s * NS_PER_S)
-        self.dispatch.report_losses(self._room)
-        while self._unsent() and self._clock.boot_ns() < end_ns and not hurry.is_set():
-            if self.uplink.failed:
+        self.road.step()
+        while not self.road.settled() and self._clock.boot_ns() < end_ns and not hurry.is_set():
+            if self.road.failed:
                 break
             self._clock.wait(never, _DRAIN_WAIT_S)
-            self.dispatch.report_losses(self._room)
+            self.road.step()
         left_s = 0.0 if hurry.is_set() else max(0.0, (end_ns - self._clock.boot_ns()) / NS_PER_S)
-        self.uplink.stop(left_s)
-        return not self._unsent()
+        self.road.stop(left_s)
+        finished = self.road.settled()
+        self.road.close()
+        return finished
 
     def account(self) -> Account:
         """The account so far, hop by hop along the road."""
         hops: list[Hop] = [*(self._capture.hops() if self._capture is not None else ())]
         hops += [sensor.hop() for sensor in self._sensors]
-        return Account.of([*hops, *self._core.hops(), self.dispatch.hop(), *self.uplink.hops()])
+        return Account.of([*hops, *self._core.hops(), *self.road.hops()])
 
     def view(self) -> View:
         """What a person watching is shown."""
@@ -230,97 +201,21 @@ class Gateway:
         for sensor in self._sensors:
             for observation in sensor.read(0) or ():
                 self._core.observe(observation)
+        self.road.take_frames(batch)
         for record in self._core.take(batch):
             self._add(record)
             if stop is not None:
                 self._wait_for_room(stop)
+        for event in self._core.take_events():
+            self.road.take_event(event)
 
     def _add(self, record: Record) -> None:
         self._record = record
-        self.dispatch.add(record)
-
-    def _room(self) -> bool:
-        state = self.uplink.state()
-        return (
-            state.waiting_messages * _FULL_SHARE < self._queue_messages
-            and state.waiting_bytes * _FULL_SHARE < self._queue_bytes
-        )
-
-    def _unsent(self) -> bool:
-        return bool(self.uplink.state().waiting_messages or self.dispatch.gather_losses())
-
-    def _largest_payload(self, kind: Kind) -> int:
-        share = self._queue_bytes // _MESSAGE_SHARE
-        broker = self.uplink.largest_payload(kind)
-        return share if broker is None else min(broker, share)
+        self.road.take_record(record)
 
     def _wait_for_room(self, stop: threading.Event) -> None:
         never = threading.Event()
-        while not self._room() and not stop.is_set():
-            self.uplink.check()
+        while not self.road.room() and not stop.is_set():
+            self.road.check()
             self._clock.wait(never, _FULL_WAIT_S)
-
-
-class _StatusMaker:
-    """Makes signed statuses; one for each thread that needs them."""
-
-    def __init__(
-        self, loaded: Loaded, identity: Identity, clock: Clock, last_number: Callable[[], int]
-    ) -> None:
-        self._signer = Signer(loaded.key, vehicle=identity.vehicle, role=Role.STATUS)
-        self._stream = identity.stream
-        self._clock = clock
-        self._last_number = last_number
-        self._software = f"nevgate {version('nevgate')}"
-
-    def make(self, online: bool) -> bytes:
-        """The status as it is now, signed."""
-        said = status.Status(online, self._stream, self._software, self._last_number(), self._clock.wall_ns())
-        return self._signer.sign(status.encode(said))
-
-
-def _uplink(
-    loaded: Loaded,
-    identity: Identity,
-    outbox: MemoryOutbox,
-    clock: Clock,
-    rng: random.Random,
-    notify: Callable[[Notice], None] | None,
-    last_number: Callable[[], int],
-    link: Link | None,
-) -> Uplink:
-    """Put session, link and outbox together."""
-    section = loaded.config.uplink
-    topics = VehicleTopics(identity.vehicle)
-    last_will = _StatusMaker(loaded, identity, clock, last_number)
-    own_status = _StatusMaker(loaded, identity, clock, last_number)
-
-    link_settings = MqttSettings(
-        host=section.host,
-        port=section.port,
-        client_id=f"nevgate-{identity.vehicle}",
-        protocol=section.protocol,
-        tls=tls_settings(loaded.config),
-        username=section.username,
-        password_file=section.password_file,
-        will=Will(topics.status, lambda: last_will.make(False)),
-        keep_alive_s=section.keep_alive_s,
-    )
-    settings = SessionSettings(
-        where=link_settings.where,
-        acknowledge=section.acknowledge,
-        in_flight=section.in_flight,
-    )
-    verifier = Verifier({identity.vehicle: [loaded.platform_key] if loaded.platform_key else []})
-
-    def read_receipt(payload: bytes) -> receipt.Receipt:
-        return receipt.decode(verifier.verify(payload, vehicle=identity.vehicle, role=Role.DOWN).payload)
-
-    return Uplink(
-        session=Session(settings, topics, outbox, rng=rng, make_status=own_status.make),
-        link=link or MqttLink(link_settings),
-        store=outbox,
-        clock=clock,
-        read_receipt=read_receipt,
-        notify=notify,
-    )
+            self.road.step()

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from edge.catalogue.binding import load_binding
 from edge.catalogue.bound import Binding
 from edge.catalogue.catalogue import Catalogue, builtin
-from edge.config import Config
+from edge.config import Config, UplinkSection
 from edge.database.load import load_database
 from edge.database.model import Database, Defect
 from edge.errors import ConfigError
@@ -32,6 +32,7 @@ class Loaded:
         bindings: of each bus.
         key: signs the vehicle's messages.
         platform_key: verifies the platform's receipts; None where a PUBACK is enough.
+        destination_keys: those of the further destinations, in their order.
     """
 
     config: Config
@@ -40,6 +41,7 @@ class Loaded:
     bindings: Mapping[str, tuple[Binding, ...]]
     key: SigningKey
     platform_key: VerifyingKey | None
+    destination_keys: tuple[VerifyingKey | None, ...] = ()
 
     def plain_databases(self) -> dict[str, tuple[Database, ...]]:
         """The databases of each bus without their classes, as decode wants them."""
@@ -77,7 +79,8 @@ def load(config: Config) -> Loaded:
             "no binding file was found, so there is nothing to send",
             todo="Put NAME.binding.toml beside a database, or name one with 'binding'",
         )
-    _check_tls(config)
+    for one in (config.uplink, *config.destination):
+        _check_tls(one)
     platform_key = None
     if config.signing.platform is not None:
         platform_key = read_verifying_key(config.signing.platform)
@@ -88,16 +91,20 @@ def load(config: Config) -> Loaded:
         MappingProxyType(bindings),
         read_signing_key(config.signing.key),
         platform_key,
+        tuple(
+            None if section.platform is None else read_verifying_key(section.platform)
+            for section in config.destination
+        ),
     )
 
 
-def tls_settings(config: Config) -> TlsSettings | None:
-    """The transport security that the configuration asks for; None for none."""
-    tls = config.uplink.tls
+def tls_settings(section: UplinkSection) -> TlsSettings | None:
+    """The transport security that a destination asks for; None for none."""
+    tls = section.tls
     return TlsSettings(tls.ca_file, tls.certificate, tls.key) if tls.enabled else None
 
 
-def _check_tls(config: Config) -> None:
-    settings = tls_settings(config)
+def _check_tls(section: UplinkSection) -> None:
+    settings = tls_settings(section)
     if settings is not None:
         tls_context(settings)

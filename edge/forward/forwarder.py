@@ -66,6 +66,11 @@ class Forwarder(Store):
         boot: names the boot of records committed now.
         draw: draws random bytes.
         own_thread: whether the journal has a thread that commits; without one it is committed here.
+
+    Attributes:
+        own_thread: as above; may be set once, before the session runs.
+        largest_payload: bytes of the largest payload that is taken as a kind now; None if nothing limits it.
+        wake: called when there may be more to send.
     """
 
     def __init__(
@@ -88,7 +93,7 @@ class Forwarder(Store):
         self._clock = clock
         self._boot = boot
         self._draw = draw
-        self._own_thread = own_thread
+        self.own_thread = own_thread
         self._topics = VehicleTopics(rules.vehicle)
         self._lock = threading.RLock()
         self._reader: Reader | None = None
@@ -110,7 +115,7 @@ class Forwarder(Store):
 
     def close(self) -> None:
         """Let go of what was read with."""
-        if self._reader is not None and self._own_thread:
+        if self._reader is not None and self.own_thread:
             self._reader.close()
 
     @property
@@ -144,6 +149,14 @@ class Forwarder(Store):
                 self._held.put(Held(item, VOLATILE, 0))
         self.wake()
 
+    def send(self, payload: bytes) -> None:
+        """Send a signed message that is no record and has no numbers; it is kept until its PUBACK."""
+        with self._lock:
+            if self._journal.failure:
+                self.put(Outgoing(Kind.EVENT, self._topics.up(Kind.EVENT), payload))
+            else:
+                self._keep(Kind.EVENT, None, payload, 0, 0, 0)
+
     def note(self, position: int, progress: Progress) -> None:
         """See `Store.note`."""
         with self._lock:
@@ -155,6 +168,8 @@ class Forwarder(Store):
     def next(self, kind: Kind, after: int) -> tuple[int, Outgoing] | None:
         """See `Store.next`; makes a message if there is none and something to make it of."""
         with self._lock:
+            if self._composing and not self.own_thread:
+                self._journal.commit()
             found = self._held.next(kind, after)
             if found is None and self._compose(kind):
                 found = self._held.next(kind, after)
@@ -254,7 +269,7 @@ class Forwarder(Store):
                 begun = self._tell_gap() or self._from_backlog()
             case Kind.EVENT:
                 begun = False
-        return begun and not self._own_thread and self._journal.commit()
+        return begun and not self.own_thread and self._journal.commit()
 
     def _ripe(self) -> tuple[int, int] | None:
         """Live records that are to be sent now; those that waited too long become backlog."""
@@ -386,7 +401,7 @@ class Forwarder(Store):
     def _keep(
         self,
         kind: Kind,
-        cursor: StreamCursor,
+        cursor: StreamCursor | None,
         payload: bytes,
         first: int,
         last: int,
@@ -396,20 +411,19 @@ class Forwarder(Store):
         """Have a message committed; it can be sent when that is done."""
         self._row += 1
         row, topic = self._row, self._topics.up(kind)
-        item = Outgoing(kind, topic, payload, cursor.stream, first, last, count)
-        stored = StoredMessage(row, int(kind), topic, cursor.ordinal, first, last, count, payload)
+        stream, ordinal = (b"", 0) if cursor is None else (cursor.stream, cursor.ordinal)
+        item = Outgoing(kind, topic, payload, stream, first, last, count)
+        stored = StoredMessage(row, int(kind), topic, ordinal, first, last, count, payload)
         period = period_of(self._clock.wall_ns(), self._boot)
-        edits = [
-            insertion(stored, self._rules.destination, self._opened.keys, period, self._draw),
-            *cursor.cover(self._rules.destination, first, last),
-            *more,
-        ]
+        edits = [insertion(stored, self._rules.destination, self._opened.keys, period, self._draw), *more]
+        if cursor is not None:
+            edits += cursor.cover(self._rules.destination, first, last)
         self._composing.add(kind)
 
         def ready() -> None:
             with self._lock:
                 self._composing.discard(kind)
-                self._held.put(Held(item, row, cursor.ordinal))
+                self._held.put(Held(item, row, ordinal))
             self.wake()
 
         self._journal.edit(edits, urgent=True, then=ready)

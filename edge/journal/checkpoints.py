@@ -89,11 +89,11 @@ class Checkpointer:
             )
         )
 
-    def insertion(self, last: int, signed: bytes) -> tuple[str, tuple[int, int, bytes]]:
+    def insertion(self, last: int, signed: bytes) -> tuple[str, tuple[int, int, bytes, bytes]]:
         """The statement that keeps a checkpoint."""
         return (
-            "INSERT INTO checkpoint (last, first, signed) VALUES (?, ?, ?)",
-            (last, self._last.last + 1, signed),
+            "INSERT INTO checkpoint (last, first, signed, digest) VALUES (?, ?, ?, ?)",
+            (last, self._last.last + 1, signed, signed_hash(signed)),
         )
 
     def made(self, chain: Chain, signed: bytes, clock: Clock) -> None:

@@ -107,6 +107,7 @@ class Journal(Closing):
         self._pending = Pending()
         self._urgent = False
         self._wake: threading.Event | None = None
+        self._countersigned = b""
         self._failure = ""
         self._retry_ns = 0
         self._entered: Counter[str] = Counter()
@@ -205,6 +206,24 @@ class Journal(Closing):
             if then is not None:
                 self._pending.then.append(then)
             self._came(urgent=urgent)
+
+    def countersign(self, digest: bytes, receipt: bytes) -> None:
+        """Keep the platform's signed receipt with the checkpoint that it names, the first time."""
+        if digest != self._countersigned:
+            self._countersigned = digest
+            self.edit(
+                [
+                    (
+                        "UPDATE checkpoint SET receipt = ? WHERE digest = ? AND receipt IS NULL",
+                        (receipt, digest),
+                    )
+                ]
+            )
+
+    def idle(self) -> bool:
+        """Whether no record waits to be committed."""
+        with self._lock:
+            return not self._pending.records
 
     def room(self) -> bool:
         """Whether what waits is less than half of what may wait."""

@@ -40,6 +40,7 @@ CREATE TABLE checkpoint (
   last INTEGER PRIMARY KEY,
   first INTEGER NOT NULL,
   signed BLOB NOT NULL,
+  digest BLOB NOT NULL,
   receipt BLOB
 ) STRICT;
 CREATE TABLE covered (
@@ -80,6 +81,26 @@ CREATE TABLE total (
   name TEXT NOT NULL,
   count INTEGER NOT NULL,
   PRIMARY KEY (hop, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE held (
+  stream INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  class TEXT NOT NULL,
+  locked INTEGER NOT NULL,
+  blocks INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  PRIMARY KEY (stream, kind, class, locked)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER block_taken_in AFTER INSERT ON block WHEN NEW.size > 0 BEGIN
+  INSERT INTO held VALUES (NEW.stream, NEW.kind, NEW.class, NEW.locked, 1, NEW.size)
+    ON CONFLICT DO UPDATE SET blocks = blocks + 1, bytes = bytes + NEW.size;
+END;
+CREATE TRIGGER block_emptied AFTER UPDATE OF size ON block WHEN OLD.size > 0 AND NEW.size = 0 BEGIN
+  UPDATE held SET blocks = blocks - 1, bytes = bytes - OLD.size
+    WHERE stream = OLD.stream AND kind = OLD.kind AND class = OLD.class AND locked = OLD.locked;
+END;
+CREATE TABLE erasing (
+  key_id BLOB PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 """
 

@@ -22,6 +22,7 @@ from edge.clock import NS_PER_S, SystemClock
 from edge.config import load_config
 from edge.gateway import Gateway
 from edge.loading import load
+from edge.road import VolatileRoad
 from simulator.broker import EmbeddedBroker
 from simulator.vehicle.player import Player, open_buses
 from simulator.vehicle.vehicle import ReferenceVehicle
@@ -127,7 +128,8 @@ def _message_size(records: int, asked: str) -> Comparison:
         config = bench.configure(_reference_buses() + f"[sampling]\nuplink_period_s = {min(records, 30)}\n")
         loaded = load(load_config(config))
         gateway = Gateway(loaded, clock=SystemClock(), rng=random.Random(1), draw=os.urandom)  # noqa: S311 - jitter
-        gateway.dispatch.live_records = records
+        if isinstance(gateway.road, VolatileRoad):
+            gateway.road.dispatch.live_records = records
         vehicle = ReferenceVehicle(1)
         source = MemorySource(vehicle.frames(records * 3 + 1), buses=vehicle.buses, timebase=vehicle.timebase)
         gateway.start()

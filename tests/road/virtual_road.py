@@ -134,8 +134,8 @@ def _drive(
         left.view.append(repr(gateway.view()))
 
     monkeypatch.setattr("edge.loading.load_database", _load_once)
-    monkeypatch.setattr("edge.gateway.Uplink", SteppedUplink)
-    monkeypatch.setattr("edge.gateway.MqttLink", lambda *_: link)
+    monkeypatch.setattr("edge.destination.Uplink", SteppedUplink)
+    monkeypatch.setattr("edge.destination.MqttLink", lambda *_: link)
     drawn = random.Random(5)  # noqa: S311 - a seed must replay the run
     gateway = Gateway(
         load(config),

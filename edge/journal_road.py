@@ -1,0 +1,227 @@
+"""`JournalRoad`: records go through the journal, and past it while it cannot be written."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from edge.account import Hop
+from edge.clock import Clock
+from edge.destination import Destination, Sender, make_uplink
+from edge.dispatch import Dispatch, Identity
+from edge.forward.composer import Composer
+from edge.forward.forwarder import Forwarder
+from edge.forward.recent import Recent
+from edge.forward.rules import ForwardRules
+from edge.frames import FrameBatch
+from edge.journal.event_notes import EventNotes
+from edge.journal.journal import Committed
+from edge.journal.opening import OpenJournal
+from edge.journal.writer import WriterThread
+from edge.records import Record
+from edge.road import Road
+from edge.uplink.link import Link
+from edge.uplink.uplink import Uplink
+from edge.vehicle.outcome import EventFrames, EventOutcome
+from edge.wire.cose import Signer
+from edge.wire.item_keys import ItemKeys
+from edge.wire.receipt import Receipt
+
+STREAM_BYTES = 16
+
+logger = logging.getLogger(__name__)
+
+
+class JournalRoad(Road):
+    """Records are committed, then sent; what is not acknowledged at the end is sent at the next start.
+
+    While the journal cannot be written, records take a stream of their own that lives in memory, so that no
+    number is ever given to two records; it names the journal's stream as its predecessor.
+
+    Args:
+        opened: the journal.
+        vehicle: the VIN or pseudonym in topics.
+        boot: 16 bytes that name the boot.
+        keys: the catalogue's wire keys.
+        destinations: the platforms, the configuration's `[uplink]` first.
+        rules: of each destination.
+        make_sender: what is the same for all destinations, given what statuses are to say of the last number.
+        clock: time.
+        draw: draws random bytes.
+        link: the connection to the first destination; without one, MQTT as configured.
+    """
+
+    def __init__(
+        self,
+        opened: OpenJournal,
+        *,
+        vehicle: str,
+        boot: bytes,
+        keys: ItemKeys,
+        destinations: Sequence[Destination],
+        rules: Sequence[ForwardRules],
+        make_sender: Callable[[bytes, Callable[[], int]], Sender],
+        clock: Clock,
+        draw: Callable[[int], bytes],
+        link: Link | None,
+    ) -> None:
+        self.identity = Identity(vehicle, opened.stream, boot, opened.predecessor)
+        self._opened = opened
+        self._journal = opened.journal
+        self._keys = keys
+        self._clock = clock
+        self._draw = draw
+        self._writer: WriterThread | None = None
+        self._recent = Recent()
+        self._journal.on_commit.append(self._committed)
+        self._journal.on_failure = self._handed_back
+        self._events = EventNotes(boot)
+        self._back: deque[Record] = deque()
+        self._past: tuple[Dispatch, ...] = ()
+        self._past_number = 0
+        self._live_records = rules[0].live_records
+        self._sender = make_sender(opened.stream, lambda: self._journal.committed_number)
+        self.forwarders = tuple(self._forwarder(one) for one in rules)
+        self.uplinks = tuple(
+            self._uplink(destination, forwarder, link if place == 0 else None)
+            for place, (destination, forwarder) in enumerate(zip(destinations, self.forwarders, strict=True))
+        )
+
+    @property
+    def durable(self) -> bool:
+        """See `Road.durable`."""
+        return not self._journal.failure
+
+    def start(self) -> None:
+        """See `Road.start`; from now on the journal has a thread of its own."""
+        self._writer = WriterThread(self._journal, self._clock)
+        for forwarder in self.forwarders:
+            forwarder.own_thread = True
+        self._writer.start()
+        super().start()
+
+    def take_frames(self, batch: FrameBatch) -> None:
+        """See `Road.take_frames`."""
+        self._journal.add_frames(batch)
+
+    def take_event(self, event: EventOutcome) -> None:
+        """See `Road.take_event`."""
+        if isinstance(event, EventFrames):
+            self._journal.add_event_frames(event.batch, locked=self._events.locked(event.event_id))
+        else:
+            self._journal.add_note(self._events.note(event, self._clock.timebase()))
+
+    def take_record(self, record: Record) -> None:
+        """See `Road.take_record`."""
+        self._drain_back()
+        if self._journal.add_record(record) is None:
+            self._pass_by(record)
+
+    def step(self) -> None:
+        """See `Road.step`."""
+        self._drain_back()
+        if self._writer is None:
+            self._journal.pump()
+        for dispatch in self._past:
+            dispatch.report_losses(lambda: True)
+
+    def flush(self) -> None:
+        """See `Road.flush`."""
+        if self._writer is None:
+            self._journal.commit()
+        self._drain_back()
+        for dispatch in self._past:
+            dispatch.flush()
+        for forwarder in self.forwarders:
+            forwarder.flush()
+
+    def supply_lost(self) -> None:
+        """Commit at once what waits, and let the newest records go first."""
+        self._journal.edit([], urgent=True)
+        for forwarder in self.forwarders:
+            forwarder.supply_lost()
+
+    def room(self) -> bool:
+        """See `Road.room`."""
+        return self._journal.room() or bool(self._journal.failure)
+
+    def settled(self) -> bool:
+        """See `Road.settled`."""
+        return self._journal.idle() and all(forwarder.empty() for forwarder in self.forwarders)
+
+    def hops(self) -> tuple[Hop, ...]:
+        """See `Road.hops`."""
+        hops = [*self._journal.hops()]
+        hops += [dispatch.hop() for dispatch in self._past[:1]]
+        for forwarder, uplink in zip(self.forwarders, self.uplinks, strict=True):
+            hops += [forwarder.hop(), *uplink.hops()]
+        return tuple(hops)
+
+    def close(self) -> None:
+        """See `Road.close`."""
+        if self._writer is not None:
+            self._writer.stop()
+        for forwarder in self.forwarders:
+            forwarder.close()
+        self._opened.close()
+
+    def _committed(self, committed: Committed) -> None:
+        self._recent.add(committed.records, self._clock.boot_ns())
+        if committed.checkpoint is not None:
+            for forwarder in self.forwarders:
+                forwarder.send(committed.checkpoint)
+
+    def _handed_back(self, records: Sequence[Record], cause: str) -> None:
+        del cause
+        self._back.extend(records)
+
+    def _drain_back(self) -> None:
+        """Send on what the journal handed back, before anything newer."""
+        while self._back:
+            self._pass_by(self._back.popleft())
+
+    def _pass_by(self, record: Record) -> None:
+        """Send a record without the journal, in a stream that ends with this process."""
+        if not self._past:
+            stream = self._draw(STREAM_BYTES)
+            identity = Identity(self.identity.vehicle, stream, self.identity.boot, self._opened.stream)
+            logger.warning("records go past the journal, as stream %s", stream.hex())
+            self._past = tuple(
+                Dispatch(
+                    identity=identity,
+                    keys=self._keys,
+                    signer=Signer(self._sender.key, vehicle=identity.vehicle),
+                    put=forwarder.put,
+                    take_losses=forwarder.take_losses,
+                    live_records=self._live_records,
+                    largest_payload=uplink.largest_payload,
+                )
+                for forwarder, uplink in zip(self.forwarders, self.uplinks, strict=True)
+            )
+        self._past_number += 1
+        for dispatch in self._past:
+            dispatch.add(replace(record, number=self._past_number))
+
+    def _forwarder(self, rules: ForwardRules) -> Forwarder:
+        return Forwarder(
+            self._opened,
+            rules,
+            Composer(rules.vehicle, self._keys, Signer(self._sender.key, vehicle=rules.vehicle)),
+            self._recent,
+            clock=self._clock,
+            boot=self.identity.boot,
+            draw=self._draw,
+            own_thread=False,
+        )
+
+    def _uplink(self, destination: Destination, forwarder: Forwarder, link: Link | None) -> Uplink:
+        uplink = make_uplink(destination, self._sender, forwarder, link=link, on_receipt=self._countersigned)
+        forwarder.largest_payload = uplink.largest_payload
+        forwarder.wake = uplink.wake
+        return uplink
+
+    def _countersigned(self, receipt: Receipt, signed: bytes) -> None:
+        if receipt.hash is not None and receipt.stream == self._opened.stream:
+            self._journal.countersign(receipt.hash, signed)

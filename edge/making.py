@@ -1,0 +1,138 @@
+"""Makes the road that a configuration asks for: through a journal, or through memory."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.clock import Clock
+from edge.config import MAIN_DESTINATION
+from edge.destination import Destination, Sender
+from edge.dispatch import Identity
+from edge.errors import ConfigError
+from edge.forward.rules import ForwardRules, SupplyLoss
+from edge.journal.key_provider import CredentialKeyProvider, FileKeyProvider, KeyProvider
+from edge.journal.opening import Inside, open_journal
+from edge.journal.section import JournalSection
+from edge.journal.tpm_key_provider import TpmKeyProvider
+from edge.journal_road import JournalRoad
+from edge.loading import Loaded
+from edge.policy.door import Door
+from edge.road import Road, VolatileRoad
+from edge.uplink.events import Notice
+from edge.uplink.link import Link
+from edge.wire.cose import Signer
+
+STREAM_BYTES = 16
+BOOT_BYTES = 16
+_REISSUE_DAYS = {"2016": 3.0, "2025": 7.0}
+
+
+def make_road(
+    loaded: Loaded,
+    door: Door,
+    *,
+    clock: Clock,
+    rng: random.Random,
+    draw: Callable[[int], bytes],
+    boot: bytes | None,
+    notify: Callable[[Notice], None] | None,
+    link: Link | None,
+) -> Road:
+    """Make the road of `loaded`; see `edge.gateway.Gateway` for the arguments.
+
+    Raises:
+        JournalError: the journal cannot be opened, nor another be made in its place.
+    """
+    config = loaded.config
+    vehicle = config.vehicle.topic_name
+    main = Destination(config.uplink, loaded.platform_key)
+    sampling = config.sampling
+    live_records = max(1, round(sampling.uplink_period_s / sampling.collect_period_s))
+
+    def sender(stream: bytes, last_number: Callable[[], int]) -> Sender:
+        return Sender(vehicle, stream, loaded.key, clock, rng, last_number, notify)
+
+    if config.journal is None:
+        identity = Identity(vehicle, draw(STREAM_BYTES), boot or draw(BOOT_BYTES))
+        road = VolatileRoad(
+            identity,
+            loaded.catalogue,
+            main,
+            sender(identity.stream, lambda: road.dispatch.last_number),
+            live_records=live_records,
+            clock=clock,
+            link=link,
+        )
+        return road
+    boot = boot or draw(BOOT_BYTES)
+    inside = Inside(
+        boot=boot,
+        split=door.split,
+        class_of=lambda item_id: loaded.catalogue.item(item_id).data_class,
+        items=loaded.catalogue,
+        sign=Signer(loaded.key, vehicle=vehicle).sign,
+        clock=clock,
+        draw=draw,
+    )
+    opened = open_journal(
+        config.journal.folder,
+        wrapping_keys(config.journal, draw),
+        config.journal.settings(vehicle),
+        inside,
+    )
+    further = [
+        Destination(section, key)
+        for section, key in zip(config.destination, loaded.destination_keys, strict=True)
+    ]
+    days = config.journal.reissue_days
+    names = [MAIN_DESTINATION, *(section.name for section in config.destination)]
+    return JournalRoad(
+        opened,
+        vehicle=vehicle,
+        boot=boot,
+        keys=loaded.catalogue,
+        destinations=[main, *further],
+        rules=[
+            ForwardRules(
+                destination=name,
+                vehicle=vehicle,
+                live_records=live_records,
+                live_wait_s=sampling.uplink_period_s,
+                live_horizon_s=max(60.0, 3 * sampling.uplink_period_s),
+                reissue_days=_REISSUE_DAYS[sampling.edition] if days is None else days,
+                supply_loss=SupplyLoss(config.journal.on_supply_loss),
+            )
+            for name in names
+        ],
+        make_sender=sender,
+        clock=clock,
+        draw=draw,
+        link=link,
+    )
+
+
+def wrapping_keys(section: JournalSection, draw: Callable[[int], bytes]) -> KeyProvider:
+    """The provider of wrapping keys that the configuration names.
+
+    Raises:
+        ConfigError: a systemd credential is named and this is no service that has any.
+    """
+    wrapping = section.wrapping
+    folder = wrapping.folder or section.folder
+    match wrapping.kind:
+        case "file":
+            return FileKeyProvider(folder, draw)
+        case "tpm":
+            return TpmKeyProvider(folder, draw)
+        case "credential":
+            held = os.environ.get("CREDENTIALS_DIRECTORY")
+            if held is None:
+                raise ConfigError(
+                    f"there are no systemd credentials here, so no '{wrapping.credential}'",
+                    where="journal.wrapping",
+                    todo="Start nevgate by its unit, with LoadCredentialEncrypted=",
+                )
+            return CredentialKeyProvider(Path(held) / wrapping.credential, folder, draw)

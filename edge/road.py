@@ -1,0 +1,191 @@
+"""The road of records from the core to the platforms, and the one that goes through memory alone."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+
+from edge.account import Hop
+from edge.clock import Clock
+from edge.destination import Destination, Sender, make_uplink
+from edge.dispatch import Dispatch, Identity
+from edge.frames import FrameBatch
+from edge.records import Record
+from edge.uplink.link import Link
+from edge.uplink.outbox import MemoryOutbox
+from edge.uplink.outgoing import Kind
+from edge.uplink.uplink import Uplink
+from edge.vehicle.outcome import EventFrames, EventOutcome
+from edge.wire.cose import Signer
+from edge.wire.item_keys import ItemKeys
+
+logger = logging.getLogger(__name__)
+
+_FULL_SHARE = 2
+_MESSAGE_SHARE = 4
+
+
+class Road(ABC):
+    """Takes what the core made and brings it to the platforms.
+
+    Attributes:
+        identity: of the vehicle and its stream.
+        uplinks: one for each platform, the configuration's `[uplink]` first.
+    """
+
+    identity: Identity
+    uplinks: tuple[Uplink, ...]
+
+    @property
+    def durable(self) -> bool:
+        """Whether what is left at the end is kept for the next start."""
+        return False
+
+    def start(self) -> None:
+        """Begin to connect."""
+        for uplink in self.uplinks:
+            uplink.start()
+
+    def check(self) -> None:
+        """Do nothing while all is well.
+
+        Raises:
+            UplinkError: if an uplink has failed, so that nothing would be sent any more.
+        """
+        for uplink in self.uplinks:
+            uplink.check()
+
+    def stop(self, drain_s: float) -> None:
+        """Send what waits for up to `drain_s` and sign off."""
+        for uplink in self.uplinks:
+            uplink.ask_to_stop(drain_s)
+        for uplink in self.uplinks:
+            uplink.stop(drain_s)
+
+    @property
+    def failed(self) -> bool:
+        """Whether an uplink has failed."""
+        return any(uplink.failed for uplink in self.uplinks)
+
+    @abstractmethod
+    def take_frames(self, batch: FrameBatch) -> None:
+        """Keep masked frames, where frames are kept."""
+
+    @abstractmethod
+    def take_event(self, event: EventOutcome) -> None:
+        """Keep what became of an event."""
+
+    @abstractmethod
+    def take_record(self, record: Record) -> None:
+        """Take the next record of the core."""
+
+    @abstractmethod
+    def step(self) -> None:
+        """Do what is due; called after each batch."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Hand on what waits for company: no more records come."""
+
+    @abstractmethod
+    def room(self) -> bool:
+        """Whether a recording may be read on."""
+
+    @abstractmethod
+    def settled(self) -> bool:
+        """Whether everything was acknowledged and told."""
+
+    @abstractmethod
+    def hops(self) -> tuple[Hop, ...]:
+        """The account from the records on."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of everything, after `stop`."""
+
+
+class VolatileRoad(Road):
+    """Records become messages at once, which wait in memory to be acknowledged.
+
+    Args:
+        identity: of the vehicle and its stream.
+        keys: the catalogue's wire keys.
+        destination: the one platform.
+        sender: this vehicle.
+        live_records: how many records make a live message.
+        clock: time.
+        link: the connection; without one, MQTT as configured.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        keys: ItemKeys,
+        destination: Destination,
+        sender: Sender,
+        *,
+        live_records: int,
+        clock: Clock,
+        link: Link | None,
+    ) -> None:
+        section = destination.section
+        self.identity = identity
+        self._clock = clock
+        self._queue_messages = section.queue_messages
+        self._queue_bytes = section.queue_bytes
+        self._outbox = MemoryOutbox(max_messages=section.queue_messages, max_bytes=section.queue_bytes)
+        self.uplinks = (make_uplink(destination, sender, self._outbox, link=link),)
+        (uplink,) = self.uplinks
+        self.dispatch = Dispatch(
+            identity=identity,
+            keys=keys,
+            signer=Signer(sender.key, vehicle=identity.vehicle),
+            put=uplink.put,
+            take_losses=uplink.take_losses,
+            live_records=live_records,
+            largest_payload=self._largest_payload,
+        )
+
+    def take_frames(self, batch: FrameBatch) -> None:
+        """See `Road.take_frames`: they are not."""
+
+    def take_event(self, event: EventOutcome) -> None:
+        """See `Road.take_event`: it is only logged."""
+        if not isinstance(event, EventFrames):
+            logger.info("event %s: %s", event.event_id, event.cause)
+
+    def close(self) -> None:
+        """See `Road.close`: nothing is held."""
+
+    def take_record(self, record: Record) -> None:
+        """See `Road.take_record`."""
+        self.dispatch.add(record)
+
+    def step(self) -> None:
+        """See `Road.step`."""
+        self.dispatch.report_losses(self.room)
+
+    def flush(self) -> None:
+        """See `Road.flush`."""
+        self.dispatch.flush()
+
+    def room(self) -> bool:
+        """See `Road.room`: whether less than half of the outbox is full."""
+        state = self.uplinks[0].state()
+        return (
+            state.waiting_messages * _FULL_SHARE < self._queue_messages
+            and state.waiting_bytes * _FULL_SHARE < self._queue_bytes
+        )
+
+    def settled(self) -> bool:
+        """See `Road.settled`."""
+        return not (self.uplinks[0].state().waiting_messages or self.dispatch.gather_losses())
+
+    def hops(self) -> tuple[Hop, ...]:
+        """See `Road.hops`."""
+        return (self.dispatch.hop(), *self.uplinks[0].hops())
+
+    def _largest_payload(self, kind: Kind) -> int:
+        share = self._queue_bytes // _MESSAGE_SHARE
+        broker = self.uplinks[0].largest_payload(kind)
+        return share if broker is None else min(broker, share)

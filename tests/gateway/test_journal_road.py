@@ -1,0 +1,72 @@
+"""What a gateway with a journal keeps: every committed record, its number and its bytes, over any end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.gateway import Gateway
+from simulator.virtual_link import LinkFaults
+from tests.gateway.rig import MS, Rig, S, alarm, motion, recording, source
+
+UNREACHABLE = LinkFaults(refuse=1.0)
+
+
+def journal(folder: Path, **lines: object) -> str:
+    """The configuration's table of the journal."""
+    more = "".join(f"{name} = {value}\n" for name, value in lines.items())
+    return f'[journal]\nfolder = "{folder / "journal"}"\n{more}'
+
+
+def test_a_recording_goes_through_the_journal_to_the_platform(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, uplink=journal(tmp_path))
+    rig.gateway.run(recording(47), stop=rig.stop)
+    assert rig.gateway.finish(60)
+    assert rig.platform.received == [(1, 47)]
+    assert rig.platform.speeds[40] == 390
+    account = rig.gateway.account()
+    assert account.balanced
+    assert [(hop.name, hop.unit, hop.entered, hop.left) for hop in account.hops[-4:]] == [
+        ("journal", "records", 47, 47),
+        ("forward to platform", "records", 47, 47),
+        ("uplink", "messages", 1, 1),
+        ("uplink", "records", 47, 47),
+    ]
+
+
+def test_what_was_not_sent_is_sent_at_the_next_start_under_the_same_numbers(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "first", uplink=journal(tmp_path), faults=UNREACHABLE)
+    rig.gateway.run(recording(25), stop=rig.stop)
+    assert not rig.gateway.finish(5)
+    stream = rig.gateway.identity.stream
+    later = Rig(tmp_path / "later", uplink=journal(tmp_path))
+    assert later.gateway.identity.stream == stream
+    later.gateway.run(recording(10), stop=later.stop)
+    assert later.gateway.finish(60)
+    assert list(later.platform.streams) == [stream]
+    assert later.platform.received == [(1, 35)]
+    assert later.platform.speeds[25] == 240
+    assert later.platform.speeds[26] == 0
+
+
+def test_an_alarm_is_committed_and_sent_at_once(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, uplink=journal(tmp_path, block_period_s=60), sampling="uplink_period_s = 30")
+    frames = [
+        motion(0, 1),
+        motion(1_500 * MS, 2),
+        alarm(2_500 * MS, up=True),
+        alarm(2_600 * MS, up=False),
+        motion(3_100 * MS, 3),
+        motion(4_100 * MS, 4),
+    ]
+    rig.connect()
+    sent: list[int] = []
+
+    def watch(_: Gateway) -> None:
+        rig.clock.pass_until(rig.clock.boot_ns() + S)
+        sent.append(len(rig.platform.alarms))
+
+    rig.gateway.run(source([each] for each in frames), stop=rig.stop, watch=watch)
+    assert sent[-2:] == [1, 1]
+    assert rig.gateway.finish(60)
+    assert rig.platform.received == [(1, 4)]
+    assert rig.platform.alarms == [3]
