@@ -25,7 +25,7 @@ _MIGRATIONS = {
         generation INTEGER NOT NULL, -- of the wrapping key in use, 0 before the first
         highest INTEGER NOT NULL,    -- generation that was ever used
         proof BLOB NOT NULL,         -- a key of zeros, wrapped: tells whether a wrapping key is the right one
-        settled INTEGER NOT NULL     -- counts writes whose only purpose is to be synced
+        settled INTEGER NOT NULL     -- goes up in every transaction, so that each one writes and is synced
     ) STRICT;
     CREATE TABLE passing (           -- generations to be destroyed unless a commit says otherwise
         generation INTEGER PRIMARY KEY

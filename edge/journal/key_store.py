@@ -307,7 +307,13 @@ class KeyStore:
                 rows = cast("list[_Row]", self._connection.execute(_ROWS).fetchall())
             finally:
                 self._connection.execute("RELEASE reading")
-        wrapping_key = self._provider.wrapping_key(generation)
+        try:
+            wrapping_key = self._provider.wrapping_key(generation)
+        except JournalError:
+            if self._state()[0] == generation:
+                raise
+            self._load()  # another process has rotated since the rows were read
+            return
         try:
             unwrap(wrapping_key, _proof_identity(generation), proof)
         except JournalError as error:

@@ -1,6 +1,8 @@
 """The key store: keys that come back, and keys that never do."""
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge.errors import JournalError
 from edge.journal.key_provider import FileKeyProvider, KeyProvider, MemoryKeyProvider
-from edge.journal.key_store import KeyStore, day_of
+from edge.journal.key_store import DataKey, KeyStore, day_of
 from edge.journal.sealing import Draw
 
 
@@ -318,6 +320,91 @@ def test_an_asked_again_destruction_finishes_the_first(tmp_path: Path) -> None:
     with pytest.raises(JournalError):
         store.destroy("a")
     assert len(store.unfinished) == 1
+
+
+class Interrupted(FileKeyProvider):
+    """Lets something happen before a wrapping key is made, after that, or before one is handed out."""
+
+    before_handing_out: Callable[[], object] | None = None
+    amid_making: Callable[[], object] | None = None
+
+    def wrapping_key(self, generation: int) -> bytes:
+        if self.before_handing_out is not None:
+            act, self.before_handing_out = self.before_handing_out, None
+            act()
+        return super().wrapping_key(generation)
+
+    def make(self, generation: int) -> bytes:
+        if self.amid_making is not None:
+            self.amid_making()
+        key = super().make(generation)
+        if self.amid_making is not None:
+            self.amid_making()
+        return key
+
+
+def test_a_store_that_opens_amid_anothers_rotation_leaves_its_new_wrapping_key_alone(tmp_path: Path) -> None:
+    provider = Interrupted(tmp_path / "wrapping", os.urandom)
+    store = KeyStore(str(tmp_path / "keys.db"), provider, os.urandom)
+    doomed, kept = store.key_for("a", "day 1"), store.key_for("b", "day 1")
+    made: list[DataKey] = []
+
+    def look() -> None:
+        other = open_store(tmp_path)
+        assert other.trouble is not None
+        assert other.key(kept.key_id) == kept.key
+        made.append(other.key_for("b", f"day {2 + len(made)}"))
+        with pytest.raises(JournalError, match="another process"):
+            other.destroy("b")
+        other.close()
+
+    provider.amid_making = look
+    assert store.destroy("a") == (doomed.key_id,)
+    assert len(made) == 2
+    for reader in (store, open_store(tmp_path)):
+        assert reader.unfinished == ()
+        for key in (kept, *made):
+            assert reader.key(key.key_id) == key.key
+
+
+def test_a_rotation_while_another_process_opens_is_followed(tmp_path: Path) -> None:
+    writer = open_store(tmp_path)
+    doomed, kept = writer.key_for("a", "day 1"), writer.key_for("b", "day 1")
+    provider = Interrupted(tmp_path / "wrapping", os.urandom)
+    provider.before_handing_out = lambda: writer.destroy("a")
+    reader = KeyStore(str(tmp_path / "keys.db"), provider, os.urandom, read_only=True)
+    assert reader.key(doomed.key_id) is None
+    assert reader.key(kept.key_id) == kept.key
+
+
+def test_threads_get_one_key_for_one_use(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    uses = [("a", f"day {number % 5}") for number in range(100)]
+    with ThreadPoolExecutor(8) as pool:
+        keys = list(pool.map(lambda use: store.key_for(*use), uses))
+    assert len({key.key_id for key in keys}) == len(store.listing()) == 5
+
+
+@pytest.mark.parametrize("version", [1])
+def test_a_database_of_every_version_still_opens(tmp_path: Path, version: int) -> None:
+    """The kept databases were written by the nevgate of their time, under a wrapping key of zeros."""
+    path = tmp_path / "keys.db"
+    connection = apsw.Connection(str(path))
+    connection.execute((Path(__file__).parent / "old" / f"keys-{version}.sql").read_text())
+    connection.close()
+    folder = tmp_path / "wrapping"
+    folder.mkdir()
+    (folder / "wrapping-1.key").write_bytes(bytes(32))
+    (folder / "wrapping-1.key").chmod(0o600)
+    store = open_store(tmp_path)
+    assert [(entry.data_class, entry.period, entry.purpose) for entry in store.listing()] == [
+        ("position", "day 20780", "consent"),
+        ("vehicle", "day 20780", ""),
+    ]
+    kept = store.key(bytes.fromhex("44066542ec38008d"))
+    assert kept is not None
+    assert len(store.destroy("position")) == 1
+    assert open_store(tmp_path).key(bytes.fromhex("44066542ec38008d")) == kept
 
 
 def test_days_are_told_from_other_periods() -> None:
