@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from edge.clock import Clock
 from edge.uplink.events import (
@@ -20,10 +21,15 @@ from edge.uplink.events import (
     Subscribed,
 )
 from edge.uplink.link import Link
+from edge.uplink.pacing import packet_bytes
 from edge.uplink.reasons import CONNECTION_LOST, STOPPED, close_reason
+from simulator.bottleneck import Bottleneck
 
 _SERVER_UNAVAILABLE = 0x88
 _NS_PER_MS = 1_000_000
+_CONNECT_BYTES = 150
+_PUBACK_BYTES = 4
+_SUBACK_BYTES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class VirtualLink(Link):
         faults: what goes wrong; may be replaced at any time.
         receive_maximum: what the broker names.
         maximum_packet_size: what the broker names.
+        bits_per_s: how fast MQTT's bytes go, each way for itself, in order; None for as fast as one likes.
+            `set_rate` changes it. `LinkFaults.delay_ms` is the time that each packet travels after that.
     """
 
     def __init__(
@@ -74,6 +82,7 @@ class VirtualLink(Link):
         faults: LinkFaults | None = None,
         receive_maximum: int = RECEIVE_MAXIMUM_DEFAULT,
         maximum_packet_size: int | None = None,
+        bits_per_s: float | None = None,
     ) -> None:
         self.faults = faults or LinkFaults()
         self._clock = clock
@@ -81,6 +90,7 @@ class VirtualLink(Link):
         self._deliver = deliver
         self._receive_maximum = receive_maximum
         self._maximum_packet_size = maximum_packet_size
+        self._narrows = {} if bits_per_s is None else {way: Bottleneck(bits_per_s) for way in ("up", "down")}
         self._travelling: list[tuple[int, int, int, Callable[[], None]]] = []
         self._sequence = 0
         self._connection = 0
@@ -103,11 +113,24 @@ class VirtualLink(Link):
         """See `Link.due_ns`."""
         if self._happened:
             return self._clock.boot_ns()
-        return self._travelling[0][0] if self._travelling else None
+        times = [narrow.due_ns() for narrow in self._narrows.values()]
+        times.append(self._travelling[0][0] if self._travelling else None)
+        return min((at_ns for at_ns in times if at_ns is not None), default=None)
+
+    def set_rate(self, bits_per_s: float) -> None:
+        """Have a link that was made with a rate go at another from now on, both ways."""
+        for narrow in self._narrows.values():
+            narrow.set_rate(bits_per_s, self._clock.boot_ns())
+
+    def queued_bytes(self, way: Literal["up", "down"] = "up") -> int:
+        """Bytes of MQTT packets that wait at the sender's end of a link with a rate."""
+        return self._narrows[way].queued_bytes(self._clock.boot_ns()) if self._narrows else 0
 
     def poll(self) -> Sequence[LinkEvent]:
         """See `Link.poll`."""
         now_ns = self._clock.boot_ns()
+        for narrow in self._narrows.values():
+            narrow.run(now_ns)
         while self._travelling and self._travelling[0][0] <= now_ns:
             _, _, connection, arrive = heapq.heappop(self._travelling)
             if connection == self._connection:
@@ -118,16 +141,17 @@ class VirtualLink(Link):
     def connect(self) -> None:
         """See `Link.connect`."""
         self._connection += 1
-        self._travel("up", self._accept)
+        self._clear()
+        self._send("up", _CONNECT_BYTES, self._accept)
 
     def subscribe(self, topic: str) -> None:
         """See `Link.subscribe`."""
 
         def arrive() -> None:
             self._subscriptions.add(topic)
-            self._travel("down", lambda: self._happened.append(Subscribed(topic, 1)))
+            self._send("down", _SUBACK_BYTES, lambda: self._happened.append(Subscribed(topic, 1)))
 
-        self._travel("up", arrive)
+        self._send("up", packet_bytes(topic, 1, "5"), arrive)
 
     def publish(self, token: int, topic: str, payload: bytes, *, retain: bool) -> None:
         """See `Link.publish`."""
@@ -144,9 +168,9 @@ class VirtualLink(Link):
                 self._deliver(topic, payload)
                 if self._chance(self.faults.duplicate):
                     self._deliver(topic, payload)
-            self._travel("down", lambda: self._answer(token, code))
+            self._send("down", _PUBACK_BYTES, lambda: self._answer(token, code))
 
-        self._travel("up", arrive)
+        self._send("up", packet_bytes(topic, len(payload), "5"), arrive)
 
     def disconnect(self, *, with_will: bool) -> None:
         """See `Link.disconnect`."""
@@ -162,7 +186,8 @@ class VirtualLink(Link):
         if topic not in self._subscriptions:
             return
         if self._up:
-            self._travel("down", lambda: self._happened.append(Arrived(topic, payload)))
+            size = packet_bytes(topic, len(payload), "5")
+            self._send("down", size, lambda: self._happened.append(Arrived(topic, payload)))
         else:
             self._queued.append((topic, payload))
 
@@ -199,9 +224,20 @@ class VirtualLink(Link):
         self._unanswered -= 1
         self._happened.append(Puback(token, code))
 
-    def _travel(self, way: str, arrive: Callable[[], None]) -> None:
+    def _send(self, way: str, size: int, arrive: Callable[[], None]) -> None:
+        now_ns = self._clock.boot_ns()
+        if self._narrows:
+            self._narrows[way].put(size, lambda left_ns: self._travel(way, arrive, left_ns), now_ns)
+        else:
+            self._travel(way, arrive, now_ns)
+
+    def _clear(self) -> None:
+        for narrow in self._narrows.values():
+            narrow.clear()
+
+    def _travel(self, way: str, arrive: Callable[[], None], left_ns: int) -> None:
         shortest, longest = self.faults.delay_ms
-        at_ns = self._clock.boot_ns() + self._rng.randint(shortest, longest) * _NS_PER_MS
+        at_ns = left_ns + self._rng.randint(shortest, longest) * _NS_PER_MS
         at_ns = max(at_ns, self._last_arrival_ns[way] + 1)
         self._last_arrival_ns[way] = at_ns
         broken = self._up and self._chance(self.faults.cut)
@@ -213,6 +249,7 @@ class VirtualLink(Link):
     def _end(self, *, with_will: bool) -> None:
         self._up = False
         self._connection += 1
+        self._clear()
         if with_will and self.will is not None:
             self.retained[self.will[0]] = self.will[1]
 
