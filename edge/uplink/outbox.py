@@ -102,7 +102,11 @@ class Store(ABC):
 
     @abstractmethod
     def next(self, kind: Kind, after: int) -> tuple[int, Outgoing] | None:
-        """The first held message of `kind` at a position greater than `after`, with its position."""
+        """The first held message of `kind` at a position greater than `after`, with its position.
+
+        A store may make messages only now, and say None although it will have one later; it then calls
+        `Uplink.wake` when it has.
+        """
 
     @abstractmethod
     def get(self, position: int) -> Outgoing | None:
@@ -123,6 +127,10 @@ class Store(ABC):
     @abstractmethod
     def counts(self) -> StoreCounts:
         """The counters, all of one moment."""
+
+    def empty(self) -> bool:
+        """Whether nothing is left to be sent or acknowledged, also of what is not made into messages yet."""
+        return not self.counts().held.messages
 
     @abstractmethod
     def take_losses(self) -> tuple[Loss, ...]:

@@ -129,6 +129,11 @@ class Session:
         return self._phase is Phase.DONE
 
     @property
+    def online(self) -> bool:
+        """Whether messages can go now: connected, subscribed, and not closing."""
+        return self._phase is Phase.ONLINE
+
+    @property
     def trouble(self) -> str:
         """The key of the trouble last told and not yet over; empty if there is none."""
         return self._notices.trouble
@@ -307,7 +312,7 @@ class Session:
                 self._send(now_ns)
 
     def _may_stop(self, stop_at_ns: int, now_ns: int) -> bool:
-        return now_ns >= stop_at_ns or not self._store.counts().held.messages
+        return now_ns >= stop_at_ns or self._store.empty()
 
     def _stop(self, now_ns: int) -> None:
         match self._phase:

@@ -100,6 +100,11 @@ class Uplink:
         return self._session.done
 
     @property
+    def online(self) -> bool:
+        """Whether messages can go now."""
+        return self._session.online
+
+    @property
     def alive(self) -> bool:
         """Whether its thread runs."""
         return self._thread is not None and self._thread.is_alive()
@@ -119,12 +124,16 @@ class Uplink:
             raise self._failure
 
     def largest_payload(self, kind: Kind) -> int | None:
-        """Bytes of the largest payload that the broker takes as `kind`; None if no limit is known."""
+        """Bytes of the largest payload that should be made for `kind` now; None if no limit is known."""
         return self._session.largest_payload(kind)
 
     def put(self, item: Outgoing) -> None:
         """Hand a message in; it is stored before this returns."""
         self._store.put(item)
+        self.wake()
+
+    def wake(self) -> None:
+        """Have the store looked into again soon; any thread may call it."""
         self._wake.set()
 
     def start(self) -> None:
@@ -137,7 +146,7 @@ class Uplink:
         self.ask_to_stop(drain_s)
         if self._thread is not None:
             self._thread.join(drain_s + _JOIN_MORE_S)
-        return not self._store.counts().held.messages
+        return self._store.empty()
 
     def ask_to_stop(self, drain_s: float) -> None:
         """As `stop`, without waiting for it: for use with `step`."""
