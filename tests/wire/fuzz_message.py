@@ -13,10 +13,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from edge.account import Account, Hop
 from edge.clock import Timebase, TimeQuality
 from edge.errors import WireError
 from edge.records import Missing, Record, Value
-from edge.wire import checkpoint, message, receipt, status
+from edge.wire import account_message, checkpoint, message, receipt, status, time_corrections
+from edge.wire.account_message import AccountMessage, StreamLedger
 from edge.wire.checkpoint import Checkpoint
 from edge.wire.cose import Signer, Verifier
 from edge.wire.keys import SigningKey
@@ -26,6 +28,7 @@ from edge.wire.receipt import NumberRange, Receipt
 from edge.wire.record_columns import Field
 from edge.wire.status import Status
 from edge.wire.strict_cbor import CborValue, read_cbor, write_cbor
+from edge.wire.time_corrections import TimeCorrection, TimeCorrections
 from tests.wire.drive import drive, drive_keys, message_of, records
 
 VEHICLE = "LNEVGATE000000001"
@@ -83,6 +86,16 @@ def status_round(data: bytes) -> None:
 def checkpoint_round(data: bytes) -> None:
     if checkpoint.encode(checkpoint.decode(data)) != data:
         raise AssertionError("an accepted checkpoint has two encodings")
+
+
+def account_round(data: bytes) -> None:
+    if account_message.encode(account_message.decode(data)) != data:
+        raise AssertionError("an accepted account has two encodings")
+
+
+def corrections_round(data: bytes) -> None:
+    if time_corrections.encode(time_corrections.decode(data)) != data:
+        raise AssertionError("accepted time corrections have two encodings")
 
 
 def signed_round(data: bytes) -> None:
@@ -155,6 +168,14 @@ BODILESS: dict[int, CborValue] = {
 }
 HASH = bytes(range(32))
 CHECKPOINT = Checkpoint(VEHICLE, bytes(16), 2, 90, HASH, HASH, HASH, bytes(16), 5, 10**18, TimeQuality.NTP, 7)
+HOPS = (
+    Hop("door", "frames", 900, 890, {"nothing allowed": 9, "unknown id": 1}, {"overflow": 2}),
+    Hop("uplink", "records", 30, 30, facts={"messages": 3}),
+)
+GNSS = Timebase(10**18, TimeQuality.GNSS)
+LEDGER = StreamLedger(20, 6, 4)
+ACCOUNT = AccountMessage(VEHICLE, bytes(16), bytes(16), 9, GNSS, 30, Account(HOPS), 1, LEDGER)
+CORRECTIONS = TimeCorrections(VEHICLE, bytes(16), (TimeCorrection(bytes(16), -1, 2**40, GNSS),) * 2)
 GAPS = (NumberRange(10, 12), NumberRange(400, 90_000))
 SEEDS: dict[str, tuple[list[bytes], Round]] = {
     "message": (
@@ -165,6 +186,8 @@ SEEDS: dict[str, tuple[list[bytes], Round]] = {
     "receipt": ([receipt.encode(Receipt(bytes(16), 9, GAPS, 1, bytes(32)))], receipt_round),
     "status": ([status.encode(Status(True, bytes(16), "nevgate 0.1.0", 7, -5))], status_round),
     "checkpoint": ([checkpoint.encode(CHECKPOINT)], checkpoint_round),
+    "account": ([account_message.encode(ACCOUNT)], account_round),
+    "time corrections": ([time_corrections.encode(CORRECTIONS)], corrections_round),
     "signed": ([Signer(KEY, vehicle=VEHICLE).sign(b"payload" * 9)], signed_round),
 }
 SIGNED = frozenset(SEEDS["signed"][0])
@@ -206,7 +229,7 @@ def run(count: int, seed: int, *, trace_memory: bool = False) -> Findings:
         tracemalloc.start()
     try:
         for _ in range(count):
-            target = dice.choices(list(SEEDS), (4, 4, 1, 1, 1, 1))[0]
+            target = dice.choices(list(SEEDS), (4, 4, 1, 1, 1, 1, 1, 1))[0]
             seeds, round_of = SEEDS[target]
             data = mutant(seeds, dice)
             if trace_memory:

@@ -85,7 +85,8 @@ def spans(draw: st.DrawFn) -> TimeCorrection:
 
 class TestAccount(SmallMessage):
     def sample(self) -> bytes:
-        return account_message.encode(SAMPLE)
+        hop = Hop("door", "frames", 9, 7, {"a": 2}, {"b": 1}, {"c": 300})
+        return account_message.encode(replace(SAMPLE, vehicle="v", account=Account.of([hop])))
 
     def again(self) -> Callable[[bytes], bytes]:
         return lambda data: account_message.encode(account_message.decode(data))
