@@ -13,6 +13,7 @@ from edge.decode.plan import DecodePlan
 from edge.loading import Loaded, load
 from edge.policy.door import Door
 from edge.vehicle.sampler import Sampler
+from edge.watching import event_watch
 
 
 @click.command()
@@ -32,6 +33,7 @@ def command(path: Path, as_json: bool) -> None:
     door = Door(loaded.databases, frozenset(loaded.config.door.collect))
     sampler = Sampler(loaded.bindings, loaded.catalogue, withheld=door.withheld(), admits=door.admits)
     DecodePlan(loaded.plain_databases(), wanted=sampler.wanted, withheld=door.withheld())
+    event_watch(loaded.config, loaded.plain_databases(), door.withheld())
     warnings = [
         f"{database.path}:{defect.line}: {defect.code}: {defect.text}"
         for database, defect in loaded.defects()

@@ -35,8 +35,9 @@ class MotionSignal:
         ref: the signal.
         quantity: what it measures.
         factor: from its unit to m/s or m/s².
-        least: values below are no readings, as its database says; None for no bound.
-        greatest: values above are none.
+        least: the least value that its database allows; None for no bound. A speed outside is no reading. An
+            acceleration is taken as the bound: a sensor at its end is what a collision looks like.
+        greatest: the greatest.
     """
 
     ref: SignalRef
@@ -50,7 +51,7 @@ class SpeedChange:
     """Compares each value with those of the time before; accelerations are integrated (trapezoids).
 
     Speeds are whole nanometres a second, so that sums are exact and how frames are batched makes no
-    difference. Readings that are out of range, or older than the last one, are left out.
+    difference. What is no reading, or is older than the last one, is left out.
 
     Args:
         signal: what is measured.
@@ -104,10 +105,12 @@ class SpeedChange:
         signal = self._signal
         readings = values.astype(np.float64)
         good = np.isfinite(readings)
-        if signal.least is not None:
-            good &= readings >= signal.least
-        if signal.greatest is not None:
-            good &= readings <= signal.greatest
+        least = -np.inf if signal.least is None else signal.least
+        greatest = np.inf if signal.greatest is None else signal.greatest
+        if signal.quantity is Quantity.ACCELERATION:
+            readings = np.clip(readings, least, greatest)
+        else:
+            good &= (readings >= least) & (readings <= greatest)
         limit = _FASTEST_M_S if signal.quantity is Quantity.SPEED else _HARDEST_M_S2
         good &= np.abs(np.where(good, readings, 0.0) * signal.factor) <= limit
         last_ns = self._t_ns[-1] if len(self._t_ns) else np.iinfo(np.int64).min

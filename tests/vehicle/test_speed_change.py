@@ -71,6 +71,13 @@ def test_what_is_no_reading_is_left_out(broken: float) -> None:
     assert not any(holds(bounded, [50, broken, 50], [0, 10, 20]))
 
 
+def test_an_acceleration_beyond_the_sensor_s_range_counts_as_its_end() -> None:
+    bounded = MotionSignal(REF, Quantity.ACCELERATION, 1.0, -20, 20)
+    times = [float(at) for at in range(0, 200, 10)]
+    assert any(holds(bounded, [-32.7 if at >= 50 else 0.0 for at in times], times))
+    assert not any(holds(bounded, [-32.7 if at == 50 else 0.0 for at in times], times))
+
+
 def test_a_reading_that_comes_late_is_left_out() -> None:
     assert not any(holds(SPEED, [50, 50, 30], [0, 1_000, 500]))
 
