@@ -106,6 +106,11 @@ class Core:
         """Hand out what became of events since the last call, in order; to be asked after each batch."""
         return () if self._events is None else self._events.take_outcomes()
 
+    def end_events(self) -> None:
+        """End the events that are open, since no frames follow; `take_events` hands out how."""
+        if self._events is not None:
+            self._events.end()
+
     def observe(self, observation: Observation) -> None:
         """Take up what a sensor says of an item."""
         self._sampler.observe(observation)

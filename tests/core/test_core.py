@@ -11,13 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.catalogue.catalogue import builtin
+from edge.catalogue.condition import Comparison
 from edge.clock import Timebase, TimeQuality
 from edge.core import LONGEST_GAP_NS, Core
+from edge.database.model import SignalRef
 from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
 from edge.frames import Frame, FrameBatch
 from edge.records import Missing, Record, Value
+from edge.vehicle.event_watch import EventWatch
+from edge.vehicle.expression import Expression, SignalComparison
+from edge.vehicle.outcome import EventEnded, EventFrames, EventStarted
 from edge.vehicle.sampler import Sampler
+from edge.vehicle.trigger import Trigger
 from tests.vehicle.state import S, bind, made_up
 
 MS = 1_000_000
@@ -177,6 +183,48 @@ class TestSettling:
         made += taken(core, batch(motion(awake_ns + MS, 5), motion(awake_ns + S, 6)))
         assert speeds(made) == [(20_001, 5)]
         assert facts(core)["gaps without records"] == 1
+
+
+class TestEvents:
+    """Events are told beside records, with the batch or the time that shows them."""
+
+    def core(self, folder: Path) -> Core:
+        sampler = Sampler({"pt": [bind(BINDING, folder)]}, builtin())
+        databases = {"pt": [made_up()]}
+        fast = Expression((SignalComparison(SignalRef("pt", "Motion", "Speed"), Comparison(">", 100)),))
+        trigger = Trigger("fast", fast, 0, pre_ns=S, post_ns=S, longest_ns=S, frames=True)
+        plan = DecodePlan(databases, wanted=sampler.wanted)
+        latest = LatestValues(plan, latched=sampler.latched, followed=sampler.followed)
+        return Core(latest, sampler, period_ns=S, events=EventWatch(databases, [trigger]))
+
+    def test_a_batch_that_makes_no_record_tells_its_event(self, folder: Path) -> None:
+        core = self.core(folder)
+        assert taken(core, batch(motion(100 * MS, 120))) == []
+        begun, frames = core.take_events()
+        assert isinstance(begun, EventStarted)
+        assert isinstance(frames, EventFrames)
+        assert frames.batch.mask == MASK
+        assert core.take_events() == ()
+
+    def test_events_end_by_the_clock_or_with_the_run(self, folder: Path) -> None:
+        core = self.core(folder)
+        taken(core, batch(motion(100 * MS, 120), motion(200 * MS, 90)))
+        list(core.settle(1_100 * MS, Timebase()))
+        assert not any(isinstance(each, EventEnded) for each in core.take_events())
+        list(core.settle(1_101 * MS, Timebase()))
+        (ended,) = core.take_events()
+        assert isinstance(ended, EventEnded)
+        taken(core, batch(motion(5_000 * MS, 120)))
+        core.end_events()
+        assert isinstance(core.take_events()[-1], EventEnded)
+        assert core.hops()[-1].name == "events"
+        assert all(hop.balanced for hop in core.hops())
+
+    def test_without_events_there_are_none_to_take(self, folder: Path) -> None:
+        core = make_core(folder)
+        taken(core, batch(motion(100 * MS, 120)))
+        core.end_events()
+        assert core.take_events() == ()
 
 
 FRAMES = st.lists(
