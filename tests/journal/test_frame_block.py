@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from random import Random
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -222,6 +224,42 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
         decode_frames(b"\x01" + write_cbor(fields))
 
 
+def packed(plain: list[int]) -> bytes:
+    return zstandard.ZstdCompressor().compress(bytes(plain))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        pytest.param(10, packed([1, 1]), "unknown kind", id="a column of one frame moves"),
+        pytest.param(10, packed([0, 7]), "unknown kind", id="a kind that there is not"),
+        pytest.param(13, [packed([2, 0])], "in one place", id="two frames in one place"),
+        pytest.param(13, [packed([2, 2])], "leads out", id="a frame after the last"),
+        pytest.param(
+            14, [packed([0, 0])] * 4 + [packed([0, 1])], "impossible place", id="a place past 32 bits"
+        ),
+        pytest.param(5, [], "unknown bus", id="a bus without a name"),
+        pytest.param(6, 2**63 - 1, "out of range", id="a time past 64 bits"),
+        pytest.param(7, 1, "table of frame groups", id="fewer groups than their table has"),
+    ],
+)
+def test_a_block_that_contradicts_itself_is_refused(field: int, value: CborValue, message: str) -> None:
+    frames = [Frame(0, 1, b"a"), Frame(1000, 2, b"b")]
+    fields = read_cbor(encode_frames(FrameBatch.from_frames(frames)), 1)
+    assert isinstance(fields, list)
+    fields[field] = value
+    with pytest.raises(JournalError, match=message):
+        decode_frames(b"\x01" + write_cbor(fields))
+
+
+def test_frames_that_only_pack_well_are_bounded_too() -> None:
+    batch = FrameBatch.from_frames(Frame(number, number, bytes(64)) for number in range(100))
+    block = encode_frames(batch)
+    limits = FrameLimits(block_bytes=len(block), data_bytes=6_400)
+    with pytest.raises(JournalError, match="would need 6,400 bytes"):
+        decode_frames(block, limits)
+
+
 def vehicle_second() -> FrameBatch:
     vehicle = ReferenceVehicle(1)
     return concatenate(list(vehicle.frames(1.0)))
@@ -252,3 +290,89 @@ def test_recordings_come_back_in_their_order(shared_data: Path, pattern: str, mo
     block: FrameBlock = decode_frames(written)
     assert same(block.batch, rounded(batch, US_NS))
     assert len(written) <= most_bytes * len(batch)
+
+
+WRITTEN = (
+    "018f041903e81b17979cfe362a000003636d2d308264626f64796463616e30190fa002582428b52ffd201bd900000104"
+    "0801000104000002e000fd003101000901030102e800030000581928b52ffd2010810000010203000001020304050607"
+    "08090a0b5428b52ffd20105d0000280000000200010006d002834b28b52ffd20021100000101404080814d28b52ffd20"
+    "0421000006010101814d28b52ffd200421000000010005"
+)
+
+
+def test_a_block_of_format_1_stays_readable() -> None:
+    block = decode_frames(bytes.fromhex(WRITTEN))
+    frames = [Frame(5_000_000, 0x100, bytes([1, 2, 3, number]), "body") for number in range(3)]
+    flags = FrameFlag.EXTENDED | FrameFlag.FD
+    frames.append(Frame(4_000_000, 0x18FEF100, bytes(range(12)), "can0", flags))
+    timebase = Timebase(1_700_000_000_000_000_000, TimeQuality.GNSS)
+    expected = replace(FrameBatch.from_frames(frames, timebase=timebase), mask="m-0")
+    assert same(block.batch, expected)
+    assert block.places.tolist() == [0, 2, 3, 9]
+
+
+def test_a_reader_that_knows_the_documented_layout_alone_reads_the_same() -> None:
+    batch = vehicle_second().take(slice(0, 400))
+    swapped = np.arange(400)
+    swapped[[10, 11, 300, 301]] = [11, 10, 301, 300]
+    batch = batch.take(swapped)
+    assert by_the_book(encode_frames(batch, resolution_ns=1)) == [batch.frame(place) for place in range(400)]
+
+
+def by_the_book(block: bytes) -> list[Frame]:
+    """Read a block as docs/journal-format.md says, number by number."""
+    fields = cast("list[Any]", read_cbor(block, 1))
+    groups = fields[7]
+    unpack = zstandard.ZstdDecompressor().decompress
+    plain = unpack(fields[8])
+    table: list[list[int]] = []
+    for _ in range(7):
+        width, plain = plain[0], plain[1:]
+        planes = [plain[groups * place : groups * (place + 1)] for place in range(width)]
+        table.append([sum(plane[at] << 8 * n for n, plane in enumerate(planes)) for at in range(groups)])
+        plain = plain[width * groups :]
+    lengths = list(accumulate(table[0]))
+    identifiers = list(accumulate(map(unfold, table[2])))
+    steps = iter(series(fields[12], fields[0] - groups))
+    rows: list[tuple[int, int]] = []
+    for group, (count, first, period) in enumerate(zip(table[4], table[5], table[6], strict=True)):
+        time = first
+        rows.append((time, group))
+        for _ in range(count - 1):
+            time += unfold(period) + unfold(next(steps))
+            rows.append((time, group))
+    data = [bytearray(lengths[group]) for _, group in rows]
+    firsts, kinds = iter(unpack(fields[9])), iter(unpack(fields[10]))
+    drawers = [iter(unpack(section) if section else b"") for section in fields[11]]
+    for length in sorted(set(lengths)):
+        for place in range(length):
+            for group in (group for group in range(groups) if lengths[group] == length):
+                kind, byte = next(kinds), next(firsts)
+                for number, row in enumerate(row for row, (_, own) in enumerate(rows) if own == group):
+                    if kind and number:
+                        change = next(drawers[(kind - 1) // 2])
+                        byte = byte ^ change if kind % 2 else (byte + change) & 0xFF
+                    data[row][place] = byte
+    by_time = sorted(range(len(rows)), key=lambda row: rows[row][0])
+    arrived: list[int] = [0] * len(rows)
+    for rank, (row, moved) in enumerate(zip(by_time, series(fields[13], fields[0]), strict=True)):
+        arrived[rank + unfold(moved)] = row
+    return [
+        Frame(
+            (fields[6] + rows[row][0]) * fields[1],
+            identifiers[rows[row][1]],
+            bytes(data[row]),
+            fields[5][table[1][rows[row][1]]],
+            FrameFlag(table[3][rows[row][1]]),
+        )
+        for row in arrived
+    ]
+
+
+def series(sections: list[bytes], count: int) -> list[int]:
+    planes = [zstandard.ZstdDecompressor().decompress(section) for section in sections]
+    return [sum(plane[at] << 8 * place for place, plane in enumerate(planes)) for at in range(count)]
+
+
+def unfold(number: int) -> int:
+    return -(number + 1) // 2 if number % 2 else number // 2

@@ -190,6 +190,17 @@ def test_a_message_that_a_rule_lets_pass_goes_whole_to_the_class_of_the_rule() -
     assert rejoin(parts.values()).equals(batch)
 
 
+def test_a_single_frame_that_a_message_describes_is_divided_by_its_signals() -> None:
+    described = diagnostics()
+    classes = {("Answers", name): OPERATION for name in ("Service", "Value")} | {("Answers", "Size"): HEALTH}
+    database = ClassedDatabase(described.database, classes, channels=described.channels)
+    door = Door({"bus": [database]}, frozenset({OPERATION, HEALTH}))
+    batch = door.admit(FrameBatch.from_frames(isotp(b"\x41\x0c\x01\x02")))
+    parts = door.split(batch)
+    assert parts[HEALTH].batch.frame(0).data == b"\x04" + bytes(7)
+    assert parts[OPERATION].batch.frame(0).data == b"\x00\x41\x0c\x01\x02\xaa\xaa\xaa"
+
+
 def test_a_rule_whose_mark_was_cleared_gives_the_most_sensitive_class_that_it_may_be() -> None:
     rules = (
         DiagnosticRule(OPERATION, 0x62, ((0x0100, 0x0101),), 2, 20),
