@@ -102,7 +102,7 @@ def test_a_failure_anywhere_in_a_destruction_loses_no_other_key(survivor: Surviv
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "step"), [(Survivor.ALL, Survivor.NONE, 1), (Survivor.SOME, Survivor.SOME, 4)]
+    ("first", "second", "step"), [(Survivor.ALL, Survivor.NONE, 2), (Survivor.SOME, Survivor.SOME, 5)]
 )
 def test_a_failure_during_the_recovery_loses_nothing_either(
     first: Survivor, second: Survivor, step: int
