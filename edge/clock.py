@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
+import uuid
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 
 NS_PER_S = 1_000_000_000
 
@@ -41,12 +43,21 @@ class Timebase:
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _TIMEX_BYTES = 256
 _UNSYNCHRONISED = 5
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def kernel_quality() -> TimeQuality:
     """Ask the kernel whether its clock is synchronised: adjtimex(2), changing nothing, not TIME_ERROR."""
     state = _LIBC.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     return TimeQuality.NTP if 0 <= state < _UNSYNCHRONISED else TimeQuality.RTC
+
+
+def kernel_boot_id() -> bytes | None:
+    """The 16 bytes by which Linux names this boot; None where it does not."""
+    try:
+        return uuid.UUID(_BOOT_ID.read_text(encoding="ascii").strip()).bytes
+    except (OSError, ValueError):
+        return None
 
 
 class Clock(ABC):

@@ -205,6 +205,9 @@ class UplinkSection(_Section):
     keep_alive_s: Annotated[int, Field(ge=5, le=240)] = 30
     in_flight: Annotated[int, Field(ge=1, le=100)] = 20
     acknowledge: Literal["receipt", "puback"] = "receipt"
+    account_period_s: Annotated[float, Field(ge=10, le=86_400)] = Field(
+        default=3600.0, description="the account of the whole road goes up so often"
+    )
     queue_messages: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     queue_bytes: Annotated[int, Field(ge=10_000, le=1_000_000_000)] = 32_000_000
     tls: TlsSection = TlsSection()

@@ -21,10 +21,12 @@ from edge.making import make_road
 from edge.policy.door import Door
 from edge.records import Record
 from edge.sensors.source import ItemSource
+from edge.timekeeping import TimeWatch
 from edge.uplink.events import Notice
 from edge.uplink.link import Link
 from edge.uplink.uplink import UplinkState
 from edge.vehicle.sampler import Sampler
+from edge.watching import event_watch, sampling_rules
 
 BOOT_BYTES = 16
 _READ_S = 0.1
@@ -91,11 +93,14 @@ class Gateway:
             admits=self.door.admits,
             observed=observed,
         )
-        plan = DecodePlan(loaded.plain_databases(), wanted=self.sampler.wanted, withheld=self.door.withheld())
+        databases = loaded.plain_databases()
+        plan = DecodePlan(databases, wanted=self.sampler.wanted, withheld=self.door.withheld())
         self._core = Core(
             LatestValues(plan, latched=self.sampler.latched),
             self.sampler,
             period_ns=round(config.sampling.collect_period_s * NS_PER_S),
+            rules=sampling_rules(config.sampling),
+            events=event_watch(config, databases, self.door.withheld()),
         )
         self.road = make_road(
             loaded, self.door, clock=clock, rng=rng, draw=draw, boot=boot, notify=notify, link=link
@@ -105,6 +110,9 @@ class Gateway:
         self._capture: Capture | None = None
         self._sensors: Sequence[ItemSource] = ()
         self._record: Record | None = None
+        self._time = TimeWatch(self.identity.boot)
+        self._report_ns = round(config.uplink.account_period_s * NS_PER_S)
+        self._since_ns = self._reported_ns = clock.boot_ns()
 
     def start(self) -> None:
         """Begin to connect; frames may be taken before the platform is reached."""
@@ -154,6 +162,7 @@ class Gateway:
                 if source.live:
                     for record in self._core.settle(expected_ns, self._clock.timebase()):
                         self._add(record)
+                self._keep_time()
                 self.road.step()
                 self.road.check()
                 if watch is not None:
@@ -212,6 +221,16 @@ class Gateway:
     def _add(self, record: Record) -> None:
         self._record = record
         self.road.take_record(record)
+
+    def _keep_time(self) -> None:
+        """Look at the clock, and tell the account when that is due."""
+        t_ns, timebase = self._clock.boot_ns(), self._clock.timebase()
+        change = self._time.see(t_ns, timebase)
+        if change is not None:
+            self.road.take_change(change)
+        if t_ns - self._reported_ns >= self._report_ns:
+            self._reported_ns = t_ns
+            self.road.report(self.account(), timebase, t_ns, self._since_ns)
 
     def _wait_for_room(self, stop: threading.Event) -> None:
         never = threading.Event()

@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from edge.account import Hop
-from edge.clock import Clock
+from edge import up_messages
+from edge.account import Account, Hop
+from edge.clock import Clock, Timebase
 from edge.destination import Destination, Sender, make_uplink
 from edge.dispatch import Dispatch, Identity
 from edge.forward.composer import Composer
@@ -16,12 +17,16 @@ from edge.forward.forwarder import Forwarder
 from edge.forward.recent import Recent
 from edge.forward.rules import ForwardRules
 from edge.frames import FrameBatch
+from edge.journal.block import BlockKind
+from edge.journal.chain import Draft
 from edge.journal.event_notes import EventNotes
 from edge.journal.journal import Committed
 from edge.journal.opening import OpenJournal
+from edge.journal.time_notes import time_note
 from edge.journal.writer import WriterThread
 from edge.records import Record
 from edge.road import Road
+from edge.timekeeping import TimeChange
 from edge.uplink.link import Link
 from edge.uplink.uplink import Uplink
 from edge.vehicle.outcome import EventFrames, EventOutcome
@@ -83,6 +88,7 @@ class JournalRoad(Road):
         self._past_number = 0
         self._live_records = rules[0].live_records
         self._sender = make_sender(opened.stream, lambda: self._journal.committed_number)
+        self._signer = Signer(self._sender.key, vehicle=vehicle)
         self.forwarders = tuple(self._forwarder(one) for one in rules)
         self.uplinks = tuple(
             self._uplink(destination, forwarder, link if place == 0 else None)
@@ -112,6 +118,33 @@ class JournalRoad(Road):
             self._journal.add_event_frames(event.batch, locked=self._events.locked(event.event_id))
         else:
             self._journal.add_note(self._events.note(event, self._clock.timebase()))
+
+    def take_change(self, change: TimeChange) -> None:
+        """See `Road.take_change`; a step that corrects nothing is kept in the journal alone."""
+        self._journal.add_note(time_note(change, self.identity.boot))
+        if change.correction is not None:
+            payload = self._signer.sign(up_messages.correction(self.identity, change.correction))
+            for forwarder in self.forwarders:
+                forwarder.send(payload)
+
+    def report(self, account: Account, timebase: Timebase, t_ns: int, since_ns: int) -> None:
+        """See `Road.report`; the journal keeps the account as it goes to the first platform."""
+        payloads = [
+            up_messages.account(
+                self.identity,
+                account,
+                forwarder.ledger(),
+                last_number=forwarder.last_number,
+                timebase=timebase,
+                t_ns=t_ns,
+                since_ns=since_ns,
+            )
+            for forwarder in self.forwarders
+        ]
+        for forwarder, payload in zip(self.forwarders, payloads, strict=True):
+            forwarder.send(self._signer.sign(payload))
+        boot = self.identity.boot
+        self._journal.add_note(Draft(BlockKind.ACCOUNT, "", payloads[0], boot, t_ns, t_ns, timebase, count=1))
 
     def take_record(self, record: Record) -> None:
         """See `Road.take_record`."""
@@ -192,7 +225,7 @@ class JournalRoad(Road):
                 Dispatch(
                     identity=identity,
                     keys=self._keys,
-                    signer=Signer(self._sender.key, vehicle=identity.vehicle),
+                    signer=self._signer,
                     put=forwarder.put,
                     take_losses=forwarder.take_losses,
                     live_records=self._live_records,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 
-from edge.account import Hop
-from edge.clock import Clock
+from edge import up_messages
+from edge.account import Account, Hop
+from edge.clock import Clock, Timebase
 from edge.destination import Destination, Sender, make_uplink
 from edge.dispatch import Dispatch, Identity
 from edge.frames import FrameBatch
 from edge.records import Record
+from edge.timekeeping import TimeChange
 from edge.uplink.link import Link
 from edge.uplink.outbox import MemoryOutbox
-from edge.uplink.outgoing import Kind
+from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
 from edge.uplink.uplink import Uplink
 from edge.vehicle.outcome import EventFrames, EventOutcome
 from edge.wire.cose import Signer
@@ -76,6 +78,21 @@ class Road(ABC):
         """Keep what became of an event."""
 
     @abstractmethod
+    def take_change(self, change: TimeChange) -> None:
+        """Keep that the wall clock was set, and tell the platforms what that corrects."""
+
+    @abstractmethod
+    def report(self, account: Account, timebase: Timebase, t_ns: int, since_ns: int) -> None:
+        """Tell the platforms the account of the whole road.
+
+        Args:
+            account: as it is now.
+            timebase: of now.
+            t_ns: now, boot-monotonic.
+            since_ns: since when it counts.
+        """
+
+    @abstractmethod
     def take_record(self, record: Record) -> None:
         """Take the next record of the core."""
 
@@ -136,10 +153,11 @@ class VolatileRoad(Road):
         self._outbox = MemoryOutbox(max_messages=section.queue_messages, max_bytes=section.queue_bytes)
         self.uplinks = (make_uplink(destination, sender, self._outbox, link=link),)
         (uplink,) = self.uplinks
+        self._signer = Signer(sender.key, vehicle=identity.vehicle)
         self.dispatch = Dispatch(
             identity=identity,
             keys=keys,
-            signer=Signer(sender.key, vehicle=identity.vehicle),
+            signer=self._signer,
             put=uplink.put,
             take_losses=uplink.take_losses,
             live_records=live_records,
@@ -153,6 +171,29 @@ class VolatileRoad(Road):
         """See `Road.take_event`: it is only logged."""
         if not isinstance(event, EventFrames):
             logger.info("event %s: %s", event.event_id, event.cause)
+
+    def take_change(self, change: TimeChange) -> None:
+        """See `Road.take_change`."""
+        if change.correction is not None:
+            self._tell(up_messages.correction(self.identity, change.correction))
+
+    def report(self, account: Account, timebase: Timebase, t_ns: int, since_ns: int) -> None:
+        """See `Road.report`."""
+        self._tell(
+            up_messages.account(
+                self.identity,
+                account,
+                None,
+                last_number=self.dispatch.last_number,
+                timebase=timebase,
+                t_ns=t_ns,
+                since_ns=since_ns,
+            )
+        )
+
+    def _tell(self, payload: bytes) -> None:
+        topic = VehicleTopics(self.identity.vehicle).up(Kind.EVENT)
+        self.uplinks[0].put(Outgoing(Kind.EVENT, topic, self._signer.sign(payload)))
 
     def close(self) -> None:
         """See `Road.close`: nothing is held."""

@@ -24,15 +24,18 @@ from edge.journal.stored import StoredMessage, deletion, insertion
 from edge.records import Record
 from edge.uplink.outbox import QUEUE_FULL, Loss, Progress, Store, StoreCounts
 from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
+from edge.wire.account_message import StreamLedger
 from edge.wire.loss import LossCause, LossRange
 
 WAITING = "waiting in the journal"
 TOO_OLD = "too old to be sent"
 GONE = "gone from the journal"
 ERASED = "erased on purpose"
+GIVEN_UP = "given up"
 UNWRITABLE = "cannot be written as a message"
 
 _MOST_RECORDS = {Kind.ALARM: 60, Kind.LIVE: 60, Kind.BACKLOG: 600}
+_TOTAL = "INSERT OR REPLACE INTO total (hop, name, count) VALUES (?, ?, ?)"
 _VOLATILE_MESSAGES = 1_000
 _VOLATILE_BYTES = 16 << 20
 
@@ -105,6 +108,7 @@ class Forwarder(Store):
         self._entered = 0
         self._given: Counter[str] = Counter()
         self._row = opened.last_position()
+        self._given_up = opened.total(f"forward to {rules.destination}", GIVEN_UP)
         self._cursors = opened.cursors(rules.destination)
         self._gaps: deque[Gap] = deque(self._load_gaps())
         self._load_messages()
@@ -117,6 +121,11 @@ class Forwarder(Store):
         """Let go of what was read with."""
         if self._reader is not None and self.own_thread:
             self._reader.close()
+
+    @property
+    def last_number(self) -> int:
+        """The greatest number of the journal's own stream that this destination knows to be committed."""
+        return self._cursors[0].last
 
     @property
     def waiting(self) -> int:
@@ -198,7 +207,7 @@ class Forwarder(Store):
             if held.row != VOLATILE:
                 edits = [deletion(held.row)]
                 cursor = self._cursor(held.stream)
-                if cursor is not None:
+                if cursor is not None and held.item.record_count:
                     entry = LossRange(held.item.first_number, held.item.last_number, LossCause.LOST)
                     edits += self._note_gap(cursor, entry)
                 self._journal.edit(edits)
@@ -221,6 +230,13 @@ class Forwarder(Store):
         """Whether nothing is held, waits, or is to be told."""
         with self._lock:
             return not (len(self._held) or self._gaps or self.waiting or self._composing)
+
+    def ledger(self) -> StreamLedger:
+        """What has become of the numbers of the journal's own stream on their way to this destination."""
+        with self._lock:
+            own = self._cursors[0]
+            waiting = own.waiting + self._held.records_of(own.ordinal)
+            return StreamLedger(own.last - waiting - self._given_up, waiting, self._given_up)
 
     def hop(self) -> Hop:
         """Report records that the journal holds for this destination, and those that went into messages."""
@@ -391,11 +407,16 @@ class Forwarder(Store):
 
     def _note_gap(self, cursor: StreamCursor, entry: LossRange) -> list[Edit]:
         self._gaps.append(Gap(cursor, entry))
+        edits: list[Edit] = []
+        if cursor.ordinal == OWN_STREAM:
+            self._given_up += entry.last - entry.first + 1
+            edits.append((_TOTAL, (f"forward to {self._rules.destination}", GIVEN_UP, self._given_up)))
         return [
+            *edits,
             (
                 "INSERT OR REPLACE INTO gap (destination, stream, first, last, cause) VALUES (?, ?, ?, ?, ?)",
                 (self._rules.destination, cursor.ordinal, entry.first, entry.last, int(entry.cause)),
-            )
+            ),
         ]
 
     def _keep(
@@ -446,7 +467,7 @@ class Forwarder(Store):
             cursor = self._cursor(stored.stream)
             if not stored.payload:
                 edits = [deletion(stored.position)]
-                if cursor is not None:
+                if cursor is not None and stored.records:
                     edits += self._note_gap(cursor, LossRange(stored.first, stored.last, LossCause.LOST))
                 self._journal.edit(edits)
                 continue

@@ -96,6 +96,10 @@ class HeldMessages:
             self._lost[cause] = self._lost.get(cause, Tally()).plus(held.item)
         return held
 
+    def records_of(self, stream: int) -> int:
+        """How many records of a stream are held, by its ordinal."""
+        return sum(held.item.record_count for held in self._by_position.values() if held.stream == stream)
+
     def counts(self) -> StoreCounts:
         """The sums."""
         return StoreCounts(self._entered, self._acknowledged, self._holding, dict(self._lost))

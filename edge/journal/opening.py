@@ -104,6 +104,11 @@ class OpenJournal(Closing):
             )
         )
 
+    def total(self, hop: str, name: str) -> int:
+        """A sum that outlasts runs; 0 where nothing was counted yet."""
+        query = "SELECT count FROM total WHERE hop = ? AND name = ?"
+        return int(self._connection.execute(query, (hop, name)).get or 0)
+
     def last_position(self) -> int:
         """The greatest position of any message."""
         return int(self._connection.execute("SELECT max(position) FROM message").get or 0)
