@@ -159,15 +159,15 @@ def test_a_class_is_there_only_under_its_multiplexer_value() -> None:
     assert split(b"\x03\x55\x00\x00", database) == {OPERATION: b"\x03\x00\x00\x00"}
 
 
-def test_a_reassembled_message_is_divided_like_a_frame() -> None:
-    payload = bytes(range(1, 41))
+@pytest.mark.parametrize("size", [40, 100])
+def test_a_reassembled_message_is_divided_like_a_frame(size: int) -> None:
+    payload = bytes(range(1, size + 1))
     door = Door({"bus": [DATABASE]}, frozenset({OPERATION, CABIN}))
     batch = door.admit(FrameBatch.from_frames(broadcast(payload, 0x21)))
     parts = door.split(batch)
     assert parts[OPERATION].batch.frame(0).data == masked(payload)
-    assert parts[CABIN].batch.frame(0).data == bytes(
-        mine ^ other for mine, other in zip(payload, masked(payload), strict=True)
-    )
+    cabin = bytes(value if place % 3 == 2 and place < 40 else 0 for place, value in enumerate(payload))
+    assert parts[CABIN].batch.frame(0).data == cabin
     assert rejoin(parts.values()).equals(batch)
 
 
@@ -264,7 +264,7 @@ def test_recordings_come_together_again(shared_data: Path, name: str) -> None:
     whole = recorded(folder, "j1939-*.MF4" if name == "j1939" else "gnss-obd2-*.MF4")
     buses = {bus: [classed_file(f"css-{name}", database)] for bus in whole.buses}
     door = Door(buses, EVERYTHING)
-    batch = door.admit(whole)
+    batch = door.admit(whole.take(slice(0, 20_000)))
     parts = door.split(batch)
     assert len(batch) > 500
     assert len(parts) > 1 or name == "j1939"
