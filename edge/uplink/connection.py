@@ -329,9 +329,15 @@ class Connection:
 
     def _on_socket_open(self, _client: paho.Client, _userdata: object, opened: paho.SocketLike) -> None:
         if isinstance(opened, socket.socket):
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._settings.send_buffer_bytes is not None:
-                opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._settings.send_buffer_bytes)
+            prepare(opened, self._settings)
+
+
+def prepare(opened: socket.socket, settings: MqttSettings) -> None:
+    """Have a socket send at once and hold back little: see `MqttSettings.unsent_bytes`."""
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, settings.unsent_bytes)
+    if settings.send_buffer_bytes is not None:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, settings.send_buffer_bytes)
 
 
 def _nothing(*_arguments: object) -> None:

@@ -40,8 +40,11 @@ class MqttSettings:
         session_expiry_s: how long the broker keeps the session while the gateway is away (MQTT 5; with 3.1.1
             the broker decides).
         connect_timeout_s: how long TCP and TLS may each take to open.
-        send_buffer_bytes: size of the socket's send buffer; None for the system's choice. A small one keeps
-            an alarm from waiting behind backlog on a narrow link.
+        unsent_bytes: how many bytes the kernel takes beyond those that are on their way (TCP_NOTSENT_LOWAT),
+            so that a connection that is given up leaves no more than that to be sent in front of the next
+            one's. A send buffer (SO_SNDBUF) so small would allow only so much for each round trip: 16 KB in
+            100 ms are 1.3 Mbit/s.
+        send_buffer_bytes: size of the socket's send buffer; None for the system's choice.
     """
 
     host: str
@@ -55,6 +58,7 @@ class MqttSettings:
     keep_alive_s: int = 30
     session_expiry_s: int = 7 * 86_400
     connect_timeout_s: float = 10.0
+    unsent_bytes: int = 16_384
     send_buffer_bytes: int | None = None
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from edge.uplink.backlog_pace import BacklogPace
 from edge.uplink.backoff import Backoff
 from edge.uplink.events import Connected
 from edge.uplink.flight import Flight
@@ -12,11 +13,11 @@ from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
 from edge.uplink.settings import SessionSettings, ns
 
 LARGER_THAN_PACKET = "larger than the largest packet that the broker takes"
-LARGER_THAN_CONSTRAINED = "larger than backlog may be on a constrained link"
 
 _PAUSE_FIRST_S = 5.0
 _PAUSE_CAP_S = 60.0
 _LENGTH_BYTES_MORE = 3
+_PACED = frozenset({Kind.EVENT, Kind.BACKLOG})
 
 
 @dataclass(slots=True)
@@ -46,8 +47,10 @@ def packet_bytes(topic: str, payload_bytes: int, protocol: str) -> int:
 class Pacing:
     """The slots in flight and who may use them.
 
-    One slot is kept for alarms; event and backlog fill at most half of the slots, so that they never stand in
-    the way. A message on which connections broke twice is sent alone, until it is clear whether it is why.
+    One slot is kept for alarms; event and backlog fill at most half of the slots, and of the link only what
+    `BacklogPace` lets them, so that they never stand in the way.
+
+    A message on which connections broke twice is sent alone, until it is clear whether it is why.
 
     Args:
         settings: the rules in numbers.
@@ -63,6 +66,7 @@ class Pacing:
         self._topics = topics
         self._flight = flight
         self._rng = rng
+        self._pace = BacklogPace(settings.constrained_bytes, fixed=settings.constrained)
         self._connection = Connected(session_present=False)
         self._limit: int | None = None
         self._topic_pauses: dict[str, _Pause] = {}
@@ -71,6 +75,7 @@ class Pacing:
     def begin(self, connection: Connected) -> None:
         """A connection is up, with limits of its own; pauses end."""
         self._connection = connection
+        self._pace.begin()
         self._topic_pauses.clear()
         self._pause_all = None
 
@@ -103,15 +108,37 @@ class Pacing:
         for kind in Kind:
             if busy >= self._slots(kind, window) or self._closed(kind):
                 continue
+            if kind in _PACED and not self._pace.open(now_ns):
+                return None
             found = self._flight.first(kind)
             if found is None or _resting(self._topic_pauses.get(found[1].topic), now_ns):
                 continue
+            if kind in _PACED and not self._pace.admits(self._packet_bytes(found[1]), now_ns):
+                return None
             return None if busy and self._flight.suspect(found[0]) else found
         return None
 
+    def sent(self, token: int, item: Outgoing, now_ns: int) -> None:
+        """A message was published."""
+        self._pace.sent(token, self._packet_bytes(item), now_ns, paced=item.kind in _PACED)
+
+    def status_sent(self, token: int, payload_bytes: int, now_ns: int) -> None:
+        """The status was published; small and the first of all, it shows what the way to the broker takes."""
+        size = packet_bytes(self._topics.status, payload_bytes, self._connection.protocol)
+        self._pace.sent(token, size, now_ns, paced=False)
+
+    def answered(self, token: int, now_ns: int) -> None:
+        """The broker has answered a message or the status, with whatever code."""
+        self._pace.answered(token, now_ns)
+
+    def resumes_ns(self) -> list[int]:
+        """When the link will have room for backlog that waits, if nothing is answered before."""
+        resume_ns = self._pace.resume_ns()
+        return [] if resume_ns is None else [resume_ns]
+
     def unfit(self, item: Outgoing) -> Unfit | None:
         """Why `item` may not be sent on this connection; None if it may."""
-        size = packet_bytes(item.topic, len(item.payload), self._connection.protocol)
+        size = self._packet_bytes(item)
         most = self._largest_packet()
         if most is not None and size > most:
             return Unfit(
@@ -120,23 +147,20 @@ class Pacing:
                 "be sent",
                 "Shorten sampling.uplink_period_s, or have the broker's Maximum Packet Size raised",
             )
-        most = self._settings.constrained_bytes
-        if item.kind is Kind.BACKLOG and self._settings.constrained and len(item.payload) > most:
-            return Unfit(
-                LARGER_THAN_CONSTRAINED,
-                f"set a backlog message aside ({item}): on a constrained link it may have {most:,} bytes",
-            )
         return None
 
     def largest_payload(self, kind: Kind) -> int | None:
-        """Bytes of the largest payload that may be sent as `kind` now; None if nothing limits it."""
+        """Bytes of the largest payload that should be made for `kind` now; None if nothing limits it.
+
+        For backlog it follows the link. What was made before and is larger goes all the same, alone.
+        """
         packet = self._largest_packet()
         limits = []
         if packet is not None:
             empty = packet_bytes(self._topics.up(kind), 0, self._connection.protocol)
             limits.append(packet - empty - _LENGTH_BYTES_MORE)
-        if kind is Kind.BACKLOG and self._settings.constrained:
-            limits.append(self._settings.constrained_bytes)
+        if kind is Kind.BACKLOG:
+            limits.append(self._pace.largest_payload)
         return min(limits, default=None)
 
     def pause_topic(self, topic: str, now_ns: int) -> None:
@@ -175,6 +199,9 @@ class Pacing:
     def _closed(self, kind: Kind) -> bool:
         most = 1 if self._settings.constrained else self._settings.backlog_open
         return kind is Kind.BACKLOG and self._flight.open(kind) >= most
+
+    def _packet_bytes(self, item: Outgoing) -> int:
+        return packet_bytes(item.topic, len(item.payload), self._connection.protocol)
 
     def _largest_packet(self) -> int | None:
         limits = (self._connection.maximum_packet_size, self._settings.maximum_packet_size)

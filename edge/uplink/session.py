@@ -223,6 +223,7 @@ class Session:
 
     def _puback(self, event: Puback, now_ns: int) -> None:
         publication = self._unanswered.take(event.token)
+        self._pacing.answered(event.token, now_ns)
         if publication is None:
             self._facts["stray PUBACK"] += 1
             return
@@ -345,7 +346,7 @@ class Session:
                 self._actions.extend(self._notices.remark(unfit.cause, unfit.what, unfit.todo))
                 continue
             self._flight.begin(position, item, now_ns)
-            self._publish(position, item.topic, item.payload, now_ns)
+            self._pacing.sent(self._publish(position, item.topic, item.payload, now_ns), item, now_ns)
 
     def _publish(
         self, position: int, topic: str, payload: bytes, now_ns: int, *, retain: bool = False
@@ -355,7 +356,10 @@ class Session:
         return token
 
     def _publish_status(self, online: bool, now_ns: int) -> int:
-        return self._publish(0, self._topics.status, self._make_status(online), now_ns, retain=True)
+        payload = self._make_status(online)
+        token = self._publish(0, self._topics.status, payload, now_ns, retain=True)
+        self._pacing.status_sent(token, len(payload), now_ns)
+        return token
 
     def _close(self, reason: Reason, now_ns: int, *, with_will: bool = True) -> None:
         self._closing_reason = reason
@@ -388,6 +392,7 @@ class Session:
         if self._phase is Phase.ONLINE:
             times.extend(self._pacing.pauses_end_ns())
             times.extend(self._flight.deadlines_ns())
+            times.extend(self._pacing.resumes_ns())
             oldest_ns = self._unanswered.oldest_ns()
             if oldest_ns is not None:
                 times.append(self._answer_due_ns(oldest_ns))

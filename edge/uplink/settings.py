@@ -21,11 +21,11 @@ class SessionSettings:
         in_flight: messages published and not yet answered by the broker, at most, from 1 to 100; the
             broker's Receive Maximum lowers it.
         maximum_packet_size: bytes of the largest packet to send, where less is wanted than the broker takes.
-        constrained: a narrow link: of backlog one message, of at most `constrained_bytes`, is
-            unacknowledged at any time.
-        constrained_bytes: payload bytes of the largest backlog message on a constrained link.
-        backlog_open: backlog messages unacknowledged at most on any other link: that is how
-            acknowledgements pace it.
+        constrained: never more than one backlog message, of `constrained_bytes`, unacknowledged, whatever
+            the link is found to carry (`edge.uplink.backlog_pace`).
+        constrained_bytes: payload bytes that a new backlog message may have on any link.
+        backlog_open: backlog messages at most that neither the destination has acknowledged nor are to be
+            sent again; enough for what the platform answers with one receipt, several times.
         puback_timeout_s: a connection on which a message goes unanswered for so long is closed.
         receipt_timeout_s: a message without a receipt for so long after its PUBACK is sent again; doubled at
             each repeat up to 16 times. While the platform says nothing at all, only the oldest such message
@@ -50,7 +50,7 @@ class SessionSettings:
     maximum_packet_size: int | None = None
     constrained: bool = False
     constrained_bytes: int = 4096
-    backlog_open: int = 16
+    backlog_open: int = 64
     puback_timeout_s: float = 60.0
     receipt_timeout_s: float = 60.0
     resend_pause_s: float = 5.0

@@ -91,16 +91,33 @@ class TestSizes:
         table = Table(replace(SessionSettings(), constrained=True))
         table.online()
         assert table.session.largest_payload(Kind.BACKLOG) == 4096
-        table.put(
-            message(Kind.BACKLOG, 1, size=4097),
-            message(Kind.BACKLOG, 2, size=4096),
-            message(Kind.BACKLOG, 3),
-        )
+        table.put(message(Kind.BACKLOG, 1, size=4096), message(Kind.BACKLOG, 2))
         (sent,) = table.published()
         assert len(sent.payload) == 4096
         table.tell(Puback(sent.token))
         assert not table.published()
-        table.put(message(Kind.LIVE, 4))
+        table.put(message(Kind.LIVE, 3))
         assert len(table.published()) == 1
-        table.receipt(2)
+        table.receipt(1)
         assert len(table.published()) == 1
+
+    def test_backlog_made_larger_than_the_link_now_has_room_for_goes_alone(self) -> None:
+        table = Table(SessionSettings(acknowledge="puback"))
+        table.online(answer_status=False)
+        table.put(
+            message(Kind.BACKLOG, 1, size=50), message(Kind.BACKLOG, 2, size=60_000), message(Kind.BACKLOG, 3)
+        )
+        for size in (50, 60_000, 50):
+            (sent,) = table.published(TOPICS.up(Kind.BACKLOG))
+            assert len(sent.payload) == size
+            table.tell(Puback(sent.token), after_s=0.6)
+        assert table.held() == 0
+
+    def test_event_messages_wait_for_room_on_the_link_before_backlog_does(self) -> None:
+        table = Table(SessionSettings(acknowledge="puback"))
+        table.online(answer_status=False)
+        table.put(message(Kind.BACKLOG, 1, size=4000))
+        table.put(message(Kind.EVENT, 2, size=4000), message(Kind.BACKLOG, 3), message(Kind.ALARM, 4))
+        assert [each.topic for each in table.published()] == [TOPICS.up(Kind.ALARM)]
+        table.tell(Puback(table.tokens[0]), after_s=0.6)
+        assert [each.topic for each in table.published()] == [TOPICS.up(Kind.EVENT)]

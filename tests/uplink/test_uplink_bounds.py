@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import socket
 
 import pytest
 
 from edge.clock import SystemClock
 from edge.errors import UplinkError
+from edge.uplink.connection import prepare
+from edge.uplink.mqtt_settings import MqttSettings
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.uplink.uplink import Uplink
 from tests.uplink.road import Road, message
@@ -53,3 +56,11 @@ def test_an_uplink_whose_thread_has_failed_says_so(monkeypatch: pytest.MonkeyPat
     assert uplink.failed
     with pytest.raises(UplinkError, match="RuntimeError: no such thing"):
         uplink.check()
+
+
+def test_a_connection_that_is_given_up_leaves_little_in_the_kernel() -> None:
+    settings = MqttSettings("127.0.0.1", 1883, "gateway", tls=None)
+    with socket.socket() as opened:
+        prepare(opened, settings)
+        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 16_384
+        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
