@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
@@ -92,6 +93,17 @@ class FragileDisk:
         self._unsynced_names.clear()
         self.operations = self.fails_at = 0
         self._dead = False
+
+    def memory(self) -> Callable[[], None]:
+        """Remember all, what is not synced included; the answer brings it back."""
+        files, names = deepcopy((self._files, self._unsynced_names))
+
+        def bring_back() -> None:
+            self._files, self._unsynced_names = deepcopy((files, names))
+            self.operations = self.fails_at = 0
+            self._dead = False
+
+        return bring_back
 
     def restart(self, survivor: Survivor, chance: Random) -> None:
         """Begin again with what survives; after a killed process everything unsynced is still to be lost."""
