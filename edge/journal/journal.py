@@ -72,6 +72,10 @@ class Journal(Closing):
         on_failure: told the records that could not be committed, and why, when writing begins to fail.
         make_room: called when the disk is full, with the connection; frees what the rules let go first, and
             tells whether it freed anything.
+        chores: carried out after `pump` has committed or seen that nothing is due, each with the connection:
+            short pieces of work such as `Bounds.step`.
+        corrupt: whether the database was found damaged; nothing can be written until it is opened anew
+            (`edge.journal.salvage`).
     """
 
     def __init__(
@@ -92,6 +96,8 @@ class Journal(Closing):
         self.on_commit: list[Callable[[Committed], None]] = []
         self.on_failure: Callable[[Sequence[Record], str], None] = lambda *_: None
         self.make_room: Callable[[apsw.Connection], bool] = lambda _: False
+        self.chores: list[Callable[[apsw.Connection], object]] = []
+        self.corrupt = False
         self._connection = connection
         self._keys = keys
         self._drafts = drafts
@@ -247,12 +253,13 @@ class Journal(Closing):
     def pump(self) -> None:
         """Commit if that is due, by the clock or by the time of the data."""
         due_ns = self.due_ns()
-        if due_ns is None:
-            return
-        with self._lock:
-            ripe = self._pending.span_ns() >= round(self._settings.block_period_s * NS_PER_S)
-        if due_ns <= self._clock.boot_ns() or (ripe and not self._failure):
-            self.commit()
+        if due_ns is not None:
+            with self._lock:
+                ripe = self._pending.span_ns() >= round(self._settings.block_period_s * NS_PER_S)
+            if due_ns <= self._clock.boot_ns() or (ripe and not self._failure):
+                self.commit()
+        if self.chores and not self._failure:
+            self._do_chores()
 
     def commit(self) -> bool:
         """Write all that waits in one transaction; tell whether that worked."""
@@ -302,6 +309,25 @@ class Journal(Closing):
                 if self._entered[unit] or unit == "records":
                     hops.append(Hop("journal", unit, self._entered[unit], left, set_aside, facts=facts))
             return tuple(hops)
+
+    def _do_chores(self) -> None:
+        with self._writing:
+            try:
+                for chore in self.chores:
+                    chore(self._connection)
+            except (apsw.Error, OSError) as error:
+                with self._lock:
+                    self._facts["chores that the disk refused"] += 1
+                    first = self._facts["chores that the disk refused"] == 1
+                self._judge(error)
+                if first:
+                    logger.warning("the journal could not be tidied up: %s", error)
+
+    def _judge(self, error: Exception) -> None:
+        """Note whether an error means that the database is damaged."""
+        if isinstance(error, (apsw.CorruptError, apsw.NotADBError)) and not self.corrupt:
+            self.corrupt = True
+            logger.error("the journal's database is damaged: %s", error)
 
     def _came(self, *, urgent: bool = False) -> None:
         if self._pending.oldest_ns is None:
@@ -374,7 +400,7 @@ class Journal(Closing):
                 )
             for statement, values in taken.edits:
                 connection.execute(statement, values)
-            if rows or taken.records:
+            if rows or taken.records or self._failure:
                 connection.execute(
                     "UPDATE stream SET last_number = ?, series = ? WHERE ordinal = 1",
                     (last_number, chain.series()),
@@ -385,6 +411,7 @@ class Journal(Closing):
     def _fail(self, taken: Pending, error: Exception) -> None:
         """Hand the records back, keep the edits, count the rest, and try again later."""
         cause = FULL if isinstance(error, apsw.FullError) else f"{type(error).__name__}: {error}"
+        self._judge(error)
         with self._lock:
             began = not self._failure
             self._failure = cause

@@ -1,0 +1,154 @@
+"""`Bounds`: keeps a journal within what it may hold, in small steps between two commits."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import apsw
+
+from edge.account import Hop
+from edge.clock import NS_PER_S, Clock
+from edge.journal.ages import Ages
+from edge.journal.believed_time import BelievedTime
+from edge.journal.held import Oldest, waiting_of
+from edge.journal.limits import BoundsSettings
+from edge.journal.removal import TOTALS, DiskSpace, Removal
+
+_BELIEVED = "wall time believed last, ns"
+_ENDLESS = DiskSpace(1 << 62, 1 << 62)
+_SET_TOTAL = (
+    "INSERT INTO total (hop, name, count) VALUES (?, ?, ?)"
+    " ON CONFLICT (hop, name) DO UPDATE SET count = excluded.count"
+)
+
+logger = logging.getLogger(__name__)
+
+
+def space_at(folder: Path) -> Callable[[], DiskSpace]:
+    """Asks the file system of a folder (statvfs) how full it is."""
+
+    def ask() -> DiskSpace:
+        found = os.statvfs(folder)
+        return DiskSpace(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+
+    return ask
+
+
+def endless() -> DiskSpace:
+    """The disk of a journal in memory."""
+    return _ENDLESS
+
+
+class Bounds:
+    """Removes content that is too old or too much; headers and hashes stay, so that the chain verifies.
+
+    What goes, in this order: what is over its days; of each limit in bytes, the oldest; then, while the
+    journal is larger than allowed or the disk short of space, shelf by shelf (`Shelf`) the oldest of each.
+    Locked blocks never go. The rows of a segment between two checkpoints go when none of them holds content.
+
+    Args:
+        settings: the bounds.
+        destinations: the names of all that records are sent to.
+        clock: time.
+        boot: 16 bytes that name the boot.
+        space: tells how full the file system is; `space_at`, or `endless`.
+    """
+
+    def __init__(
+        self,
+        settings: BoundsSettings,
+        *,
+        destinations: Sequence[str],
+        clock: Clock,
+        boot: bytes,
+        space: Callable[[], DiskSpace],
+    ) -> None:
+        self._settings = settings
+        self._destinations = tuple(destinations)
+        self._clock = clock
+        self._boot = boot
+        self._space = space
+        self._ages: Ages | None = None
+        self._due_ns = 0
+        self._segment = 0
+        self._removed: Counter[tuple[str, str]] = Counter()
+        self._facts: Counter[tuple[str, str]] = Counter()
+
+    def step(self, connection: apsw.Connection) -> bool:
+        """Remove what is due, for some milliseconds; to be called between two commits (`Journal.chores`).
+
+        Returns:
+            Whether there is more to do.
+
+        Raises:
+            apsw.Error: the disk refuses; nothing was removed.
+        """
+        if self._clock.boot_ns() < self._due_ns:
+            return False
+        self._due_ns = self._clock.boot_ns() + round(self._settings.period_s * NS_PER_S)
+        with connection:
+            removal = self._begin(connection)
+            more = removal.run()
+            now_ns = self._known_ages(connection).now_ns
+            if now_ns is not None:
+                connection.execute(_SET_TOTAL, (TOTALS, _BELIEVED, now_ns))
+        self._take(removal)
+        if more:
+            self._due_ns = 0
+        return more
+
+    def make_room(self, connection: apsw.Connection) -> bool:
+        """Remove what goes first, since the disk is full; see `Journal.make_room`.
+
+        Returns:
+            Whether anything was removed; False too where the disk has no room left even for that.
+        """
+        try:
+            with connection:
+                removal = self._begin(connection)
+                freed = removal.make_room()
+        except apsw.FullError:
+            return False
+        self._take(removal)
+        return freed
+
+    def hops(self) -> tuple[Hop, ...]:
+        """What was removed in this run, by unit: all that entered was removed, each with its cause."""
+        hops = []
+        for unit in sorted({unit for unit, _ in (*self._removed, *self._facts)}):
+            causes = {cause: n for (what, cause), n in self._removed.items() if what == unit}
+            facts = {fact: n for (what, fact), n in self._facts.items() if what == unit}
+            hops.append(Hop("journal bounds", unit, sum(causes.values()), 0, causes, facts=facts))
+        return tuple(hops)
+
+    def _begin(self, connection: apsw.Connection) -> Removal:
+        return Removal(
+            connection,
+            self._settings,
+            ages=self._known_ages(connection),
+            oldest=Oldest(connection, waiting_of(connection, self._destinations)),
+            space=self._space(),
+            clock=self._clock,
+            segment=self._segment,
+        )
+
+    def _known_ages(self, connection: apsw.Connection) -> Ages:
+        if self._ages is None:
+            last = connection.execute(
+                "SELECT count FROM total WHERE hop = ? AND name = ?", (TOTALS, _BELIEVED)
+            ).get
+            self._ages = Ages(self._clock, self._boot, BelievedTime(self._clock, last_ns=int(last or 0)))
+        self._ages.look()
+        return self._ages
+
+    def _take(self, removal: Removal) -> None:
+        for (unit, cause), count in removal.removed.items():
+            if not self._removed[unit, cause]:
+                logger.warning("the journal begins to remove %s: %s", unit, cause)
+            self._removed[unit, cause] += count
+        self._facts.update(removal.facts)
+        self._segment = removal.segment
