@@ -51,7 +51,7 @@ class Receipt:
     """What the platform has stored of one stream; a later receipt replaces an earlier one.
 
     A number is acknowledged when it is at most `highest` and in no missing range. A platform that would have
-    to name too many ranges lowers `highest`.
+    to name too many ranges names the lowest of them as one, with what it holds between, or lowers `highest`.
 
     Attributes:
         stream: 16 bytes.

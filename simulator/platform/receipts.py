@@ -13,7 +13,7 @@ from edge.wire.receipt import encode as encode_receipt
 from simulator.platform.sequence import Sequence
 
 RECEIPT_SPANS = 256
-"""Missing ranges in one receipt; a receipt that would need more speaks of the numbers below the next only."""
+"""Missing ranges in one receipt; where there are more, the lowest are named as one."""
 
 SIGNERS_IN_MEMORY = 1024
 
@@ -41,8 +41,10 @@ def receipt_of(
 ) -> Receipt:
     """The cumulative receipt of a stream: what is settled up to its highest number, and what is missing.
 
-    Where more ranges are missing than a receipt may name, it ends before the first one that it cannot name:
-    a receipt never acknowledges what is not here.
+    Where more ranges are missing than a receipt may name, the lowest are named as one range, with what is
+    stored between them: a receipt never acknowledges what is not here, and what came last is acknowledged
+    however torn the numbers below are. A vehicle that sends its backlog from the oldest on moves the
+    watermark, and so learns of that as well.
 
     Args:
         stream: 16 bytes.
@@ -52,17 +54,16 @@ def receipt_of(
         countersigned: SHA-256 of the signed checkpoint that the receipt vouches for.
     """
     missing = sequence.missing()
-    highest = sequence.highest
-    if len(missing) > spans_at_most:
-        highest = missing[spans_at_most][0] - 1
-        missing = missing[:spans_at_most]
+    named_as_one = len(missing) - spans_at_most + 1
+    if named_as_one > 1:
+        missing = [(missing[0][0], missing[named_as_one - 1][1]), *missing[named_as_one:]]
     return Receipt(
         stream=stream,
         watermark=sequence.watermark,
         missing=tuple(NumberRange(first, last) for first, last in missing),
         server_time_ns=server_time_ns,
         hash=countersigned,
-        highest=highest,
+        highest=sequence.highest,
     )
 
 

@@ -5,6 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from simulator.platform.chain import Standing
+from simulator.platform.comparison import Disagreement
+from simulator.platform.findings import (
+    FEWER_ITEMS,
+    OTHER_CONTENTS,
+    PREDECESSOR_SHARED,
+    PREDECESSOR_UNKNOWN,
+    RECORDS_MISSING,
+)
 from tests.docs.account_words import ROOT, account_words, hop_names
 
 PAGE = ROOT / "docs" / "account.md"
@@ -101,3 +110,17 @@ def test_every_hop_is_named() -> None:
 def test_the_words_are_found_in_every_way_that_they_are_written() -> None:
     found = {word for _, word in account_words()}
     assert [word for word in HEARD_OF if word not in found] == []
+
+
+def test_every_finding_of_the_platform_is_explained() -> None:
+    names = {
+        OTHER_CONTENTS,
+        FEWER_ITEMS,
+        RECORDS_MISSING,
+        PREDECESSOR_UNKNOWN,
+        PREDECESSOR_SHARED,
+        *Disagreement,
+        *(standing for standing in Standing if standing not in {Standing.FIRST, Standing.FOLLOWS}),
+    }
+    page = PAGE.read_text("utf-8")
+    assert [name for name in sorted(names) if f"| {name} |" not in page] == []

@@ -10,12 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.clock import NS_PER_S
 from edge.wire.keys import SigningKey
 from edge.wire.loss import Exactness, Interval, LossCause, LossRange
 from edge.wire.message import MessageKind
 from edge.wire.receipt import NumberRange
+from edge.wire.receipt import decode as decode_receipt
+from edge.wire.receipt import encode as encode_receipt
 from simulator.platform.findings import FEWER_ITEMS, OTHER_CONTENTS, findings
 from simulator.platform.reader import StoreReader
 from simulator.platform.receipts import receipt_of
@@ -156,16 +160,32 @@ def test_receipts_of_a_stream_are_gathered_but_not_on_alarm(tmp_path: Path) -> N
     rig.store.close()
 
 
-def test_a_receipt_that_cannot_name_all_gaps_ends_before_the_first_it_cannot_name() -> None:
+def test_a_receipt_that_cannot_name_all_gaps_names_the_lowest_as_one() -> None:
     sequence = Sequence()
     for number in range(1, 20, 2):
         sequence.arrive(number)
     receipt = receipt_of(STREAM, sequence, 0, spans_at_most=3)
-    assert receipt.missing == (NumberRange(2, 2), NumberRange(4, 4), NumberRange(6, 6))
-    assert receipt.highest == 7
-    assert not receipt.acknowledges(8)
-    assert not receipt.acknowledges(9)
-    assert receipt.acknowledges(7)
+    assert receipt.missing == (NumberRange(2, 14), NumberRange(16, 16), NumberRange(18, 18))
+    assert (receipt.watermark, receipt.highest) == (1, 19)
+    sequence.arrive(2)
+    assert receipt_of(STREAM, sequence, 0, spans_at_most=3).watermark == 3
+
+
+@given(st.sets(st.integers(1, 60), min_size=1), st.integers(1, 8))
+def test_a_receipt_is_bounded_acknowledges_the_newest_and_nothing_that_is_not_here(
+    numbers: set[int], spans_at_most: int
+) -> None:
+    sequence = Sequence()
+    for number in numbers:
+        sequence.arrive(number)
+    receipt = receipt_of(STREAM, sequence, 0, spans_at_most)
+    assert decode_receipt(encode_receipt(receipt)) == receipt
+    assert len(receipt.missing) <= spans_at_most
+    acknowledged = {number for number in range(1, 70) if receipt.acknowledges(number)}
+    assert acknowledged <= numbers
+    assert max(numbers) in acknowledged
+    if len(sequence.missing()) <= spans_at_most:
+        assert acknowledged == numbers
 
 
 def test_a_signed_status_is_shown_and_an_unsigned_one_refused(rig: Rig) -> None:
