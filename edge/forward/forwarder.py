@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from edge.account import Hop
-from edge.clock import NS_PER_S, Clock, TimeQuality
+from edge.clock import NS_PER_S, Clock
+from edge.forward.choice import Choice, Span, consecutive
 from edge.forward.composer import Composer
+from edge.forward.gaps import GIVEN_UP, Gap, Gaps, ledger_name
 from edge.forward.held import VOLATILE, Held, HeldMessages
 from edge.forward.recent import Recent
-from edge.forward.rules import DAYS, ForwardRules
+from edge.forward.rules import ForwardRules, SupplyLoss
 from edge.journal.chain import period_of
-from edge.journal.cursors import OWN_STREAM, StreamCursor
+from edge.journal.cursors import StreamCursor
 from edge.journal.journal import Committed
 from edge.journal.opening import OpenJournal
 from edge.journal.pending import Edit
 from edge.journal.reader import BootRecord, Reader
 from edge.journal.stored import StoredMessage, deletion, insertion
-from edge.records import Record
 from edge.uplink.outbox import QUEUE_FULL, Loss, Progress, Store, StoreCounts
 from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
 from edge.wire.account_message import StreamLedger
@@ -31,23 +31,14 @@ WAITING = "waiting in the journal"
 TOO_OLD = "too old to be sent"
 GONE = "gone from the journal"
 ERASED = "erased on purpose"
-GIVEN_UP = "given up"
 UNWRITABLE = "cannot be written as a message"
 
 _MOST_RECORDS = {Kind.ALARM: 60, Kind.LIVE: 60, Kind.BACKLOG: 600}
-_TOTAL = "INSERT OR REPLACE INTO total (hop, name, count) VALUES (?, ?, ?)"
+_REST_S = 60.0
 _VOLATILE_MESSAGES = 1_000
 _VOLATILE_BYTES = 16 << 20
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Numbers that will not come, which the platform has yet to be told."""
-
-    cursor: StreamCursor
-    entry: LossRange
 
 
 class Forwarder(Store):
@@ -102,15 +93,15 @@ class Forwarder(Store):
         self._reader: Reader | None = None
         self._held = HeldMessages()
         self._composing: set[Kind] = set()
-        self._flushing = False
-        self._supply_lost = False
+        self._choice = Choice(rules, recent)
+        self._resting_until_ns = 0
         self._losses: list[Loss] = []
         self._entered = 0
         self._given: Counter[str] = Counter()
         self._row = opened.last_position()
-        self._given_up = opened.total(f"forward to {rules.destination}", GIVEN_UP)
         self._cursors = opened.cursors(rules.destination)
-        self._gaps: deque[Gap] = deque(self._load_gaps())
+        total = opened.total(ledger_name(rules.destination), GIVEN_UP)
+        self._gaps = Gaps(rules.destination, self._load_gaps(), total)
         self._load_messages()
         self._entered = sum(cursor.waiting for cursor in self._cursors)
         self.largest_payload: Callable[[Kind], int | None] = lambda _: None
@@ -135,12 +126,15 @@ class Forwarder(Store):
 
     def flush(self) -> None:
         """From now on live records wait for no company."""
-        self._flushing = True
+        self._choice.flushing = True
         self.wake()
 
     def supply_lost(self) -> None:
-        """The supply is going: what is newest goes first."""
-        self._supply_lost = True
+        """The supply is going: what is newest goes first, or nothing new is begun for a while."""
+        if self._rules.supply_loss is SupplyLoss.KEEP:
+            self._resting_until_ns = self._clock.boot_ns() + round(_REST_S * NS_PER_S)
+            return
+        self._choice.newest_first = True
         self.flush()
 
     def put(self, item: Outgoing) -> None:
@@ -209,7 +203,7 @@ class Forwarder(Store):
                 cursor = self._cursor(held.stream)
                 if cursor is not None and held.item.record_count:
                     entry = LossRange(held.item.first_number, held.item.last_number, LossCause.LOST)
-                    edits += self._note_gap(cursor, entry)
+                    edits += self._gaps.note(cursor, entry)
                 self._journal.edit(edits)
             elif held.item.numbered:
                 self._losses.append(_loss(held.item))
@@ -236,7 +230,7 @@ class Forwarder(Store):
         with self._lock:
             own = self._cursors[0]
             waiting = own.waiting + self._held.records_of(own.ordinal)
-            return StreamLedger(own.last - waiting - self._given_up, waiting, self._given_up)
+            return StreamLedger(own.last - waiting - self._gaps.given_up, waiting, self._gaps.given_up)
 
     def hop(self) -> Hop:
         """Report records that the journal holds for this destination, and those that went into messages."""
@@ -246,7 +240,7 @@ class Forwarder(Store):
             if waiting:
                 set_aside[WAITING] = waiting
             return Hop(
-                f"forward to {self._rules.destination}",
+                ledger_name(self._rules.destination),
                 "records",
                 self._entered,
                 self._given["sent"],
@@ -274,71 +268,33 @@ class Forwarder(Store):
             self._held.holding.messages >= self._rules.held_messages
             or self._held.holding.payload_bytes >= self._rules.held_bytes
         )
-        if self._journal.failure or kind in self._composing or (full and kind is not Kind.ALARM):
+        resting = self._clock.boot_ns() < self._resting_until_ns
+        if self._journal.failure or resting or kind in self._composing or (full and kind is not Kind.ALARM):
             return False
         match kind:
             case Kind.ALARM:
-                begun = self._from_own(kind, self._cursors[0].next_alarm())
+                begun = self._from_own(kind, self._choice.alarm(self._cursors[0]))
             case Kind.LIVE:
-                begun = self._from_own(kind, self._ripe())
+                begun = self._from_own(kind, self._choice.live(self._cursors[0], self._clock.boot_ns()))
             case Kind.BACKLOG:
                 begun = self._tell_gap() or self._from_backlog()
             case Kind.EVENT:
                 begun = False
         return begun and not self.own_thread and self._journal.commit()
 
-    def _ripe(self) -> tuple[int, int] | None:
-        """Live records that are to be sent now; those that waited too long become backlog."""
-        own, now_ns = self._cursors[0], self._clock.boot_ns()
-        while (found := own.next_live()) is not None:
-            first, last = found
-            arrival = self._recent.get(first)
-            if arrival is None or now_ns - arrival.committed_ns > self._rules.live_horizon_s * NS_PER_S:
-                own.live_from = first + 1
-                continue
-            if (
-                self._flushing
-                or last - first + 1 >= self._rules.live_records
-                or last < own.last
-                or now_ns - arrival.committed_ns >= self._rules.live_wait_s * NS_PER_S
-            ):
-                return found
-            return None
-        return None
-
-    def _from_own(self, kind: Kind, found: tuple[int, int] | None) -> bool:
+    def _from_own(self, kind: Kind, found: Span | None) -> bool:
         if found is None:
             return False
-        first, last = found
-        most = self._rules.live_records if kind is Kind.LIVE else _MOST_RECORDS[kind]
-        if kind is Kind.LIVE and last - first + 1 > 2 * most:
-            most = _MOST_RECORDS[kind]
-        last = min(last, first + most - 1)
+        own, (first, last) = self._cursors[0], found
         records = [BootRecord(self._boot, one) for one in self._recent.run(first, last)]
-        own = self._cursors[0]
         return self._make(kind, own, first, last, records or self._read(own, first, last))
 
     def _from_backlog(self) -> bool:
-        for cursor in reversed(self._cursors):
-            ranges = list(cursor.backlog())
-            if self._supply_lost and len(ranges) > 0:
-                ranges = self._newest_first(cursor, ranges)
-            for first, last in ranges[:1]:
-                end = min(last, first + _MOST_RECORDS[Kind.BACKLOG] - 1)
-                return self._make(Kind.BACKLOG, cursor, first, end, self._read(cursor, first, end))
-        return False
-
-    def _newest_first(self, cursor: StreamCursor, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """The ranges cut at where the last minutes begin, these first."""
-        newest = self._recent.newest()
-        if newest is None or cursor.ordinal != OWN_STREAM:
-            return list(ranges)
-        since_ns = newest.t_ns - round(self._rules.supply_loss_s * NS_PER_S)
-        begin = newest.number
-        while (earlier := self._recent.get(begin - 1)) is not None and earlier.record.t_ns >= since_ns:
-            begin -= 1
-        late = [(max(first, begin), last) for first, last in ranges if last >= begin]
-        return late + [(first, min(last, begin - 1)) for first, last in ranges if first < begin]
+        found = self._choice.backlog(reversed(self._cursors))
+        if found is None:
+            return False
+        cursor, (first, last) = found
+        return self._make(Kind.BACKLOG, cursor, first, last, self._read(cursor, first, last))
 
     def _make(
         self, kind: Kind, cursor: StreamCursor, first: int, last: int, records: Sequence[BootRecord]
@@ -350,10 +306,10 @@ class Forwarder(Store):
             entry = LossRange(first, end, LossCause.ERASED if erased else LossCause.LOST)
             self._give_up(cursor, entry, ERASED if erased else GONE)
             return self._tell_gap()
-        if kind is Kind.BACKLOG and (old := self._too_old(records)):
+        if kind is Kind.BACKLOG and (old := self._choice.too_old(records)):
             self._give_up(cursor, LossRange(first, first + old - 1, LossCause.WITHHELD), TOO_OLD)
             return self._tell_gap()
-        run = _run(records)
+        run = consecutive(records)
         composed = self._composer.records(
             kind,
             run,
@@ -371,53 +327,22 @@ class Forwarder(Store):
         self._keep(kind, cursor, composed.payload, first, end, composed.count)
         return True
 
-    def _too_old(self, records: Sequence[BootRecord]) -> int:
-        """How many of the first records are beyond the reissue window, by the newest record's wall time."""
-        newest = self._recent.newest()
-        if not self._rules.reissue_days or newest is None or newest.timebase.quality is TimeQuality.NONE:
-            return 0
-        limit_ns = newest.timebase.wall_ns(newest.t_ns) - round(self._rules.reissue_days * DAYS)
-        count = 0
-        for one in _run(records):
-            known = one.timebase.quality is not TimeQuality.NONE
-            if not known or one.timebase.wall_ns(one.t_ns) >= limit_ns:
-                break
-            count += 1
-        return count
-
     def _tell_gap(self) -> bool:
         """Make the message of the first gap that is to be told."""
         if not self._gaps or Kind.BACKLOG in self._composing:
             return False
-        gap = self._gaps.popleft()
+        gap, forget = self._gaps.take()
+        cursor, entry = gap.cursor, gap.entry
         payload = self._composer.gap(
-            gap.entry, stream=gap.cursor.stream, predecessor=gap.cursor.predecessor, boot=self._boot
+            entry, stream=cursor.stream, predecessor=cursor.predecessor, boot=self._boot
         )
-        forget: Edit = (
-            "DELETE FROM gap WHERE destination = ? AND stream = ? AND first = ?",
-            (self._rules.destination, gap.cursor.ordinal, gap.entry.first),
-        )
-        self._keep(Kind.BACKLOG, gap.cursor, payload, gap.entry.first, gap.entry.last, 0, [forget])
+        self._keep(Kind.BACKLOG, cursor, payload, entry.first, entry.last, 0, [forget])
         return True
 
     def _give_up(self, cursor: StreamCursor, entry: LossRange, cause: str) -> None:
         self._given[cause] += entry.last - entry.first + 1
         edits = cursor.cover(self._rules.destination, entry.first, entry.last)
-        self._journal.edit([*edits, *self._note_gap(cursor, entry)])
-
-    def _note_gap(self, cursor: StreamCursor, entry: LossRange) -> list[Edit]:
-        self._gaps.append(Gap(cursor, entry))
-        edits: list[Edit] = []
-        if cursor.ordinal == OWN_STREAM:
-            self._given_up += entry.last - entry.first + 1
-            edits.append((_TOTAL, (f"forward to {self._rules.destination}", GIVEN_UP, self._given_up)))
-        return [
-            *edits,
-            (
-                "INSERT OR REPLACE INTO gap (destination, stream, first, last, cause) VALUES (?, ?, ?, ?, ?)",
-                (self._rules.destination, cursor.ordinal, entry.first, entry.last, int(entry.cause)),
-            ),
-        ]
+        self._journal.edit([*edits, *self._gaps.note(cursor, entry)])
 
     def _keep(
         self,
@@ -468,7 +393,7 @@ class Forwarder(Store):
             if not stored.payload:
                 edits = [deletion(stored.position)]
                 if cursor is not None and stored.records:
-                    edits += self._note_gap(cursor, LossRange(stored.first, stored.last, LossCause.LOST))
+                    edits += self._gaps.note(cursor, LossRange(stored.first, stored.last, LossCause.LOST))
                 self._journal.edit(edits)
                 continue
             item = Outgoing(
@@ -489,16 +414,6 @@ class Forwarder(Store):
             if cursor is not None:
                 gaps.append(Gap(cursor, LossRange(first, last, LossCause(cause))))
         return gaps
-
-
-def _run(records: Sequence[BootRecord]) -> list[Record]:
-    """The records from the first on that have consecutive numbers and one boot."""
-    run = [records[0].record]
-    for one in records[1:]:
-        if one.record.number != run[-1].number + 1 or one.boot != records[0].boot:
-            break
-        run.append(one.record)
-    return run
 
 
 def _loss(item: Outgoing) -> Loss:
