@@ -1,10 +1,9 @@
 """Verify an excerpt of a nevgate journal with public keys alone, by `docs/journal-format.md`.
 
-It shares no code with nevgate and needs Python 3.11 with the packages cbor2 and cryptography:
+It shares no code with nevgate and needs Python 3.11 with the packages cbor2 and cryptography. It prints
+what is proved and ends with 0, or says what does not hold and ends with 1:
 
     python verify_excerpt.py excerpt.cbor --vehicle vehicle.pem [--platform platform.pem]
-
-It prints what is proved and ends with 0, or says what does not hold and ends with 1.
 """
 
 from __future__ import annotations
@@ -50,11 +49,20 @@ def typed(value: object, *types: type) -> bool:
     return type(value) is list and [type(each) for each in value] == list(types)
 
 
+def plain(value: object) -> bool:
+    """Whether a value is of integers of 64 bits, texts, bytes, arrays, and maps by integers, and no more."""
+    if type(value) is dict:
+        return all(type(key) is int and plain(each) for key, each in value.items())
+    if type(value) is list:
+        return all(plain(each) for each in value)
+    return type(value) in (str, bytes) or (type(value) is int and -(2**63) <= value < 2**63)
+
+
 def read_cbor(data: bytes, what: str) -> Any:  # noqa: ANN401 - whatever stands there; callers look
     """Read one CBOR item; it must be in deterministic encoding, so that it has no second form."""
     try:
         value = cbor2.loads(data)
-        same = cbor2.dumps(value, canonical=True) == data
+        same = plain(value) and cbor2.dumps(value, canonical=True) == data
     except Exception as error:  # whatever the library raises, it is no excerpt
         raise ExcerptError(f"{what} is no CBOR: {error}") from error
     need(same, f"{what} is not in the one encoding it may have")
@@ -80,7 +88,7 @@ class Keys:
         header = read_cbor(protected, "a protected header")
         need(type(header) is dict and list(header) == [1, 3, 4], "a protected header has other fields")
         key: Any = self.keys.get(header[4]) if type(header[4]) is bytes else None
-        need(key is not None, "a message is signed by a key that was not given")
+        need(key, "a message is signed by a key that was not given")
         edwards = isinstance(key, Ed25519PublicKey)
         fits = (header[1], header[3]) == (-8 if edwards else -7, CBOR_CONTENT)
         need(fits, "a protected header does not fit its key")
@@ -137,9 +145,8 @@ class Checkpoint:
     """A signed checkpoint with the blocks that are shown under it, all of which it proves."""
 
     def __init__(self, segment: list[Any], of: tuple[str, bytes], keys: tuple[Keys, Keys]) -> None:
-        vehicle, stream = of
         need(typed(segment, bytes, bytes, list, list), "a checkpoint is not laid out as one")
-        self.signed, receipt, nodes, entries = segment
+        (vehicle, stream), (self.signed, receipt, nodes, entries) = of, segment
         payload, self.key_id = keys[0].open(self.signed, f"nev/v1/{vehicle}/up")
         fields = read_cbor(payload, "a checkpoint")
         need(type(fields) is dict and {*fields} - {9} == {*range(1, 9), *range(10, 15)}, "no checkpoint")
@@ -169,11 +176,9 @@ class Checkpoint:
         numbers = [block.number for block in self.blocks]
         need(numbers == sorted(set(numbers)), f"{self.name}: blocks out of order")
         need(self.first <= numbers[0] and numbers[-1] <= self.last, f"{self.name}: a block is not its own")
-        for block in self.blocks:
-            late = block.boot == self.boot and block.to_ns > self.t_ns
-            need(not late, f"block {block.number} is from after its checkpoint")
-        rest = iter(nodes)
-        leaves = {block.number - self.first: block.leaf for block in self.blocks}
+        late = [block.number for block in self.blocks if block.boot == self.boot and block.to_ns > self.t_ns]
+        need(not late, f"blocks {late} are from after their checkpoint")
+        leaves, rest = {block.number - self.first: block.leaf for block in self.blocks}, iter(nodes)
         found = merkle_root(self.last - self.first + 1, leaves, rest)
         need(next(rest, None) is None, "a proof has too many hashes")
         need(found == root, f"{self.name}: a block shown is not the one that was signed")
@@ -187,9 +192,8 @@ class Claim:
         self.checkpoints = checkpoints
         self.shown = [block for checkpoint in checkpoints for block in checkpoint.blocks]
         self.blocks = {block.number: block.plaintext for block in self.shown if self.within(block)}
-        for block in self.shown:
-            right = self.within(block) == (block.showing != NEIGHBOUR)
-            need(right, f"block {block.number} is shown as within the range but is not, or the other way")
+        wrong = [each.number for each in self.shown if self.within(each) == (each.showing == NEIGHBOUR)]
+        need(not wrong, f"blocks {wrong} are shown as within the range but are not, or the other way")
         self.one_run()
         self.margin_ns = self.complete()
 
@@ -215,7 +219,6 @@ class Claim:
         """No block of the series in the range is left out: return how late after it one would be seen."""
         first = self.checkpoints[0]
         fenced = not first.blocks and (first.boot != self.boot or first.t_ns < self.from_ns)
-        need(fenced or first.first == 1, "nothing shows what was recorded before the first block")
         accounted = first.last if fenced else 0
         linked = False
         for block in filter(self.of_series, self.shown):
@@ -223,8 +226,7 @@ class Claim:
             need(follows, f"block {block.previous}, which block {block.number} follows, is left out")
             accounted, linked = block.number, True
         for block in self.shown:
-            if block.number == accounted + 1:
-                accounted = block.number
+            accounted += block.number == accounted + 1
         begun, margins = False, list[int | None]()
         for checkpoint in self.checkpoints:
             begun = begun or any(block.boot == self.boot for block in checkpoint.blocks)
@@ -240,8 +242,7 @@ class Claim:
     def confirmed_ns(self) -> int | None:
         """When the platform had a checkpoint over all blocks of the range; None if it does not say."""
         last = max(self.blocks, default=self.checkpoints[-1].last)
-        told = (c.receipt_ns for c in self.checkpoints if c.receipt_ns is not None and c.last >= last)
-        return next(told, None)
+        return next((c.receipt_ns for c in self.checkpoints if c.receipt_ns and c.last >= last), None)
 
 
 def verify(data: bytes, vehicle_pems: Iterable[bytes], platform_pems: Iterable[bytes]) -> Claim:
@@ -250,17 +251,17 @@ def verify(data: bytes, vehicle_pems: Iterable[bytes], platform_pems: Iterable[b
     need(type(fields) is dict and list(fields) == list(range(10)), "this file is no excerpt")
     need((fields[0], fields[1]) == ("nevgate excerpt", 1), "this file is no excerpt of version 1")
     types = (str, bytes, int, str, bytes, int, int, list)
-    need(typed([fields[key] for key in range(2, 10)], *types), "a field of the excerpt has another type")
+    need(typed(list(fields.values())[2:], *types), "a field of the excerpt has another type")
     need(fields[4] in range(1, 11), "the kind of block is unknown")
-    need(-(2**63) <= fields[7] <= fields[8] < 2**63, "the range runs backwards")
+    need(fields[7] <= fields[8], "the range runs backwards")
     keys = Keys(vehicle_pems), Keys(platform_pems)
     checkpoints = [Checkpoint(segment, (fields[2], fields[3]), keys) for segment in fields[9]]
     need(checkpoints, "the excerpt rests on no checkpoint")
     for before, after in pairwise(checkpoints):
         need(after.first == before.last + 1, f"{after.name}: the one before it is left out")
         need(after.previous == sha256(before.signed), f"{after.name}: it follows another one than shown")
-        backwards = after.boot == before.boot and after.t_ns < before.t_ns
-        need(not backwards, f"{after.name}: it was made before the one before it")
+        onwards = after.boot != before.boot or after.t_ns >= before.t_ns
+        need(onwards, f"{after.name}: it was made before the one before it")
     return Claim([fields[key] for key in range(2, 9)], checkpoints)
 
 
@@ -271,9 +272,9 @@ def main() -> int:
     parser.add_argument("--vehicle", type=argparse.FileType("rb"), action="append", required=True)
     parser.add_argument("--platform", type=argparse.FileType("rb"), action="append", default=[])
     given = parser.parse_args()
+    pems = ([file.read() for file in files] for files in (given.vehicle, given.platform))
     try:
-        vehicle, platform = ([file.read() for file in files] for files in (given.vehicle, given.platform))
-        claim = verify(given.excerpt.read(), vehicle, platform)
+        claim = verify(given.excerpt.read(), *pems)
     except (ExcerptError, ValueError) as error:
         print(f"DOES NOT HOLD: {error}")
         return 1

@@ -109,21 +109,19 @@ class SignatureCheck:
 
 
 def check_order(before: tuple[Checkpoint, bytes] | None, after: Checkpoint) -> None:
-    """Check that a checkpoint follows the one before it without a gap.
+    """Check that a checkpoint follows the one before it, of the same stream, without a gap.
 
     Args:
         before: the checkpoint before and its signed bytes; None where that is not at hand.
         after: the checkpoint.
 
     Raises:
-        JournalError: stream, block numbers, time, or the hash of the one before do not fit.
+        JournalError: block numbers, time, or the hash of the one before do not fit.
     """
     if before is None:
         return
     earlier, signed = before
     where = f"checkpoint of blocks {after.first} to {after.last}"
-    if after.stream != earlier.stream:
-        raise JournalError("a checkpoint is of another stream than the one before", where=where)
     if after.first != earlier.last + 1:
         raise JournalError(f"the checkpoint before ends with block {earlier.last}", where=where)
     if after.previous != signed_hash(signed):

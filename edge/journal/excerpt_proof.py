@@ -239,8 +239,6 @@ def _check_complete(excerpt: Excerpt, checkpoints: Sequence[Checkpoint]) -> int 
     _check_boots(excerpt, checkpoints)
     fence = checkpoints[0]
     fenced = not excerpt.segments[0].entries and (fence.boot != excerpt.boot or fence.t_ns < excerpt.from_ns)
-    if not fenced and fence.first != 1:
-        raise JournalError("nothing shows what was recorded before the first block here")
     accounted = _check_series(excerpt, fence.last if fenced else 0)
     seen = False
     margins: list[int | None] = []
@@ -274,20 +272,17 @@ def _check_series(excerpt: Excerpt, fenced_to: int) -> int:
     """Walk the series' chain; return the chain number up to which no block of the series is left out."""
     last = fenced_to
     linked = False
-    beside: list[int] = []
     for entry in _entries(excerpt.segments):
         header = entry.header
         where = f"block {header.number}"
         if excerpt.in_range(header) != (entry.showing is not Showing.NEIGHBOUR):
             raise JournalError("it is shown as within the range but is not, or the other way", where=where)
         if not excerpt.of_series(header):
-            beside.append(header.number)
             continue
         if header.previous != last and (linked or header.previous > last):
             raise JournalError(f"block {header.previous} of its series is left out before it", where=where)
         last, linked = header.number, True
-        beside.clear()
-    for number in beside:
-        if number == last + 1:
-            last = number
+    for entry in _entries(excerpt.segments):
+        if entry.header.number == last + 1:
+            last += 1
     return last

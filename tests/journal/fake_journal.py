@@ -81,12 +81,12 @@ class FakeJournal:
         chained = link(before, leaf(data, ciphertext_hash, commitment))
         self.held.append(Block(header, data, commitment, ciphertext_hash, ciphertext, chained))
 
-    def seal(self, boot: bytes, t_ns: int, *, countersign: bool = True) -> None:
-        """Sign a checkpoint over all blocks since the one before."""
+    def seal(self, boot: bytes, t_ns: int, *, countersign: bool = True, vehicle: str = "") -> None:
+        """Sign a checkpoint over all blocks since the one before; it may name another vehicle within."""
         first = self.sealed[-1].last + 1 if self.sealed else 1
         blocks = self.held[first - 1 :]
         made = Checkpoint(
-            self.vehicle,
+            vehicle or self.vehicle,
             self.stream,
             first,
             len(self.held),

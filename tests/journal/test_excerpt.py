@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import cbor2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -238,6 +239,25 @@ def test_each_changed_byte_is_refused_or_still_says_nothing_but_the_truth() -> N
     assert 0 < true_still < 40
 
 
+def test_another_way_to_write_the_same_is_refused() -> None:
+    _, data = small()
+    fields = cbor2.loads(data)
+    others: list[object] = [
+        {**fields, 1: True},
+        {**fields, 1: 1.0},
+        {(9.0 if key == 9 else key): value for key, value in fields.items()},
+        {**fields, 7: float(fields[7])},
+        {**fields, 7: 2**64},
+        {**fields, 10: 0},
+        list(fields.values()),
+        cbor2.CBORTag(55799, fields),
+    ]
+    for other in others:
+        assert holds(cbor2.dumps(other)) is None, other
+        assert holds(cbor2.dumps(other, canonical=True)) is None, other
+    assert holds(b"\xbf" + data[1:] + b"\xff") is None
+
+
 def test_each_truncation_is_refused() -> None:
     _, data = small()
     assert not any(holds(data[:end]) for end in range(len(data)))
@@ -430,6 +450,112 @@ def test_a_journal_that_skips_a_block_of_its_own_series_has_no_excerpt_there() -
         made.add(BlockKind.FRAMES, "", BOOTS[0], span, skip_previous=second == 4)
     made.seal(BOOTS[0], 5 * S)
     assert holds(make(made, (2, 3), BOOTS[0], BlockKind.FRAMES, "")) is None
+
+
+def test_hashes_that_prove_nothing_are_refused() -> None:
+    def add(segments: list[Segment]) -> None:
+        assert not segments[0].entries
+        segments[0] = replace(segments[0], nodes=(bytes(32),))
+
+    assert holds(changed(make(JOURNAL, (25, 33)), add)) is None
+
+
+def test_a_series_that_ends_is_proved_by_every_block_after_it_in_order() -> None:
+    data = make(JOURNAL, (25, 33), kind=BlockKind.MEDIA, data_class="cabin")
+    excerpt = read_excerpt(data)
+    place, segment = next((n, each) for n, each in enumerate(excerpt.segments) if each.entries)
+    entries = list(segment.entries)
+    others = [entries[:n] + entries[n + 1 :] for n in range(len(entries))]
+    others += [[entries[1], entries[0], *entries[2:]], [entries[0], *entries]]
+    for other in others:
+        segments = (
+            *excerpt.segments[:place],
+            resealed(JOURNAL, segment, other),
+            *excerpt.segments[place + 1 :],
+        )
+        assert holds(write_excerpt(replace(excerpt, segments=segments))) is None
+
+
+def test_a_checkpoint_within_the_range_is_no_fence() -> None:
+    def cut(segments: list[Segment]) -> None:
+        segments[:] = [replace(segments[1], entries=(), nodes=()), *segments[2:]]
+
+    assert holds(changed(make(JOURNAL, (25, 45)), cut)) is None
+
+
+def test_a_checkpoint_of_an_earlier_boot_closes_nothing() -> None:
+    data = make(JOURNAL, (5, 55))
+    assert verify_excerpt(data, [VEHICLE_KEY.public]).checkpoints[0].boot == BOOTS[0]
+
+    def cut(segments: list[Segment]) -> None:
+        del segments[2:]
+
+    assert holds(changed(data, cut)) is None
+
+
+def test_a_later_boot_s_checkpoint_is_no_fence_for_blocks_under_it() -> None:
+    made = journal()
+    short, following = b"D" * 16, b"E" * 16
+    for second in (3, 4):
+        made.add(BlockKind.RECORDS, "position", short, (second * S, second * S), b"short")
+    made.add(BlockKind.RECORDS, "position", following, (1 * S, 2 * S))
+    made.seal(following, 3 * S)
+    data = make(made, (0, 10), short)
+    assert len(proved(data).blocks) == 2
+
+    def cut(segments: list[Segment]) -> None:
+        kept = [entry for entry in segments[1].entries if entry.header.boot != BOOTS[2]]
+        segments[:] = [resealed(made, segments[1], kept[1:]), *segments[2:]]
+
+    assert holds(changed(data, cut)) is None
+
+
+def test_blocks_from_after_their_checkpoint_and_boots_that_come_again_are_refused() -> None:
+    made = FakeJournal()
+    made.add(BlockKind.FRAMES, "", BOOTS[0], (S, 6 * S))
+    made.seal(BOOTS[0], 5 * S)
+    assert holds(make(made, (1, 3), BOOTS[0], BlockKind.FRAMES, "")) is None
+    made = FakeJournal()
+    for boot, second in ((BOOTS[0], 1), (BOOTS[1], 2), (BOOTS[0], 3), (BOOTS[0], 9)):
+        made.add(BlockKind.FRAMES, "", boot, (second * S, second * S))
+        made.seal(boot, second * S + 1)
+    assert holds(make(made, (0, 8), BOOTS[0], BlockKind.FRAMES, "")) is None
+
+
+@pytest.mark.parametrize("wrong", ["", "previous", "first", "time", "vehicle"])
+def test_checkpoints_that_do_not_follow_each_other_are_refused(wrong: str) -> None:
+    made = FakeJournal()
+    for second in range(1, 6):
+        made.add(BlockKind.FRAMES, "", BOOTS[0], (second * S, second * S))
+        if second == 3 and wrong == "first":
+            made.add(BlockKind.EVENT, "", BOOTS[0], (second * S, second * S))
+            made.sealed[-1] = replace(made.sealed[-1], last=made.sealed[-1].last + 1)
+        late = 2 * S if second == 3 and wrong == "time" else 0
+        vehicle = "LNEVGATE000000002" if second == 3 and wrong == "vehicle" else ""
+        made.seal(BOOTS[0], second * S + 1 + late, vehicle=vehicle)
+    if wrong == "previous":
+        other = FakeJournal(held=made.held[:3], sealed=made.sealed[:2])
+        other.seal(BOOTS[0], 3 * S + 2)
+        made.sealed[2] = other.sealed[2]
+    if wrong == "vehicle":
+        made.add(BlockKind.FRAMES, "", BOOTS[0], (6 * S, 6 * S))
+        made.seal(BOOTS[0], 6 * S + 1)
+    excerpt = Excerpt(VEHICLE, made.stream, BlockKind.FRAMES, "", BOOTS[0], S, 4 * S, ())
+    segments = []
+    for stored in made.sealed:
+        shown_blocks = [b for b in made.held[stored.first - 1 : stored.last] if excerpt.of_series(b.header)]
+        entries = [
+            Entry.within(b, made.openings[b.header.number])
+            if excerpt.in_range(b.header)
+            else Entry.neighbour(b)
+            for b in shown_blocks
+        ]
+        segments.append(
+            resealed(made, Segment(stored.signed, None, (), ()), entries)
+            if wrong != "first" or stored.first != 2
+            else Segment(stored.signed, None, (), tuple(entries))
+        )
+    assert (holds(write_excerpt(replace(excerpt, segments=tuple(segments)))) is None) == (wrong != "")
 
 
 def test_es256_signs_as_well() -> None:
