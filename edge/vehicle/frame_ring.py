@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.clock import Timebase
-from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch
+from edge.clock import NS_PER_S, Timebase
+from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, concatenate
 
 FRAME_BYTES = 17
 """What a frame costs beside its data: time 8, bus 1, id 4, flags 2, length 2."""
 
+ALIKE_NS = 1_000_000
+"""Wall offsets that differ by less are readings of one clock that nobody set meanwhile."""
+
+_PACKED_FRAMES = 4096
+_PACKED_NS = NS_PER_S
 _LONG_AGO_NS = -(1 << 62)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Chunk:
+class _Packed:
     """The frames of a batch without their padding."""
 
     t_ns: npt.NDArray[np.int64]
@@ -30,8 +36,21 @@ class _Chunk:
     buses: tuple[str, ...]
     timebase: Timebase
     mask: str
-    newest_ns: int
-    size: int
+
+    @classmethod
+    def of(cls, batch: FrameBatch) -> _Packed:
+        """Copy the frames of `batch`, so that nothing else of it is held."""
+        return cls(
+            batch.t_ns.copy(),
+            batch.bus.copy(),
+            batch.arbitration_id.copy(),
+            batch.flags.copy(),
+            batch.length.copy(),
+            batch.data[_inside(batch.length, batch.data.shape[1])],
+            batch.buses,
+            batch.timebase,
+            batch.mask,
+        )
 
     def batch(self) -> FrameBatch:
         """The frames as they were."""
@@ -53,11 +72,30 @@ class _Chunk:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Chunk:
+    """Frames that came together: as they came, or several of those packed into one."""
+
+    frames: FrameBatch | _Packed
+    newest_ns: int
+    size: int
+
+    @classmethod
+    def of(cls, batch: FrameBatch, frames: FrameBatch | _Packed) -> _Chunk:
+        """`frames` as what is kept of `batch`."""
+        return cls(frames, int(batch.t_ns.max()), int(_sizes(batch).sum()))
+
+    def batch(self) -> FrameBatch:
+        """The frames."""
+        return self.frames if isinstance(self.frames, FrameBatch) else self.frames.batch()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Past:
     """Frames from a time on.
 
     Attributes:
-        batches: in order of arrival, none of them empty.
+        batches: in order of arrival, none of them empty. Batches that came with wall offsets less than
+            `ALIKE_NS` apart are one, under the first's.
         complete_from_ns: frames of before this are missing, or were never there.
     """
 
@@ -72,13 +110,15 @@ class FrameRing:
 
     Args:
         span_ns: frames older than this are not needed.
-        most_bytes: what the frames may take, data and `FRAME_BYTES` each; at most one batch more is held.
+        most_bytes: what the frames may take, data and `FRAME_BYTES` each; at most some 4096 frames, or one
+            batch, more are held.
     """
 
     def __init__(self, *, span_ns: int, most_bytes: int) -> None:
         self._span_ns = span_ns
         self._most_bytes = most_bytes
         self._chunks: deque[_Chunk] = deque()
+        self._loose: list[FrameBatch] = []
         self._bytes = 0
         self._first_ns: int | None = None
         self._lost_ns = _LONG_AGO_NS
@@ -95,10 +135,18 @@ class FrameRing:
         if self._first_ns is None:
             self._first_ns = int(batch.t_ns[0])
         lost, kept = _split(batch, self._most_bytes)
-        if len(kept):
-            self._chunks.append(_pack(kept))
-            self._bytes += self._chunks[-1].size
         self._lose(lost)
+        if len(kept):
+            if self._loose and not _alike(self._loose[0], kept):
+                self._pack()
+            self._chunks.append(_Chunk.of(kept, kept))
+            self._bytes += self._chunks[-1].size
+            self._loose.append(kept)
+            if (
+                sum(map(len, self._loose)) >= _PACKED_FRAMES
+                or kept.t_ns[-1] - self._loose[0].t_ns[0] >= _PACKED_NS
+            ):
+                self._pack()
         while self._chunks and self._chunks[0].newest_ns < reached_ns - self._span_ns:
             self._bytes -= self._chunks.popleft().size
         while self._chunks and self._bytes - self._chunks[0].size >= self._most_bytes:
@@ -115,12 +163,19 @@ class FrameRing:
             lost, kept = _split(frames, room)
             if len(lost):
                 lost_ns = max(lost_ns, int(lost.t_ns.max()))
-            room = -1 if len(lost) else room - _size(kept)
+            room = -1 if len(lost) else room - int(_sizes(kept).sum())
             wanted = kept.t_ns >= from_ns
             if wanted.any():
                 batches.append(kept.take(wanted))
         begins = from_ns if first_ns is None else first_ns
-        return Past(tuple(reversed(batches)), max(from_ns, begins, lost_ns + 1))
+        return Past(tuple(_joined(batches[::-1])), max(from_ns, begins, lost_ns + 1))
+
+    def _pack(self) -> None:
+        """Pack the batches that came last into one chunk; those of them that were given up stay away."""
+        held = [self._chunks.pop() for _ in range(min(len(self._loose), len(self._chunks)))]
+        self._loose = []
+        for batch in _joined([chunk.batch() for chunk in reversed(held)]):
+            self._chunks.append(_Chunk.of(batch, _Packed.of(batch)))
 
     def _lose(self, frames: FrameBatch) -> None:
         if len(frames):
@@ -131,8 +186,22 @@ def _sizes(batch: FrameBatch) -> npt.NDArray[np.int64]:
     return batch.length.astype(np.int64) + FRAME_BYTES
 
 
-def _size(batch: FrameBatch) -> int:
-    return int(_sizes(batch).sum())
+def _alike(one: FrameBatch, other: FrameBatch) -> bool:
+    """Whether both may be one batch."""
+    first, second = one.timebase, other.timebase
+    apart_ns = abs(first.wall_offset_ns - second.wall_offset_ns)
+    return one.mask == other.mask and first.quality == second.quality and apart_ns < ALIKE_NS
+
+
+def _joined(batches: Sequence[FrameBatch]) -> list[FrameBatch]:
+    """The same frames in as few batches as may be."""
+    runs: list[list[FrameBatch]] = []
+    for batch in batches:
+        if runs and _alike(runs[-1][0], batch):
+            runs[-1].append(replace(batch, timebase=runs[-1][0].timebase))
+        else:
+            runs.append([batch])
+    return [concatenate(run) for run in runs]
 
 
 def _split(batch: FrameBatch, most_bytes: int) -> tuple[FrameBatch, FrameBatch]:
@@ -146,19 +215,3 @@ def _split(batch: FrameBatch, most_bytes: int) -> tuple[FrameBatch, FrameBatch]:
 def _inside(length: npt.NDArray[np.uint16], width: int) -> npt.NDArray[np.bool_]:
     inside: npt.NDArray[np.bool_] = np.arange(width) < length[:, None]
     return inside
-
-
-def _pack(batch: FrameBatch) -> _Chunk:
-    return _Chunk(
-        t_ns=batch.t_ns.copy(),
-        bus=batch.bus.copy(),
-        arbitration_id=batch.arbitration_id.copy(),
-        flags=batch.flags.copy(),
-        length=batch.length.copy(),
-        payload=batch.data[_inside(batch.length, batch.data.shape[1])],
-        buses=batch.buses,
-        timebase=batch.timebase,
-        mask=batch.mask,
-        newest_ns=int(batch.t_ns.max()),
-        size=_size(batch),
-    )
