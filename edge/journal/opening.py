@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -12,8 +13,10 @@ import apsw
 
 from edge.clock import Clock
 from edge.closing import Closing
+from edge.errors import JournalError
 from edge.journal.chain import load_chain
 from edge.journal.checkpoints import Checkpointer, LastCheckpoint
+from edge.journal.condemned import finish_erasure
 from edge.journal.cursors import StreamCursor, load_cursors
 from edge.journal.database import IN_MEMORY, lock_folder, open_database
 from edge.journal.journal import Journal
@@ -31,6 +34,8 @@ JOURNAL_FILE = "journal.db"
 KEYS_FILE = "keys.db"
 STREAM_BYTES = 16
 _PRIVATE_FOLDER = 0o700
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +158,7 @@ def open_journal(
         stack.callback(keys.close)
         connection = open_database(path, vfs=vfs)
         stack.callback(connection.close)
+        _finish_erasure(connection, keys)
         stream = _own_stream(connection, inside, predecessor)
         journal = Journal(
             connection,
@@ -185,6 +191,15 @@ def open_journal(
             return Reader(open_database(path, vfs=vfs), keys, inside.items)
 
         return OpenJournal(journal, keys, connection, make_reader, stack.pop_all())
+
+
+def _finish_erasure(connection: apsw.Connection, keys: KeyStore) -> None:
+    """Destroy what an interrupted erasure condemned; where that fails the next opening tries again."""
+    try:
+        if finish_erasure(connection, keys):
+            logger.warning("an erasure that was interrupted has been finished")
+    except JournalError:
+        logger.exception("an erasure that was interrupted cannot be finished yet")
 
 
 def _own_stream(connection: apsw.Connection, inside: Inside, predecessor: bytes | None) -> bytes:

@@ -71,7 +71,7 @@ def insertion(
         JournalError: there is no such key and none can be made.
     """
     key = keys.key_for(MESSAGES, period)
-    sealed = seal(key.key, _place(message.position), message.payload, draw)
+    sealed = seal(key.key, place_of(message.position), message.payload, draw)
     return (
         _INSERT,
         (
@@ -98,11 +98,11 @@ def _open(keys: KeyStore, key_id: bytes, position: int, ciphertext: bytes) -> by
     """The payload, or nothing where it cannot be had: its numbers are then told lost."""
     try:
         key = keys.key(key_id)
-        return b"" if key is None else open_sealed(key, _place(position), ciphertext)[1]
+        return b"" if key is None else open_sealed(key, place_of(position), ciphertext)[1]
     except JournalError:
         return b""
 
 
-def _place(position: int) -> bytes:
+def place_of(position: int) -> bytes:
     """What the sealing binds a message to, so that two rows cannot be exchanged."""
     return b"message " + position.to_bytes(8, "big")
