@@ -18,14 +18,11 @@ from tests.power.torn_disk import Changed, Disk, Recording, Synced
 from tests.power.vm.machine import missing, run_and_cut
 from tests.power.vm.replay import claim_of, flushed_claims, replay, replay_without_flushes
 from tests.power.vm.write_log import LogFlag, read_write_log
-from tests.power.workloads import NAMES, workload_named
+from tests.power.workloads import DRIVES, workload_named
 
 CACHE = Path("build/power")
-SHORT_COMMITS, LONG_COMMITS = 24, 400
-LONG_MOMENTS = 400
-RECOVERIES = 8
 GUEST_CLAIMS = 400
-GUEST_PATIENCE_S = 150.0
+GUEST_PATIENCE_S = 240.0
 LIES = 20
 
 
@@ -49,45 +46,49 @@ def told(name: str, tally: Tally, began: float) -> int:
 def torn_disk(name: str, seed: int) -> int:
     """Run the first rig; return how many claims broke or lies went unnoticed."""
     say("torn disk (a VFS that records writes, syncs and folder entries)")
+    drive = DRIVES[name]
     began = time.monotonic()
-    workload = workload_named(name, commits=SHORT_COMMITS, seed=seed)
+    workload = workload_named(name, commits=drive.short_commits, seed=seed)
     recording = recorded_run(workload)
     say(f"  short run: {described(recording)}")
-    faults = told("every moment of it", every_cut(workload, recording, seeds=range(seed, seed + 3)), began)
+    faults = told(
+        "every moment of it", every_cut(workload, recording, seeds=range(seed, seed + drive.seeds)), began
+    )
     faults += recoveries(workload, name, recording, seed)
 
     began = time.monotonic()
-    long = workload_named(name, commits=LONG_COMMITS, seed=seed + 1)
+    long = workload_named(name, commits=drive.long_commits, seed=seed + 1)
     recorded = recorded_run(long)
     say(f"  long run: {described(recorded)}")
-    step = max(1, len(recorded.events) // LONG_MOMENTS)
+    step = max(1, len(recorded.events) // drive.long_moments)
     first = seed % step
     faults += told(
         f"every {step}th moment of it", every_cut(long, recorded, [seed], first=first, step=step), began
     )
 
     began = time.monotonic()
-    found = without_each_sync(workload, recording, seeds=range(seed, seed + 6))
+    found = without_each_sync(workload, recording, seeds=range(seed, seed + drive.sharp_seeds))
     say(f"  one sync of the short run left out at a time ({time.monotonic() - began:.0f} s)")
     return faults + syncs_told(found)
 
 
 def recoveries(workload: Workload, name: str, recording: Recording, seed: int) -> int:
     """Cut the power again while a store reopens and goes on after a first cut."""
+    drive = DRIVES[name]
     began = time.monotonic()
     random = drawn(seed)
     tally = Tally()
-    for again in range(RECOVERIES):
+    for again in range(drive.recoveries):
         disk = Disk(recording.before)
         for event in recording.events[: random.randrange(len(recording.events))]:
             disk.take(event)
         going_on = workload_named(name, commits=3, seed=seed + 100 + again)
         second = recorded_run(going_on, disk.after(random.choice((Cut.TORN, Cut.SUBSET, Cut.NOISE)), random))
-        one = every_cut(workload, second, [seed], first=second.standing)
+        one = every_cut(workload, second, [seed], first=second.standing, step=drive.recovery_step)
         tally.cuts += one.cuts
         tally.states += one.states
         tally.faults += one.faults
-    return told(f"every moment of {RECOVERIES} recoveries", tally, began)
+    return told(f"{drive.recoveries} recoveries, every {drive.recovery_step}th moment", tally, began)
 
 
 def described(recording: Recording) -> str:
@@ -140,7 +141,7 @@ def virtual_machine(name: str, seed: int, points: int) -> int:
         f"  booted in {run.boot_s:.0f} s, worked for {run.run_s:.0f} s:"
         f" {len(entries) - len(claims) - flushes} writes, {flushes} flushes, {len(claims)} claims in the log"
     )
-    workload = workload_named(name, endless=True)
+    workload = workload_named(name)
     random = drawn(seed)
     began = time.monotonic()
     moments = random.sample(range(claims[-1] + 1), min(points, claims[-1] + 1))
@@ -162,7 +163,7 @@ def virtual_machine(name: str, seed: int, points: int) -> int:
 def main() -> int:
     """Run both rigs."""
     parser = argparse.ArgumentParser(prog="python -m tests.power", description=__doc__)
-    parser.add_argument("--workload", choices=NAMES, default=NAMES[-1])
+    parser.add_argument("--workload", choices=DRIVES, default="journal")
     parser.add_argument(
         "--points", type=int, default=50, help="moments to which the machine's disk is replayed"
     )

@@ -203,8 +203,8 @@ class Recorder(apsw.VFS):
             return apsw.VFSFile(self.base, name, flags)
         with self._lock:
             opened = RecordedFile(self, entry, name, flags)
+            self._foreign.pop(entry, None)
             if entry not in self._numbers:
-                self._foreign.pop(entry, None)
                 self._named(entry)
             opened.number = self._numbers[entry]
             return opened
@@ -320,8 +320,9 @@ def record(run: Callable[[Path, Announce], None], folder: Path) -> Recording:
 
 
 def laid_out(files: Mapping[str, bytes], folder: Path) -> None:
-    """Put the files that a cut left into an empty folder."""
+    """Put the files that a cut left into an empty folder, private to their owner as key files want to be."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
         path.write_bytes(content)
