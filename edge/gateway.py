@@ -195,6 +195,10 @@ class Gateway:
         self.road.close()
         return finished
 
+    def supply_lost(self) -> None:
+        """The supply is going: commit, and send what matters most first."""
+        self.road.supply_lost()
+
     def account(self) -> Account:
         """The account so far, hop by hop along the road."""
         hops: list[Hop] = [*(self._capture.hops() if self._capture is not None else ())]

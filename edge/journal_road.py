@@ -171,7 +171,7 @@ class JournalRoad(Road):
             forwarder.flush()
 
     def supply_lost(self) -> None:
-        """Commit at once what waits, and let the newest records go first."""
+        """See `Road.supply_lost`: all is committed, and sent or kept as configured."""
         self._journal.edit([], urgent=True)
         for forwarder in self.forwarders:
             forwarder.supply_lost()

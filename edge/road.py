@@ -105,6 +105,10 @@ class Road(ABC):
         """Hand on what waits for company: no more records come."""
 
     @abstractmethod
+    def supply_lost(self) -> None:
+        """The supply is going: save and send what matters most first."""
+
+    @abstractmethod
     def room(self) -> bool:
         """Whether a recording may be read on."""
 
@@ -208,6 +212,10 @@ class VolatileRoad(Road):
 
     def flush(self) -> None:
         """See `Road.flush`."""
+        self.dispatch.flush()
+
+    def supply_lost(self) -> None:
+        """See `Road.supply_lost`: there is nothing to save to."""
         self.dispatch.flush()
 
     def room(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from edge.cli.running import log_to_stderr, make_gateway, run_watched, watching_options
-from edge.clock import SystemClock
+from edge.clock import SystemClock, kernel_boot_id
 from edge.config import load_config
 from edge.devices import open_buses, open_sensors
 from edge.loading import load
@@ -42,7 +42,8 @@ def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbos
     with ExitStack() as stack:
         sensors = open_sensors(loaded.config, clock, stack)
         source = stack.enter_context(open_buses(loaded.config, clock))
-        gateway = make_gateway(loaded, clock, tuple(item for sensor in sensors for item in sensor.items))
+        observed = tuple(item for sensor in sensors for item in sensor.items)
+        gateway = make_gateway(loaded, clock, observed, boot=kernel_boot_id())
         logging.getLogger("nevgate").info(
             "vehicle %s, mask %s, %d items a record; end with Ctrl-C",
             gateway.identity.vehicle,

@@ -81,13 +81,26 @@ def stop_on_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def make_gateway(loaded: Loaded, clock: Clock, observed: Sequence[str] = ()) -> Gateway:
+@contextmanager
+def supply_signal() -> Iterator[threading.Event]:
+    """Hand out an event that SIGPWR sets, by which systemd and UPS programs say that the supply is going."""
+    lost = threading.Event()
+    before = signal.signal(signal.SIGPWR, lambda *_: lost.set())
+    try:
+        yield lost
+    finally:
+        signal.signal(signal.SIGPWR, before)
+
+
+def make_gateway(
+    loaded: Loaded, clock: Clock, observed: Sequence[str] = (), *, boot: bytes | None = None
+) -> Gateway:
     """Make a gateway with the system's randomness; what was mended in its databases is said once."""
     for database, defect in loaded.defects():
         place = f"{database.path}:{defect.line}" if defect.line else str(database.path)
         logging.getLogger("nevgate").warning("%s: %s: %s", place, defect.code, defect.text)
     jitter = random.SystemRandom()
-    return Gateway(loaded, clock=clock, rng=jitter, draw=os.urandom, observed=observed)
+    return Gateway(loaded, clock=clock, rng=jitter, draw=os.urandom, boot=boot, observed=observed)
 
 
 def run_watched(
@@ -114,10 +127,18 @@ def run_watched(
     shown_ns = 0
     finished = False
     try:
-        with stop_on_signal() as stop, _shown(console, on=live and console.is_terminal) as screen:
+        with (
+            stop_on_signal() as stop,
+            supply_signal() as supply_lost,
+            _shown(console, on=live and console.is_terminal) as screen,
+        ):
 
             def watch(watched: Gateway) -> None:
                 nonlocal shown_ns
+                if supply_lost.is_set():
+                    supply_lost.clear()
+                    logging.getLogger("nevgate").warning("the supply is going (SIGPWR)")
+                    watched.supply_lost()
                 now_ns = clock.boot_ns()
                 if screen is not None and now_ns - shown_ns >= _REFRESH_NS:
                     shown_ns = now_ns
@@ -129,19 +150,20 @@ def run_watched(
             finally:
                 finished = gateway.finish(drain_s, stop)
     finally:
-        tell(gateway.account(), finished=finished, as_json=as_json)
+        tell(gateway.account(), finished=finished, kept=gateway.road.durable, as_json=as_json)
     if not (finished and gateway.account().balanced):
         sys.exit(UNFINISHED_EXIT)
 
 
-def tell(account: Account, *, finished: bool, as_json: bool) -> None:
-    """Print the account, and say so if something was left."""
+def tell(account: Account, *, finished: bool, as_json: bool, kept: bool = False) -> None:
+    """Print the account, and say so if something was left, and whether it is kept for the next start."""
     if as_json:
         emit_json(account.as_json())
     else:
         print_account(account)
     if not finished:
-        click.echo("nevgate: not everything was acknowledged before the end; see the account", err=True)
+        end = "it is kept in the journal and goes at the next start" if kept else "see the account"
+        click.echo(f"nevgate: not everything was acknowledged before the end; {end}", err=True)
 
 
 def log_to_stderr(*, verbose: bool) -> None:

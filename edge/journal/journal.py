@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import apsw
 
@@ -18,19 +19,19 @@ from edge.frames import FrameBatch
 from edge.journal.chain import Chain, Draft, Row
 from edge.journal.checkpoints import Checkpointer
 from edge.journal.key_store import KeyStore
-from edge.journal.pending import TOO_SLOW, UNWRITABLE, DraftMaker, Edit, EventFrames, Pending, batch_bytes
+from edge.journal.pending import TOO_SLOW, DraftMaker, Edit, EventFrames, Pending, batch_bytes
+from edge.journal.rows import insert
 from edge.journal.settings import JournalSettings
+from edge.journal.tally import Tally
 from edge.records import Record
 
 NOT_WRITABLE = "journal not writable"
 FULL = "disk full"
+_NEVER_S = 1e9
+
+Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
-
-_INSERT = (
-    "INSERT INTO block (number, stream, kind, class, first_number, last_number, wall_ns, size, locked, alarm,"
-    " header, commitment, ciphertext_hash, link, ciphertext) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,7 @@ class Journal(Closing):
         self._countersigned = b""
         self._failure = ""
         self._retry_ns = 0
-        self._entered: Counter[str] = Counter()
-        self._written: Counter[str] = Counter()
-        self._set_aside: Counter[tuple[str, str]] = Counter()
-        self._facts: Counter[str] = Counter()
+        self._tally = Tally()
 
     @property
     def committed_number(self) -> int:
@@ -146,11 +144,11 @@ class Journal(Closing):
             return
         size = batch_bytes(batch)
         with self._lock:
-            self._entered["frames"] += len(batch)
+            self._tally.entered["frames"] += len(batch)
             if self._failure:
-                self._set_aside["frames", NOT_WRITABLE] += len(batch)
+                self._tally.set_aside["frames", NOT_WRITABLE] += len(batch)
             elif self._pending.frame_bytes + size > self._settings.frames_waiting_bytes:
-                self._set_aside["frames", TOO_SLOW] += len(batch)
+                self._tally.set_aside["frames", TOO_SLOW] += len(batch)
             else:
                 self._pending.frames.append(batch)
                 self._pending.frame_bytes += size
@@ -161,9 +159,9 @@ class Journal(Closing):
         if not len(batch):
             return
         with self._lock:
-            self._entered["event frames"] += len(batch)
+            self._tally.entered["event frames"] += len(batch)
             if self._failure:
-                self._set_aside["event frames", NOT_WRITABLE] += len(batch)
+                self._tally.set_aside["event frames", NOT_WRITABLE] += len(batch)
                 return
             self._pending.event_frames.append(EventFrames(batch, locked))
             self._came()
@@ -182,7 +180,7 @@ class Journal(Closing):
                 return None
             numbered = replace(record, number=self._next_number)
             self._next_number += 1
-            self._entered["records"] += 1
+            self._tally.entered["records"] += 1
             self._pending.records.append(numbered)
             self._came(urgent=record.alarm)
             return numbered
@@ -190,9 +188,9 @@ class Journal(Closing):
     def add_note(self, draft: Draft) -> None:
         """Take a finished block in."""
         with self._lock:
-            self._entered["notes"] += 1
+            self._tally.entered["notes"] += 1
             if self._failure:
-                self._set_aside["notes", NOT_WRITABLE] += 1
+                self._tally.set_aside["notes", NOT_WRITABLE] += 1
                 return
             self._pending.notes.append(draft)
             self._came(urgent=draft.locked)
@@ -275,6 +273,11 @@ class Journal(Closing):
                 self._fail(taken, error)
                 return False
 
+    def abandon(self, error: Exception) -> None:
+        """Count the journal as not writable for good, and hand back what waits: nobody commits any more."""
+        self._fail(Pending(), error)
+        self._settings = replace(self._settings, retry_s=_NEVER_S)
+
     def close(self) -> None:
         """Commit what waits and close database and keys."""
         self.commit()
@@ -285,30 +288,19 @@ class Journal(Closing):
                 logger.exception("the journal could not be closed well; what is committed is safe")
             self._keys.close()
 
-    def run_with_connection(self, work: Callable[[apsw.Connection], None]) -> None:
+    def run_with_connection(self, work: Callable[[apsw.Connection], Result]) -> Result:
         """Let `work` use the connection between two commits.
 
         Raises:
             apsw.Error: as the work does.
         """
         with self._writing:
-            work(self._connection)
+            return work(self._connection)
 
     def hops(self) -> tuple[Hop, ...]:
         """Report what came in, was committed, waits, and was lost."""
         with self._lock:
-            waiting = {"frames": self._pending.frame_count(), "records": len(self._pending.records)}
-            hops = []
-            for unit in ("frames", "event frames", "records", "notes"):
-                set_aside = {cause: n for (what, cause), n in self._set_aside.items() if what == unit}
-                left = self._written[unit]
-                held = self._entered[unit] - left - sum(set_aside.values())
-                if held or waiting.get(unit):
-                    set_aside["waiting to be committed"] = held
-                facts = dict(self._facts) if unit == "records" else {}
-                if self._entered[unit] or unit == "records":
-                    hops.append(Hop("journal", unit, self._entered[unit], left, set_aside, facts=facts))
-            return tuple(hops)
+            return self._tally.hops()
 
     def _do_chores(self) -> None:
         with self._writing:
@@ -317,8 +309,8 @@ class Journal(Closing):
                     chore(self._connection)
             except (apsw.Error, OSError) as error:
                 with self._lock:
-                    self._facts["chores that the disk refused"] += 1
-                    first = self._facts["chores that the disk refused"] == 1
+                    self._tally.facts["chores that the disk refused"] += 1
+                    first = self._tally.facts["chores that the disk refused"] == 1
                 self._judge(error)
                 if first:
                     logger.warning("the journal could not be tidied up: %s", error)
@@ -347,20 +339,17 @@ class Journal(Closing):
         except apsw.FullError:
             if not self.make_room(self._connection):
                 raise
-            self._facts["times the disk was full and room was made"] += 1
+            self._tally.facts["times the disk was full and room was made"] += 1
             self._transact(taken, rows, chain, checkpoint, last_number)
         self._chain = chain
         if checkpoint is not None:
             self._checkpoints.made(chain, checkpoint, self._clock)
         with self._lock:
             self._committed_number = last_number
-            unwritable = written.pop(UNWRITABLE, 0)
-            if unwritable:
-                self._set_aside["records", UNWRITABLE] += unwritable
-            self._written.update(written)
-            self._facts["transactions"] += 1
-            self._facts["blocks"] += len(rows)
-            self._facts["bytes of blocks"] += sum(len(row.ciphertext) for row in rows)
+            self._tally.add(written)
+            self._tally.facts["transactions"] += 1
+            self._tally.facts["blocks"] += len(rows)
+            self._tally.facts["bytes of blocks"] += sum(len(row.ciphertext) for row in rows)
             recovered, self._failure = self._failure, ""
         if recovered:
             logger.warning("the journal can be written again (it could not: %s)", recovered)
@@ -377,27 +366,7 @@ class Journal(Closing):
         connection = self._connection
         with connection:
             for row in rows:
-                draft = row.draft
-                connection.execute(
-                    _INSERT,
-                    (
-                        row.number,
-                        draft.stream,
-                        int(draft.kind),
-                        draft.data_class,
-                        draft.first_number,
-                        draft.last_number,
-                        row.wall_ns,
-                        len(row.ciphertext),
-                        int(draft.locked),
-                        int(draft.alarm),
-                        row.header,
-                        row.commitment,
-                        row.ciphertext_hash,
-                        row.link,
-                        row.ciphertext,
-                    ),
-                )
+                insert(connection, row)
             for statement, values in taken.edits:
                 connection.execute(statement, values)
             if rows or taken.records or self._failure:
@@ -420,16 +389,16 @@ class Journal(Closing):
             records = [*taken.records, *late.records]
             self._next_number = self._committed_number + 1
             for part in (taken, late):
-                self._set_aside["frames", NOT_WRITABLE] += part.frame_count()
-                self._set_aside["event frames", NOT_WRITABLE] += sum(
+                self._tally.set_aside["frames", NOT_WRITABLE] += part.frame_count()
+                self._tally.set_aside["event frames", NOT_WRITABLE] += sum(
                     len(one.batch) for one in part.event_frames
                 )
-                self._set_aside["notes", NOT_WRITABLE] += len(part.notes)
+                self._tally.set_aside["notes", NOT_WRITABLE] += len(part.notes)
                 self._pending.edits += part.edits
                 self._pending.then += part.then
             if records:
-                self._set_aside["records", f"{NOT_WRITABLE}, handed back"] += len(records)
-            self._facts["failed transactions"] += 1
+                self._tally.set_aside["records", f"{NOT_WRITABLE}, handed back"] += len(records)
+            self._tally.facts["failed transactions"] += 1
         if began:
             logger.error("the journal cannot be written (%s): going on without it, trying again", cause)
         self.on_failure(records, cause)

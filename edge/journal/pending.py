@@ -112,12 +112,12 @@ class DraftMaker:
     def drafts(self, pending: Pending, written: Counter[str]) -> Iterator[Draft]:
         """All drafts of one transaction; `written` counts frames and records."""
         for batch in _together(pending.frames):
-            written["frames"] += len(batch)
-            yield from self._of_frames(batch, BlockKind.FRAMES, locked=False)
+            yield from self._of_sound(batch, BlockKind.FRAMES, "frames", written, locked=False)
         for locked, group in groupby(pending.event_frames, key=lambda one: one.locked):
             for batch in _together([one.batch for one in group]):
-                written["event frames"] += len(batch)
-                yield from self._of_frames(batch, BlockKind.EVENT_FRAMES, locked=locked)
+                yield from self._of_sound(
+                    batch, BlockKind.EVENT_FRAMES, "event frames", written, locked=locked
+                )
         yield from pending.notes
         if pending.records:
             yield from self._of_writable(pending.records, written)
@@ -151,11 +151,25 @@ class DraftMaker:
                 for record in records:
                     yield from self._of_writable([record], written)
                 return
-            if not written[UNWRITABLE]:
+            if not written[f"records {UNWRITABLE}"]:
                 logger.warning("record %d is left out: %s", records[0].number, error)
-            written[UNWRITABLE] += 1
+            written[f"records {UNWRITABLE}"] += 1
             return
         written["records"] += len(records)
+        yield from drafts
+
+    def _of_sound(
+        self, batch: FrameBatch, kind: BlockKind, unit: str, written: Counter[str], *, locked: bool
+    ) -> Iterator[Draft]:
+        """The blocks of some frames; frames that cannot be written are counted and cost nothing else."""
+        try:
+            drafts = list(self._of_frames(batch, kind, locked=locked))
+        except ValueError as error:
+            if not written[f"{unit} {UNWRITABLE}"]:
+                logger.warning("%d %s are left out: %s", len(batch), unit, error)
+            written[f"{unit} {UNWRITABLE}"] += len(batch)
+            return
+        written[unit] += len(batch)
         yield from drafts
 
     def _of_frames(self, batch: FrameBatch, kind: BlockKind, *, locked: bool) -> Iterator[Draft]:

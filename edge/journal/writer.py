@@ -27,7 +27,6 @@ class WriterThread:
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self.failed: Exception | None = None
         journal.attach(self._wake)
 
     def start(self) -> None:
@@ -48,9 +47,9 @@ class WriterThread:
                 self._journal.pump()
                 self._clock.wait(self._wake, self._sleep_s())
         except Exception as error:
-            # A thread has no caller; the gateway learns it from `failed`.
+            # A thread has no caller: the journal counts as not writable, and records go past it.
             logger.exception("the journal's thread failed")
-            self.failed = error
+            self._journal.abandon(error)
 
     def _sleep_s(self) -> float:
         due_ns = self._journal.due_ns()

@@ -1,0 +1,51 @@
+"""What a journal took in, committed, and lost by cause."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from edge.account import Hop
+from edge.journal.pending import UNWRITABLE
+
+UNITS = ("frames", "event frames", "records", "notes")
+WAITING = "waiting to be committed"
+
+
+@dataclass(slots=True)
+class Tally:
+    """The sums of one run.
+
+    Attributes:
+        entered: what came in, by unit.
+        written: what was committed.
+        set_aside: what was lost or handed back, by unit and cause.
+        facts: further counts.
+    """
+
+    entered: Counter[str] = field(default_factory=Counter)
+    written: Counter[str] = field(default_factory=Counter)
+    set_aside: Counter[tuple[str, str]] = field(default_factory=Counter)
+    facts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, written: Counter[str]) -> None:
+        """Count what one transaction wrote, and what in it could not be written as a block."""
+        for unit in UNITS:
+            unwritable = written.pop(f"{unit} {UNWRITABLE}", 0)
+            if unwritable:
+                self.set_aside[unit, UNWRITABLE] += unwritable
+        self.written.update(written)
+
+    def hops(self) -> tuple[Hop, ...]:
+        """The account, a hop for each unit of which there was any; records always."""
+        hops = []
+        for unit in UNITS:
+            set_aside = {cause: n for (what, cause), n in self.set_aside.items() if what == unit and n}
+            left = self.written[unit]
+            held = self.entered[unit] - left - sum(set_aside.values())
+            if held:
+                set_aside[WAITING] = held
+            facts = dict(self.facts) if unit == "records" else {}
+            if self.entered[unit] or unit == "records":
+                hops.append(Hop("journal", unit, self.entered[unit], left, set_aside, facts=facts))
+        return tuple(hops)
