@@ -116,8 +116,7 @@ class Block:
         header = read_cbor(header_bytes, "a block's header")
         need(typed(header, *HEADER) and header[0] == 1, "a block's header is misshapen or of another version")
         self.number, self.kind, self.data_class, self.boot, self.from_ns, self.to_ns = header[1:7]
-        self.previous = header[9]
-        self.plaintext = entry[4] if open_ else None
+        self.previous, self.plaintext = header[9], entry[4] if open_ else None
         sizes = (HASH_BYTES, SALT_BYTES if open_ else HASH_BYTES)
         need((len(ciphertext_hash), len(entry[3])) == sizes, f"block {self.number}: misshapen hashes")
         commitment = sha256(entry[3], entry[4]) if open_ else entry[3]
@@ -250,8 +249,8 @@ def verify(data: bytes, vehicle_pems: Iterable[bytes], platform_pems: Iterable[b
     fields = read_cbor(data, "the excerpt")
     need(type(fields) is dict and list(fields) == list(range(10)), "this file is no excerpt")
     need((fields[0], fields[1]) == ("nevgate excerpt", 1), "this file is no excerpt of version 1")
-    types = (str, bytes, int, str, bytes, int, int, list)
-    need(typed(list(fields.values())[2:], *types), "a field of the excerpt has another type")
+    types = (str, int, str, bytes, int, str, bytes, int, int, list)
+    need(typed(list(fields.values()), *types), "a field of the excerpt has another type")
     need(fields[4] in range(1, 11), "the kind of block is unknown")
     need(fields[7] <= fields[8], "the range runs backwards")
     keys = Keys(vehicle_pems), Keys(platform_pems)
