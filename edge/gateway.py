@@ -179,7 +179,11 @@ class Gateway:
             drain_s: how long the platform is waited for; 0 for not at all.
             stop: ends the waiting if it is set meanwhile; one that is set already changes nothing.
         """
+        self._core.end_events()
+        for event in self._core.take_events():
+            self.road.take_event(event)
         self.road.flush()
+        self._report()
         hurry = threading.Event() if stop is None or stop.is_set() else stop
         never = threading.Event()
         end_ns = self._clock.boot_ns() + round(drain_s * NS_PER_S)
@@ -233,8 +237,12 @@ class Gateway:
         if change is not None:
             self.road.take_change(change)
         if t_ns - self._reported_ns >= self._report_ns:
-            self._reported_ns = t_ns
-            self.road.report(self.account(), timebase, t_ns, self._since_ns)
+            self._report()
+
+    def _report(self) -> None:
+        """Tell the platforms the account as it is now."""
+        self._reported_ns = self._clock.boot_ns()
+        self.road.report(self.account(), self._clock.timebase(), self._reported_ns, self._since_ns)
 
     def _wait_for_room(self, stop: threading.Event) -> None:
         never = threading.Event()

@@ -162,6 +162,7 @@ class JournalRoad(Road):
 
     def flush(self) -> None:
         """See `Road.flush`."""
+        self._journal.seal()
         if self._writer is None:
             self._journal.commit()
         self._drain_back()

@@ -206,6 +206,7 @@ def _configuration(plan: DemoPlan, folder: Path, port: int) -> Config:
             ],
             "door": {"collect": plan.collect},
             "sampling": {"collect_period_s": 1.0, "uplink_period_s": 2.0},
+            "journal": {"folder": folder / "journal"},
             "uplink": {"host": LOOPBACK, "port": port, "tls": {"enabled": False}},
             "signing": {
                 "key": folder / "keys" / f"{VIN}.pem",

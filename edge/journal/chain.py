@@ -81,12 +81,14 @@ class Chain:
         link: of the last block.
         previous: number of the last block of each kind and class.
         leaves: of the blocks since the last checkpoint.
+        latest_ns: the latest time of any block of this run.
     """
 
     number: int
     link: bytes
     previous: dict[tuple[int, str], int] = field(default_factory=dict)
     leaves: list[bytes] = field(default_factory=list)
+    latest_ns: int = 0
 
     @classmethod
     def begin(cls, stream: bytes) -> Chain:
@@ -99,7 +101,7 @@ class Chain:
 
     def copy(self) -> Chain:
         """A chain to try a transaction on."""
-        return Chain(self.number, self.link, dict(self.previous), list(self.leaves))
+        return Chain(self.number, self.link, dict(self.previous), list(self.leaves), self.latest_ns)
 
     def add(self, draft: Draft, keys: KeyStore, draw: Callable[[int], bytes]) -> Row:
         """Seal `draft` and give it the next place.
@@ -133,6 +135,7 @@ class Chain:
         ciphertext_hash = hashlib.sha256(sealed.ciphertext).digest()
         leaf_hash = leaf(header, ciphertext_hash, sealed.commitment)
         self.number = number
+        self.latest_ns = max(self.latest_ns, draft.to_ns)
         self.link = link(self.link, leaf_hash)
         self.previous[series] = number
         self.leaves.append(leaf_hash)

@@ -70,6 +70,9 @@ class Checkpointer:
         if not count or not due:
             return None
         timebase = clock.timebase()
+        # The times of a recording that is replayed may be ahead of the clock's, and no block may be later than
+        # its checkpoint.
+        t_ns = max(t_ns, chain.latest_ns)
         return self._sign(
             encode(
                 Checkpoint(

@@ -27,7 +27,10 @@ class EventNotes:
         return self._locked.get(event_id, False)
 
     def note(self, event: EventStarted | EventEnded, timebase: Timebase) -> Draft:
-        """The block that says that an event began or ended (docs/journal-format.md)."""
+        """The block that says that an event began or ended (docs/journal-format.md).
+
+        The block of a beginning ends when it was seen: no block reaches beyond the time of its making.
+        """
         fields: dict[int, CborValue] = {1: event.event_id, 2: event.trigger, 5: event.cause}
         if isinstance(event, EventStarted):
             self._locked[event.event_id] = event.locked
@@ -43,7 +46,7 @@ class EventNotes:
             write_cbor({key: fields[key] for key in sorted(fields)}),
             self._boot,
             event.from_ns,
-            max(event.from_ns, event.to_ns),
+            max(event.from_ns, event.at_ns if isinstance(event, EventStarted) else event.to_ns),
             timebase,
             count=1,
             locked=self.locked(event.event_id),

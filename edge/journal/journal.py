@@ -115,6 +115,7 @@ class Journal(Closing):
         self._urgent = False
         self._wake: threading.Event | None = None
         self._countersigned = b""
+        self._sealing = False
         self._failure = ""
         self._retry_ns = 0
         self._tally = Tally()
@@ -223,6 +224,13 @@ class Journal(Closing):
                     )
                 ]
             )
+
+    def seal(self) -> None:
+        """Commit at once, with a checkpoint over all that it has not covered yet."""
+        with self._lock:
+            self._sealing = True
+            self._pending.then.append(lambda: None)
+            self._came(urgent=True)
 
     def idle(self) -> bool:
         """Whether no record waits to be committed."""
@@ -333,7 +341,7 @@ class Journal(Closing):
         chain = self._chain.copy()
         rows = [chain.add(draft, self._keys, self._draw) for draft in self._drafts.drafts(taken, written)]
         last_number = taken.records[-1].number if taken.records else self._committed_number
-        checkpoint = self._checkpoints.make(chain, last_number, self._clock)
+        checkpoint = self._checkpoints.make(chain, last_number, self._clock, now=self._sealing)
         try:
             self._transact(taken, rows, chain, checkpoint, last_number)
         except apsw.FullError:
@@ -351,6 +359,7 @@ class Journal(Closing):
             self._tally.facts["blocks"] += len(rows)
             self._tally.facts["bytes of blocks"] += sum(len(row.ciphertext) for row in rows)
             recovered, self._failure = self._failure, ""
+            self._sealing = False
         if recovered:
             logger.warning("the journal can be written again (it could not: %s)", recovered)
         for done in taken.then:

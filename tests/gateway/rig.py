@@ -22,6 +22,7 @@ from edge.wire.key_files import write_signing_key
 from edge.wire.keys import SigningKey
 from edge.wire.message import decode
 from edge.wire.receipt import NumberRange, Receipt, encode
+from edge.wire.up_kinds import peek_kind
 from simulator.platform.sequence import Sequence
 from simulator.virtual_link import LinkFaults, VirtualLink
 
@@ -89,7 +90,8 @@ class Platform:
 
     Attributes:
         answer: publishes to the gateway.
-        messages: bytes of each message that arrived, doubles included.
+        messages: bytes of each message of records that arrived, doubles included.
+        statements: payloads of the others: accounts, checkpoints, time corrections.
         streams: what is known of each stream.
         speeds: of each record that has one, by number, of the last stream.
         alarms: numbers of records that came as alarms.
@@ -97,12 +99,16 @@ class Platform:
 
     answer: Callable[[str, bytes], None] | None = None
     messages: list[bytes] = field(default_factory=list)
+    statements: list[bytes] = field(default_factory=list)
     streams: dict[bytes, Sequence] = field(default_factory=dict)
     speeds: dict[int, object] = field(default_factory=dict)
     alarms: list[int] = field(default_factory=list)
 
     def take(self, topic: str, payload: bytes) -> None:
         verified = Verifier({VIN: [VEHICLE_KEY.public]}).verify(payload, vehicle=VIN)
+        if not peek_kind(verified.payload).holds_records:
+            self.statements.append(verified.payload)
+            return
         message = decode(verified.payload, builtin())
         self.messages.append(payload)
         sequence = self.streams.setdefault(message.stream, Sequence())

@@ -67,7 +67,7 @@ def test_a_recording_arrives_whole_and_the_account_balances(tmp_path: Path) -> N
         ("decode", "frames", 471, 471),
         ("records", "records", 47, 47),
         ("dispatch", "records", 47, 47),
-        ("uplink", "messages", 5, 5),
+        ("uplink", "messages", 6, 6),
         ("uplink", "records", 47, 47),
     ]
 
