@@ -7,23 +7,28 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from edge.errors import SourceError
 from tests.power.claims import Claim, Workload
 from tests.power.cuts import Tally, every_cut, recorded_run
+from tests.power.journal_live import oldest_at_commit_s
 from tests.power.platter import Cut, drawn
 from tests.power.sharpness import Sharpness, without_each_sync
 from tests.power.torn_disk import Changed, Disk, Recording, Synced
 from tests.power.vm.machine import missing, run_and_cut
-from tests.power.vm.replay import claim_of, flushed_claims, replay, replay_without_flushes
-from tests.power.vm.write_log import LogFlag, read_write_log
-from tests.power.workloads import DRIVES, workload_named
+from tests.power.vm.replay import Replayed, claim_of, flushed_claims, replay, replay_without_flushes
+from tests.power.vm.write_log import LogFlag, LoggedWrite, read_write_log
+from tests.power.workloads import DRIVES, LIVE, workload_named
 
 CACHE = Path("build/power")
 GUEST_CLAIMS = 400
 GUEST_PATIENCE_S = 240.0
 LIES = 20
+LIVE_CLAIMS = 800
+LIVE_POINTS = 20
 
 
 def say(line: str) -> None:
@@ -107,7 +112,7 @@ def syncs_told(found: list[Sharpness]) -> int:
         under = [one for one in ones if one.hung]
         others = [one for one in ones if not one.hung]
         say(
-            f"    {kind} sync of {name}: missed {broken(under)} of {len(under)} right before a claim,"
+            f"    {kind} sync of {name}: needed are {broken(under)} of {len(under)} right before a claim,"
             f" {broken(others)} of {len(others)} others"
         )
         needless += sum(one.fault is None for one in under)
@@ -119,45 +124,88 @@ def broken(tried: list[Sharpness]) -> int:
     return sum(one.fault is not None for one in tried)
 
 
-def virtual_machine(name: str, seed: int, points: int) -> int:
-    """Run the second rig; return how many claims broke or lies went unnoticed."""
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A run in the virtual machine.
+
+    Attributes:
+        before: the disk before it.
+        entries: the log up to the last claim.
+        claims: positions of the claims in it.
+    """
+
+    before: bytes
+    entries: list[LoggedWrite]
+    claims: list[int]
+
+
+def machine_run(name: str, claims: int) -> Logged:
+    """Boot, let the store work, take the power away.
+
+    Raises:
+        SourceError: qemu, or Debian's kernel for it, cannot be had; or the guest did not work.
+    """
     if lacking := missing():
-        say(f"virtual machine: skipped, this machine lacks {lacking}")
-        return 0
-    say("virtual machine (Debian's kernel, ext4, qemu keeps a log of the disk's writes and flushes)")
+        raise SourceError(f"this machine lacks {lacking}")
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            run = run_and_cut(name, Path(folder), CACHE, claims=GUEST_CLAIMS, patience_s=GUEST_PATIENCE_S)
-        except SourceError as error:
-            if (CACHE / "kernel" / "complete").exists():
-                raise
-            say(f"  skipped: {error}")
-            return 0
+        run = run_and_cut(name, Path(folder), CACHE, claims=claims, patience_s=GUEST_PATIENCE_S)
         entries = list(read_write_log(run.log))
         before = run.before.read_bytes()
-    claims = [at for at, entry in enumerate(entries) if claim_of(entry)]
+    places = [at for at, entry in enumerate(entries) if claim_of(entry)]
+    entries = entries[: places[-1] + 1]
     flushes = sum(bool(entry.flags & LogFlag.FLUSH) for entry in entries)
     say(
-        f"  booted in {run.boot_s:.0f} s, worked for {run.run_s:.0f} s:"
-        f" {len(entries) - len(claims) - flushes} writes, {flushes} flushes, {len(claims)} claims in the log"
+        f"  booted in {run.boot_s:.0f} s, {workload_named(name).name} worked for {run.run_s:.0f} s:"
+        f" {len(entries) - len(places) - flushes} writes, {flushes} flushes, {len(places)} claims in the log"
     )
-    workload = workload_named(name)
-    random = drawn(seed)
+    return Logged(before, entries, places)
+
+
+def replayed(name: str, run: Logged, seed: int, points: int) -> Replayed:
+    """Replay to drawn moments and print what came of it."""
     began = time.monotonic()
-    moments = random.sample(range(claims[-1] + 1), min(points, claims[-1] + 1))
-    cuts = replay(workload, before, entries, moments, random)
+    random = drawn(seed)
+    moments = random.sample(range(len(run.entries)), min(points, len(run.entries)))
+    cuts = replay(workload_named(name), run.before, run.entries, moments, random)
     say(f"  {cuts.points} moments: {len(cuts.faults)} broke a claim ({time.monotonic() - began:.0f} s)")
     for at, cut, faults in cuts.faults[:5]:
         say(f"    after entry {at}, {cut}: {'; '.join(faults)}")
+    return cuts
+
+
+def machine(name: str, seed: int, points: int) -> int:
+    """Run the second rig; return how many claims broke or lies went unnoticed."""
+    say("virtual machine (Debian's kernel, ext4, qemu keeps a log of the disk's writes and flushes)")
+    try:
+        run = machine_run(name, GUEST_CLAIMS)
+    except SourceError as error:
+        if not missing() and (CACHE / "kernel" / "complete").exists():
+            raise
+        say(f"  skipped: {error}")
+        return 0
+    cuts = replayed(name, run, seed, points)
     began = time.monotonic()
-    candidates = flushed_claims(entries)
-    lied = random.sample(candidates[1:], min(LIES, len(candidates) - 1))
-    lies = replay_without_flushes(workload, before, entries, lied, random)
+    candidates = flushed_claims(run.entries)[1:]
+    lied = drawn(seed).sample(candidates, min(LIES, len(candidates)))
+    lies = replay_without_flushes(workload_named(name), run.before, run.entries, lied, drawn(seed))
     say(
         f"  {lies.points} times the disk only pretended the flushes of one commit: {len(lies.faults)} noticed"
         f" ({time.monotonic() - began:.0f} s)"
     )
-    return len(cuts.faults) + lies.points - len(lies.faults)
+    wrong = len(cuts.faults) + lies.points - len(lies.faults)
+    return wrong + (loss(seed) if name == "journal" else 0)
+
+
+def loss(seed: int) -> int:
+    """Measure in the virtual machine what a cut costs of what was not committed; return the broken claims."""
+    run = machine_run(LIVE, LIVE_CLAIMS)
+    told = [claim for at in run.claims if (claim := claim_of(run.entries[at]))]
+    cuts = replayed(LIVE, run, seed, LIVE_POINTS)
+    say(
+        f"  lost of what was not committed yet: at most {max(cuts.lost_s):.2f} s, median"
+        f" {median(cuts.lost_s):.2f} s; oldest record at its commit: {oldest_at_commit_s(told):.2f} s"
+    )
+    return len(cuts.faults)
 
 
 def main() -> int:
@@ -176,7 +224,7 @@ def main() -> int:
     if asked.only != "machine":
         wrong += torn_disk(asked.workload, asked.seed)
     if asked.only != "torn-disk":
-        wrong += virtual_machine(asked.workload, asked.seed, asked.points)
+        wrong += machine(asked.workload, asked.seed, asked.points)
     say(f"{'all claims held' if not wrong else f'{wrong} wrong'}, {time.monotonic() - began:.0f} s")
     return int(bool(wrong))
 

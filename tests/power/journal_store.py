@@ -12,7 +12,7 @@ from random import Random
 import apsw
 import numpy as np
 
-from edge.clock import NS_PER_S, Timebase, TimeQuality, VirtualClock
+from edge.clock import NS_PER_S, Clock, Timebase, TimeQuality, VirtualClock
 from edge.errors import JournalError
 from edge.frames import Frame, FrameBatch, Int64s
 from edge.journal.key_provider import FileKeyProvider
@@ -88,7 +88,7 @@ class JournalStore:
 
 
 @contextmanager
-def opened(folder: Path, clock: VirtualClock, random: Random) -> Iterator[OpenJournal]:
+def opened(folder: Path, clock: Clock, random: Random) -> Iterator[OpenJournal]:
     """Open the journal and its keys as a gateway does, on whichever VFS is the default."""
     inside = Inside(
         boot=random.randbytes(16),

@@ -84,13 +84,14 @@ def without_each_sync(
 def without_all(
     workload: Workload, recording: Recording, kind: SyncKind, name: str, seeds: Iterable[int]
 ) -> Fault | None:
-    """Leave out all syncs of one kind on files of one name; return the first cut that breaks a claim."""
+    """Leave out all syncs of one kind and name; return the first cut since the first claim that breaks one."""
     left_out = {
         at
         for at in recording.syncs()
         if isinstance(sync := recording.events[at], Synced) and (sync.kind, sync.name) == (kind, name)
     }
-    tally = every_cut(workload, recording, seeds, ignored=left_out.__contains__, enough=1)
+    claimed = next(at for at, event in enumerate(recording.events) if isinstance(event, Claim))
+    tally = every_cut(workload, recording, seeds, first=claimed, ignored=left_out.__contains__, enough=1)
     return tally.faults[0] if tally.faults else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.power.claims import Workload
+from tests.power.journal_live import JournalLive
 from tests.power.journal_store import JournalStore
 from tests.power.standin import StandIn
 
@@ -40,14 +41,20 @@ DRIVES = {
 }
 
 
+LIVE = "journal-live"
+"""For the virtual machine alone: its outcome depends on the time."""
+
+
 def workload_named(name: str, *, commits: int = _ENDLESS, seed: int = 1) -> Workload:
-    """Return the store called `name`, one of `DRIVES`.
+    """Return the store called `name`, one of `DRIVES` or `LIVE`.
 
     Args:
         name: of the store.
         commits: how often it commits; by default until it is killed.
         seed: of what it writes.
     """
+    if name == LIVE:
+        return JournalLive(commits=commits, seed=seed)
     if name == "stand-in":
         return StandIn(commits=commits, keys_journal="truncate", largest_bytes=9000, seed=seed)
     return JournalStore(commits=commits, checkpoint_pages=12, seed=seed)

@@ -6,6 +6,7 @@ import json
 import mmap
 import os
 import sys
+import threading
 from pathlib import Path
 
 from tests.power.claims import Claim
@@ -27,14 +28,16 @@ class Marker:
         self._descriptor = os.open(device, os.O_WRONLY | os.O_DIRECT)
         self._offset = offset
         self._page = mmap.mmap(-1, MARKER_BYTES)
+        self._lock = threading.Lock()
         self.count = 0
 
     def announce(self, claim: Claim) -> None:
         """Have the claim in the log when this returns."""
         text = MARKER + json.dumps([claim.series, claim.number, claim.digest]).encode()
-        self._page[:] = text.ljust(MARKER_BYTES, b"\0")
-        os.pwrite(self._descriptor, self._page, self._offset)
-        self.count += 1
+        with self._lock:
+            self._page[:] = text.ljust(MARKER_BYTES, b"\0")
+            os.pwrite(self._descriptor, self._page, self._offset)
+            self.count += 1
         print(f"claims: {self.count}", flush=True)  # noqa: T201 - the console is how the host follows
 
 

@@ -14,6 +14,7 @@ from random import Random
 
 from tests.power.claims import Claim, Unreadable, Workload, broken
 from tests.power.cuts import memory_folder
+from tests.power.journal_live import ENTERED, lost_s
 from tests.power.platter import Cut, Platter, Write, applied
 from tests.power.vm.guest import MARKER
 from tests.power.vm.machine import FILE_SYSTEM_BYTES
@@ -30,10 +31,12 @@ class Replayed:
 
     Attributes:
         points: how many.
+        lost_s: for each, how old what came in and was not there had become.
         faults: moment, cut and what did not hold.
     """
 
     points: int = 0
+    lost_s: list[float] = field(default_factory=list)
     faults: list[tuple[int, Cut, tuple[str, ...]]] = field(default_factory=list)
 
 
@@ -124,6 +127,11 @@ def replay_without_flushes(
     return done
 
 
+def claims_alone(told: Sequence[Claim]) -> list[Claim]:
+    """Leave out what only came in."""
+    return [claim for claim in told if claim.series != ENTERED]
+
+
 def check(
     done: Replayed,
     at: int,
@@ -153,7 +161,9 @@ def check(
         dump = ["debugfs", "-R", f"rdump / {files}", str(image)]
         subprocess.run(dump, capture_output=True, check=True, env=tools)
         try:
-            faults = broken(announced, written, workload.read(files))
+            found = workload.read(files)
+            done.lost_s.append(lost_s(announced, found))
+            faults = broken(claims_alone(announced), claims_alone(written), found)
         except Unreadable as error:
             faults = [str(error)]
         if faults:
