@@ -13,6 +13,11 @@ import apsw
 
 from edge.errors import JournalError
 
+
+class DamagedKeysError(JournalError):
+    """The key store is damaged: what it alone could open is lost, and a new one has to serve."""
+
+
 IN_MEMORY = ":memory:"
 APPLICATION_ID = 0x4E45564B
 """``NEVK`` in the database's header."""
@@ -137,8 +142,8 @@ def telling(path: str) -> Iterator[None]:
         raise JournalError(f"the key store cannot be opened: {error.strerror}", where=path) from error
 
 
-def _corrupt(path: str, reason: str) -> JournalError:
-    return JournalError(
+def _corrupt(path: str, reason: str) -> DamagedKeysError:
+    return DamagedKeysError(
         f"the key store is corrupt: {reason}",
         where=path,
         todo="Put it aside; what it alone could open is lost, a new one serves what comes",

@@ -10,7 +10,14 @@ from threading import RLock
 from typing import cast
 
 from edge.errors import JournalError
-from edge.journal.key_database import IN_MEMORY, lock, open_key_database, telling, transaction
+from edge.journal.key_database import (
+    IN_MEMORY,
+    DamagedKeysError,
+    lock,
+    open_key_database,
+    telling,
+    transaction,
+)
 from edge.journal.key_provider import KeyProvider
 from edge.journal.sealing import KEY_BYTES, Draw, drawn
 from edge.journal.wrapping import unwrap, wrap
@@ -264,7 +271,7 @@ class KeyStore:
                 "SELECT generation, highest, proof FROM state"
             ):
                 return generation, highest, proof
-        raise JournalError("the key store has lost its state", where=self._path)
+        raise DamagedKeysError("the key store has lost its state", where=self._path)
 
     def _refresh(self) -> None:
         with telling(self._path):
