@@ -84,7 +84,7 @@ def without_each_sync(
 def without_all(
     workload: Workload, recording: Recording, kind: SyncKind, name: str, seeds: Iterable[int]
 ) -> Fault | None:
-    """Leave out all syncs of one kind and name; return the first cut since the first claim that breaks one."""
+    """Leave out all syncs of one kind and name; return a cut, since the first claim, that breaks one."""
     left_out = {
         at
         for at in recording.syncs()
