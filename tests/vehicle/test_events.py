@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from edge.catalogue.condition import Comparison
 from edge.clock import Timebase
+from edge.database.load import parse_database
 from edge.database.model import SignalRef
-from edge.frames import Frame, FrameBatch
+from edge.frames import Frame, FrameBatch, FrameFlag
 from edge.vehicle.event_watch import EventWatch
 from edge.vehicle.expression import Expression, SignalComparison
 from edge.vehicle.outcome import EventEnded, EventFrames, EventOutcome, EventStarted
@@ -248,6 +250,38 @@ def test_the_first_events_are_locked_unless_nobody_saw_them_come_about() -> None
     frames = [flags(at, thermal=at % 20 == 0) for at in range(0, 120, 10)]
     locked = [event.started.locked for event in told(outcomes(watch(airbag), frames)).values()]
     assert locked == [False, True, True, True, False, False]
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [2], [1, 2]])
+def test_frames_of_one_time_belong_to_what_came_before_in_their_order(cuts: list[int]) -> None:
+    frames = [other(5), motion(5, 0), motion(5, 120)]
+    event = only(outcomes(watch(FAST, ring_bytes=30), frames, cuts))
+    assert event.frames == frames[1:]
+    assert event.started.complete_from_ns == 5 * S + 1
+
+
+GROUPS = """VERSION ""
+BU_: A B
+BO_ 2364540158 FromEngine: 8 A
+ SG_ Speed : 0|8@1+ (1,0) [0|255] "" B
+BO_ 2364540159 FromBrakes: 8 B
+ SG_ Speed : 0|8@1+ (1,0) [0|255] "" A
+BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
+BA_DEF_DEF_ "VFrameFormat" "J1939PG";
+"""
+
+
+def test_a_parameter_group_of_another_sender_is_not_taken_for_the_one_asked_for() -> None:
+    expression = Expression((SignalComparison(SignalRef("pt", "FromEngine", "Speed"), Comparison(">", 100)),))
+    database = parse_database(GROUPS.encode(), Path("groups.dbc"))
+    made = EventWatch({"pt": [database]}, [replace(FAST, expression=expression)])
+    base = 2364540158 & 0x1FFFFF00
+    engine, brakes = (
+        Frame(at, base | source, bytes([200, *bytes(7)]), "pt", FrameFlag.EXTENDED)
+        for at, source in ((2 * S, 0xFE), (S, 0xFF))
+    )
+    assert outcomes(made, [brakes]) == []
+    assert only(outcomes(made, [engine])).started.at_ns == 2 * S
 
 
 def test_the_frames_of_an_event_keep_mask_timebase_and_long_payloads() -> None:

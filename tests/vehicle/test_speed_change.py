@@ -35,6 +35,8 @@ def test_more_than_eight_km_h_within_150_ms_is_one_and_eight_is_none() -> None:
     times = [0.0, 50, 100, 150]
     assert holds(SPEED, [50, 50, 46, 42], times) == [False] * 4
     assert holds(SPEED, [50, 50, 46, 41.99], times) == [False, False, False, True]
+    assert holds(SPEED, [50, 50, 46, 41.99], times, [1, 2, 3]) == [False, False, False, True]
+    assert any(holds(SPEED, [50, 48, 45, 41.99], times, [1, 2, 3]))
 
 
 def test_the_same_change_over_a_longer_time_is_braking() -> None:

@@ -131,6 +131,11 @@ class TestAlarmWindow:
         made = taken(make_core(folder, OF_2016), frames)
         assert seconds(made, reissue=False) == [10, 20, 30, 40, *range(46, 92), 100]
 
+    def test_of_2016_another_flag_that_joins_is_a_further_fault(self, folder: Path) -> None:
+        frames = [flags(at, hot=at > 45.2, insulation=at > 60.2) for at in ticks(0, 105)]
+        made = taken(make_core(folder, OF_2016), frames)
+        assert seconds(made, reissue=False) == [10, 20, 30, 40, *range(46, 92), 100]
+
     def test_what_came_out_in_one_window_does_not_come_again_in_the_next(self, folder: Path) -> None:
         frames = [flags(at, hot=45.2 < at < 48 or 55.2 < at < 57) for at in ticks(0, 75)]
         made = taken(make_core(folder, EVERY_TEN), frames)
@@ -179,6 +184,13 @@ class TestLatches:
         assert by_time[46] == HOT | INSULATION
         assert by_time[43] == INSULATION
         assert by_time[44] == by_time[47] == by_time[50] == 0
+
+    def test_a_level_that_came_seconds_after_its_flag_is_in_the_record_of_both(self, folder: Path) -> None:
+        items = ALARM_ITEMS.replace("1 = 3", '1 = "Temperatures.Level"')
+        level = [Frame(at * S, 259, bytes([0, 0, 0, 0, at == 44, 0, 0, 0]), "pt") for at in range(75)]
+        frames = [*level, *(flags(at, hot=42 < at < 42.4) for at in ticks(0, 75))]
+        made = taken(make_core(folder, EVERY_TEN, items=items), frames)
+        assert [record.values["alarm.max_level"] for record in made] == [0, 0, 0, 0, 1, 0, 0]
 
 
 class TestAfterOff:
