@@ -96,7 +96,7 @@ class Gateway:
         databases = loaded.plain_databases()
         plan = DecodePlan(databases, wanted=self.sampler.wanted, withheld=self.door.withheld())
         self._core = Core(
-            LatestValues(plan, latched=self.sampler.latched),
+            LatestValues(plan, latched=self.sampler.latched, followed=self.sampler.followed),
             self.sampler,
             period_ns=round(config.sampling.collect_period_s * NS_PER_S),
             rules=sampling_rules(config.sampling),

@@ -82,7 +82,7 @@ class JournalRoad(Road):
         self._recent = Recent()
         self._journal.on_commit.append(self._committed)
         self._journal.on_failure = self._handed_back
-        self._events = EventNotes(boot)
+        self._events = EventNotes(boot, locked_before=opened.locked_events())
         self._back: deque[Record] = deque()
         self._past: tuple[Dispatch, ...] = ()
         self._past_number = 0

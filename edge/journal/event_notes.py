@@ -8,6 +8,7 @@ from edge.journal.chain import Draft
 from edge.vehicle.outcome import EventEnded, EventStarted
 from edge.wire.strict_cbor import CborValue, write_cbor
 
+MOST_LOCKED = 10
 _KEPT = 1_000
 
 
@@ -16,10 +17,14 @@ class EventNotes:
 
     Args:
         boot: names the boot of their times.
+        locked_before: how many locked events the journal holds from earlier runs.
+        most_locked: further events are kept as others are; at least three collisions are never overwritten
+            by later ones (GB 39732), and their sum is bounded by this.
     """
 
-    def __init__(self, boot: bytes) -> None:
+    def __init__(self, boot: bytes, *, locked_before: int = 0, most_locked: int = MOST_LOCKED) -> None:
         self._boot = boot
+        self._locks_left = most_locked - locked_before
         self._locked: dict[str, bool] = {}
 
     def locked(self, event_id: str) -> bool:
@@ -33,10 +38,12 @@ class EventNotes:
         """
         fields: dict[int, CborValue] = {1: event.event_id, 2: event.trigger, 5: event.cause}
         if isinstance(event, EventStarted):
-            self._locked[event.event_id] = event.locked
+            locked = event.locked and self._locks_left > 0
+            self._locks_left -= locked
+            self._locked[event.event_id] = locked
             if len(self._locked) > _KEPT:
                 del self._locked[next(iter(self._locked))]
-            fields |= {3: 0, 4: [event.from_ns, event.to_ns], 6: event.at_ns, 7: int(event.locked)}
+            fields |= {3: 0, 4: [event.from_ns, event.to_ns], 6: event.at_ns, 7: int(locked)}
             fields[8] = event.complete_from_ns
         else:
             fields |= {3: 1, 4: [event.from_ns, event.to_ns], 9: event.frames, 10: event.again}

@@ -14,6 +14,7 @@ import apsw
 from edge.clock import Clock
 from edge.closing import Closing
 from edge.errors import JournalError
+from edge.journal.block import BlockKind
 from edge.journal.chain import load_chain
 from edge.journal.checkpoints import Checkpointer, LastCheckpoint
 from edge.journal.condemned import finish_erasure
@@ -108,6 +109,11 @@ class OpenJournal(Closing):
                 "SELECT stream, first, last, cause FROM gap WHERE destination = ?", (destination,)
             )
         )
+
+    def locked_events(self) -> int:
+        """How many events are locked; each has a block for its beginning and one for its end."""
+        query = "SELECT count(*) FROM block WHERE stream = 1 AND kind = ? AND locked = 1 AND size > 0"
+        return -(-int(self._connection.execute(query, (int(BlockKind.EVENT),)).get or 0) // 2)
 
     def total(self, hop: str, name: str) -> int:
         """A sum that outlasts runs; 0 where nothing was counted yet."""
