@@ -126,6 +126,22 @@ def test_files_that_are_not_sqlites_are_cut_too(tmp_path: Path) -> None:
     assert all(files == {} for files in left[:-1])
 
 
+def test_files_that_were_there_before_are_watched_too(tmp_path: Path) -> None:
+    def run(folder: Path, _announce: object) -> None:
+        (folder / "key").unlink()
+        entries = os.open(folder, os.O_RDONLY)
+        os.fsync(entries)
+        os.close(entries)
+
+    (tmp_path / "key").write_bytes(b"old")
+    recording = record(run, tmp_path)
+    disk = Disk(recording.before)
+    assert disk.after(Cut.NOTHING, drawn(0)) == {"key": b"old"}
+    for event in recording.events:
+        disk.take(event)
+    assert disk.after(Cut.NOTHING, drawn(0)) == {}
+
+
 def test_a_reader_beside_the_writer_works_while_recorded(tmp_path: Path) -> None:
     with recorded(tmp_path):
         writer = apsw.Connection(str(tmp_path / "some.db"))

@@ -180,6 +180,7 @@ class Recorder(apsw.VFS):
             if not entry.endswith("-shm"):
                 self._numbers[entry] = len(self._numbers)
                 self.recording.before[entry] = path.read_bytes()
+                self._foreign[entry] = path.stat().st_ino, self.recording.before[entry]
         self._next = len(self._numbers)
         super().__init__(name, self.base, makedefault=True)
 
@@ -214,6 +215,7 @@ class Recorder(apsw.VFS):
         with self._lock:
             super().xDelete(filename, syncdir)
             if entry is not None:
+                self._foreign.pop(entry, None)
                 self._numbers.pop(entry, None)
                 self.take(Named(entry, None))
                 if syncdir:
