@@ -90,6 +90,7 @@ class JournalRoad(Road):
         self._sender = make_sender(opened.stream, lambda: self._journal.committed_number)
         self._signer = Signer(self._sender.key, vehicle=vehicle)
         self.forwarders = tuple(self._forwarder(one) for one in rules)
+        self._journal.on_checkpoint += [forwarder.keep_checkpoint for forwarder in self.forwarders]
         self.uplinks = tuple(
             self._uplink(destination, forwarder, link if place == 0 else None)
             for place, (destination, forwarder) in enumerate(zip(destinations, self.forwarders, strict=True))
@@ -203,9 +204,6 @@ class JournalRoad(Road):
 
     def _committed(self, committed: Committed) -> None:
         self._recent.add(committed.records, self._clock.boot_ns())
-        if committed.checkpoint is not None:
-            for forwarder in self.forwarders:
-                forwarder.send(committed.checkpoint)
 
     def _handed_back(self, records: Sequence[Record], cause: str) -> None:
         del cause

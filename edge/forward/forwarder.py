@@ -19,7 +19,7 @@ from edge.journal.chain import period_of
 from edge.journal.cursors import StreamCursor
 from edge.journal.journal import Committed
 from edge.journal.opening import OpenJournal
-from edge.journal.pending import Edit
+from edge.journal.pending import Addition, Edit
 from edge.journal.reader import BootRecord, Reader
 from edge.journal.stored import StoredMessage, deletion, insertion
 from edge.uplink.outbox import QUEUE_FULL, Loss, Progress, Store, StoreCounts
@@ -92,13 +92,13 @@ class Forwarder(Store):
         self._lock = threading.RLock()
         self._reader: Reader | None = None
         self._held = HeldMessages()
-        self._composing: set[Kind] = set()
+        self._making: dict[int, Held] = {}
         self._choice = Choice(rules, recent)
         self._resting_until_ns = 0
         self._losses: list[Loss] = []
         self._entered = 0
         self._given: Counter[str] = Counter()
-        self._row = opened.last_position()
+        self._positions = opened.positions()
         self._cursors = opened.cursors(rules.destination)
         total = opened.total(ledger_name(rules.destination), GIVEN_UP)
         self._gaps = Gaps(rules.destination, self._load_gaps(), total)
@@ -160,6 +160,12 @@ class Forwarder(Store):
             else:
                 self._keep(Kind.EVENT, None, payload, 0, 0, 0)
 
+    def keep_checkpoint(self, payload: bytes) -> Addition:
+        """Have a signed checkpoint sent; its message is kept in the transaction that keeps the checkpoint."""
+        with self._lock:
+            held, edits = self._written(Kind.EVENT, None, payload, 0, 0, 0)
+        return Addition(edits, lambda: self._kept(held))
+
     def note(self, position: int, progress: Progress) -> None:
         """See `Store.note`."""
         with self._lock:
@@ -171,7 +177,7 @@ class Forwarder(Store):
     def next(self, kind: Kind, after: int) -> tuple[int, Outgoing] | None:
         """See `Store.next`; makes a message if there is none and something to make it of."""
         with self._lock:
-            if self._composing and not self.own_thread:
+            if self._making and not self.own_thread:
                 self._journal.commit()
             found = self._held.next(kind, after)
             if found is None and self._compose(kind):
@@ -223,13 +229,14 @@ class Forwarder(Store):
     def empty(self) -> bool:
         """Whether nothing is held, waits, or is to be told."""
         with self._lock:
-            return not (len(self._held) or self._gaps or self.waiting or self._composing)
+            return not (len(self._held) or self._gaps or self.waiting or self._making)
 
     def ledger(self) -> StreamLedger:
         """What has become of the numbers of the journal's own stream on their way to this destination."""
         with self._lock:
             own = self._cursors[0]
-            waiting = own.waiting + self._held.records_of(own.ordinal)
+            made = (*self._held.all(), *self._making.values())
+            waiting = own.waiting + sum(one.item.record_count for one in made if one.stream == own.ordinal)
             return StreamLedger(own.last - waiting - self._gaps.given_up, waiting, self._gaps.given_up)
 
     def hop(self) -> Hop:
@@ -269,7 +276,7 @@ class Forwarder(Store):
             or self._held.holding.payload_bytes >= self._rules.held_bytes
         )
         resting = self._clock.boot_ns() < self._resting_until_ns
-        if self._journal.failure or resting or kind in self._composing or (full and kind is not Kind.ALARM):
+        if self._journal.failure or resting or self._is_making(kind) or (full and kind is not Kind.ALARM):
             return False
         match kind:
             case Kind.ALARM:
@@ -329,7 +336,7 @@ class Forwarder(Store):
 
     def _tell_gap(self) -> bool:
         """Make the message of the first gap that is to be told."""
-        if not self._gaps or Kind.BACKLOG in self._composing:
+        if not self._gaps or self._is_making(Kind.BACKLOG):
             return False
         gap, forget = self._gaps.take()
         cursor, entry = gap.cursor, gap.entry
@@ -355,24 +362,34 @@ class Forwarder(Store):
         more: Sequence[Edit] = (),
     ) -> None:
         """Have a message committed; it can be sent when that is done."""
-        self._row += 1
-        row, topic = self._row, self._topics.up(kind)
+        held, edits = self._written(kind, cursor, payload, first, last, count)
+        edits += more
+        if cursor is not None:
+            edits += cursor.cover(self._rules.destination, first, last)
+        self._making[held.row] = held
+        self._journal.edit(edits, urgent=True, then=lambda: self._kept(held))
+
+    def _written(
+        self, kind: Kind, cursor: StreamCursor | None, payload: bytes, first: int, last: int, count: int
+    ) -> tuple[Held, list[Edit]]:
+        """A message with its place, and what keeps it in the journal."""
+        row, topic = next(self._positions), self._topics.up(kind)
         stream, ordinal = (b"", 0) if cursor is None else (cursor.stream, cursor.ordinal)
         item = Outgoing(kind, topic, payload, stream, first, last, count)
         stored = StoredMessage(row, int(kind), topic, ordinal, first, last, count, payload)
         period = period_of(self._clock.wall_ns(), self._boot)
-        edits = [insertion(stored, self._rules.destination, self._opened.keys, period, self._draw), *more]
-        if cursor is not None:
-            edits += cursor.cover(self._rules.destination, first, last)
-        self._composing.add(kind)
+        edit = insertion(stored, self._rules.destination, self._opened.keys, period, self._draw)
+        return Held(item, row, ordinal), [edit]
 
-        def ready() -> None:
-            with self._lock:
-                self._composing.discard(kind)
-                self._held.put(Held(item, row, ordinal))
-            self.wake()
+    def _kept(self, held: Held) -> None:
+        """A message is on the disk: it can be sent from now on."""
+        with self._lock:
+            self._making.pop(held.row, None)
+            self._held.put(held)
+        self.wake()
 
-        self._journal.edit(edits, urgent=True, then=ready)
+    def _is_making(self, kind: Kind) -> bool:
+        return any(one.item.kind is kind for one in self._making.values())
 
     def _read(self, cursor: StreamCursor, first: int, last: int) -> list[BootRecord]:
         return self._reads().records(first, last, stream=cursor.ordinal)

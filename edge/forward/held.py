@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge.uplink.outbox import Progress, StoreCounts, Tally
@@ -96,9 +97,9 @@ class HeldMessages:
             self._lost[cause] = self._lost.get(cause, Tally()).plus(held.item)
         return held
 
-    def records_of(self, stream: int) -> int:
-        """How many records of a stream are held, by its ordinal."""
-        return sum(held.item.record_count for held in self._by_position.values() if held.stream == stream)
+    def all(self) -> Iterable[Held]:
+        """All that are held."""
+        return self._by_position.values()
 
     def counts(self) -> StoreCounts:
         """The sums."""

@@ -19,7 +19,7 @@ from edge.frames import FrameBatch
 from edge.journal.chain import Chain, Draft, Row
 from edge.journal.checkpoints import Checkpointer
 from edge.journal.key_store import KeyStore
-from edge.journal.pending import TOO_SLOW, DraftMaker, Edit, EventFrames, Pending, batch_bytes
+from edge.journal.pending import TOO_SLOW, Addition, DraftMaker, Edit, EventFrames, Pending, batch_bytes
 from edge.journal.rows import insert
 from edge.journal.settings import JournalSettings
 from edge.journal.tally import Tally
@@ -70,6 +70,8 @@ class Journal(Closing):
     Attributes:
         stream: 16 bytes that name the stream of its records.
         on_commit: called after each transaction, on the thread that commits.
+        on_checkpoint: asked, with a signed checkpoint, what the transaction that keeps it is to keep besides;
+            what one is to bring about must not be lost by a crash between two transactions.
         on_failure: told the records that could not be committed, and why, when writing begins to fail.
         make_room: called when the disk is full, with the connection; frees what the rules let go first, and
             tells whether it freed anything.
@@ -95,6 +97,7 @@ class Journal(Closing):
     ) -> None:
         self.stream = stream
         self.on_commit: list[Callable[[Committed], None]] = []
+        self.on_checkpoint: list[Callable[[bytes], Addition]] = []
         self.on_failure: Callable[[Sequence[Record], str], None] = lambda *_: None
         self.make_room: Callable[[apsw.Connection], bool] = lambda _: False
         self.chores: list[Callable[[apsw.Connection], object]] = []
@@ -116,6 +119,7 @@ class Journal(Closing):
         self._wake: threading.Event | None = None
         self._countersigned = b""
         self._sealing = False
+        self._busy = False
         self._failure = ""
         self._retry_ns = 0
         self._tally = Tally()
@@ -233,9 +237,10 @@ class Journal(Closing):
             self._came(urgent=True)
 
     def idle(self) -> bool:
-        """Whether no record waits to be committed."""
+        """Whether no record waits to be committed, and no commit is under way that others have to hear of."""
         with self._lock:
-            return not self._pending.records
+            busy = self._busy or self._sealing
+            return not self._pending.records and (not busy or bool(self._failure))
 
     def room(self) -> bool:
         """Whether what waits is less than half of what may wait."""
@@ -273,6 +278,7 @@ class Journal(Closing):
             with self._lock:
                 taken, self._pending = self._pending, Pending()
                 self._urgent = False
+                self._busy = bool(taken)
             if not taken and not self._failure:
                 return True
             try:
@@ -280,6 +286,9 @@ class Journal(Closing):
             except (apsw.Error, JournalError, OSError) as error:
                 self._fail(taken, error)
                 return False
+            finally:
+                with self._lock:
+                    self._busy = False
 
     def abandon(self, error: Exception) -> None:
         """Count the journal as not writable for good, and hand back what waits: nobody commits any more."""
@@ -341,14 +350,17 @@ class Journal(Closing):
         chain = self._chain.copy()
         rows = [chain.add(draft, self._keys, self._draw) for draft in self._drafts.drafts(taken, written)]
         last_number = taken.records[-1].number if taken.records else self._committed_number
-        checkpoint = self._checkpoints.make(chain, last_number, self._clock, now=self._sealing)
+        sealing = self._sealing
+        checkpoint = self._checkpoints.make(chain, last_number, self._clock, now=sealing)
+        added = [add(checkpoint) for add in self.on_checkpoint] if checkpoint is not None else []
+        whole = replace(taken, edits=[*taken.edits, *(edit for each in added for edit in each.edits)])
         try:
-            self._transact(taken, rows, chain, checkpoint, last_number)
+            self._transact(whole, rows, chain, checkpoint, last_number)
         except apsw.FullError:
             if not self.make_room(self._connection):
                 raise
             self._tally.facts["times the disk was full and room was made"] += 1
-            self._transact(taken, rows, chain, checkpoint, last_number)
+            self._transact(whole, rows, chain, checkpoint, last_number)
         self._chain = chain
         if checkpoint is not None:
             self._checkpoints.made(chain, checkpoint, self._clock)
@@ -359,10 +371,10 @@ class Journal(Closing):
             self._tally.facts["blocks"] += len(rows)
             self._tally.facts["bytes of blocks"] += sum(len(row.ciphertext) for row in rows)
             recovered, self._failure = self._failure, ""
-            self._sealing = False
+            self._sealing = self._sealing and not sealing
         if recovered:
             logger.warning("the journal can be written again (it could not: %s)", recovered)
-        for done in taken.then:
+        for done in (*taken.then, *(each.then for each in added)):
             done()
         committed = Committed(tuple(taken.records), last_number, checkpoint)
         for listener in self.on_commit:

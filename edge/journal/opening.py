@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import apsw
@@ -87,6 +88,7 @@ class OpenJournal(Closing):
             "SELECT predecessor FROM stream WHERE ordinal = 1"
         ).get
         self._connection = connection
+        self._positions: Iterator[int] | None = None
         self._make_reader = make_reader
         self._stack = stack
 
@@ -123,6 +125,12 @@ class OpenJournal(Closing):
     def last_position(self) -> int:
         """The greatest position of any message."""
         return int(self._connection.execute("SELECT max(position) FROM message").get or 0)
+
+    def positions(self) -> Iterator[int]:
+        """Positions for new messages of all destinations, each given out once; to be asked for likewise."""
+        if self._positions is None:
+            self._positions = count(self.last_position() + 1)
+        return self._positions
 
     def close(self) -> None:
         """Commit what waits and let go of everything."""

@@ -22,6 +22,20 @@ from edge.wire.item_keys import ItemKeys
 Edit = tuple[str, tuple[int | str | bytes | None, ...]]
 """An SQL statement and its values, to be carried out in the next transaction."""
 
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What somebody adds to the transaction that is under way.
+
+    Attributes:
+        edits: in order.
+        then: called when they are on the disk.
+    """
+
+    edits: Sequence[Edit]
+    then: Callable[[], None]
+
+
 Split = Callable[[FrameBatch], Mapping[DataClass, tuple[FrameBatch, Int64s]]]
 """Divides masked frames by the class of their bits, with the place of each in the whole."""
 
