@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check mutation powercut bench packages venv clean
+.PHONY: help demo test check mutation powercut damage bench packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -36,6 +36,9 @@ mutation: venv ## break the policy code line by line and see that a test notices
 powercut: packages venv ## cut the power at every write, and of a virtual machine, and see that claims hold
 	@sh .ci/debian-packages $(PYTHON) qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs
 	$(BIN)/python -m tests.power
+
+damage: venv ## damage a journal in every way and print what is reported and what survives
+	$(BIN)/python -m tests.journal.damage
 
 bench: venv ## measure ours and the peers in turn, print medians and ratios
 	$(BIN)/python -m tests.bench

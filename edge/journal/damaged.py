@@ -139,8 +139,10 @@ class DamagedJournal(Closing):
         for row in self._blocks():
             number, header_bytes, commitment, ciphertext_hash, ciphertext, link, stream, alarm = row
             try:
-                header = read_header(header_bytes)
-            except (JournalError, TypeError):
+                header = read_header(header_bytes) if isinstance(header_bytes, bytes) else None
+            except JournalError:
+                header = None
+            if header is None or not isinstance(ciphertext, bytes | None):
                 self.unreadable += 1
                 continue
             if header.kind is not BlockKind.RECORDS or ciphertext is None:
@@ -191,7 +193,7 @@ class DamagedJournal(Closing):
             try:
                 for row in self._connection.execute(f"{query} ORDER BY {columns}"):
                     found[row] = None
-            except apsw.Error:
+            except (apsw.Error, UnicodeDecodeError):
                 self.unreadable += 1
                 continue
             break

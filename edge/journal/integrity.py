@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import apsw
 
@@ -40,6 +40,10 @@ def check_at_opening(connection: apsw.Connection) -> None:
         findings = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check('{table}')")]
         if findings != ["ok"]:
             raise DamageError(f"table {table} is damaged: {findings[0].splitlines()[-1]}")
+        try:
+            connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - a constant
+        except UnicodeDecodeError as error:
+            raise DamageError(f"table {table} is damaged: a text is no text") from error
     stream, last_number = _own_stream(connection)
     covered, before = _last_checkpoint(connection, stream)
     number = covered
@@ -49,7 +53,7 @@ def check_at_opening(connection: apsw.Connection) -> None:
         (covered,),
     ):
         number += 1
-        if row[0] != number:
+        if row[0] != number or not isinstance(row[7], int):
             raise DamageError(f"blocks {number} to {row[0] - 1} are missing")
         before = _checked(row, before)
         if row[6] == 1 and row[7] > last_number:
@@ -83,6 +87,8 @@ def _checked(row: tuple[int, bytes, bytes, bytes, bytes, bytes | None, int, int]
     """Check one block against the one before; return its link."""
     number, header, ciphertext_hash, commitment, kept, ciphertext, *_ = row
     where = f"block {number}"
+    if not all(isinstance(part, bytes) for part in (*row[1:5], ciphertext or b"")):
+        raise DamageError("its row is damaged", where=where)
     try:
         numbered = read_header(header).number
     except JournalError as error:
@@ -154,16 +160,24 @@ class Scrub:
         )
 
     def _blocks(self, connection: apsw.Connection) -> Iterator[int]:
-        for number, header, ciphertext_hash, commitment, kept, ciphertext, *place in connection.execute(
-            "SELECT number, header, ciphertext_hash, commitment, link, ciphertext, stream, kind, class,"
-            " first_number FROM block WHERE number > ? ORDER BY number",
+        for number, *row in connection.execute(
+            "SELECT number, header, ciphertext_hash, commitment, link, ciphertext, size, stream, kind,"
+            " CAST(class AS BLOB), first_number, last_number FROM block WHERE number > ? ORDER BY number",
             (self._number,),
         ):
-            follows = self._link if number == self._number + 1 else None
+            header, ciphertext_hash, commitment, kept, ciphertext, size, *place = row
+            before = self._link if number == self._number + 1 else None
             self._link = kept
+            if not all(isinstance(part, bytes) for part in (*row[:4], ciphertext or b"")):
+                self._link = None
+                self._count(number, "its row is damaged")
+                yield number
+                continue
             wrong = ""
-            if follows is not None and link(follows, leaf(header, ciphertext_hash, commitment)) != kept:
+            if before is not None and link(before, leaf(header, ciphertext_hash, commitment)) != kept:
                 wrong = "the chain does not lead to it"
+            if not _fits(header, number, place) or size != len(ciphertext or b""):
+                wrong = "its row does not fit its header"
             if ciphertext is not None:
                 if hashlib.sha256(ciphertext).digest() != ciphertext_hash:
                     wrong = "its sealed content was changed"
@@ -171,11 +185,11 @@ class Scrub:
             self._count(number, wrong)
             yield number
 
-    def _look_up(self, connection: apsw.Connection, number: int, place: list[int | str]) -> None:
+    def _look_up(self, connection: apsw.Connection, number: int, place: Sequence[int | bytes]) -> None:
         found = connection.execute(
-            "SELECT 1 FROM block INDEXED BY block_held WHERE stream = ? AND kind = ? AND class = ?"
-            " AND first_number = ? AND number = ? AND size > 0",
-            (*place, number),
+            "SELECT 1 FROM block INDEXED BY block_held WHERE stream = ? AND kind = ?"
+            " AND class = CAST(? AS TEXT) AND first_number = ? AND number = ? AND size > 0",
+            (*place[:4], number),
         ).get
         if found is None:
             raise apsw.CorruptError(f"block {number} is not in the index of what is held")
@@ -189,3 +203,13 @@ class Scrub:
             if len(self.damaged) < _NAMED:
                 self.damaged[number] = wrong
                 logger.error("block %d of the journal is damaged: %s", number, wrong)
+
+
+def _fits(header: bytes, number: int, place: Sequence[int | bytes]) -> bool:
+    """Whether a row's columns say what its header says: kind, class, first and last number."""
+    try:
+        read = read_header(header)
+    except JournalError:
+        return False
+    told = (read.number, int(read.kind), read.data_class.encode(), read.first_number, read.last_number)
+    return told == (number, *place[1:])

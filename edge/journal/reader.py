@@ -167,4 +167,6 @@ class Reader(Closing):
 
 def _block(row: tuple[bytes, bytes, bytes, bytes | None, bytes]) -> Block:
     header_bytes, commitment, ciphertext_hash, ciphertext, link = row
+    if not all(isinstance(part, bytes) for part in (*row[:3], link, ciphertext or b"")):
+        raise JournalError("the row of a block is damaged")
     return Block(read_header(header_bytes), header_bytes, commitment, ciphertext_hash, ciphertext, link)

@@ -30,7 +30,7 @@ _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 _PRIVATE = 0o700
 
 _WRAPPING = "wrapping key"
-_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError, DamageError)
+_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError, DamageError, UnicodeDecodeError)
 
 logger = logging.getLogger(__name__)
 

@@ -49,10 +49,11 @@ class Rig:
         boot: bytes = b"first boot______",
         vfs: str | None = None,
         provider: KeyProvider | None = None,
+        seed: int = 4,
     ) -> None:
         self.folder = folder
         self.vfs = vfs
-        self.dice = Random(4)  # noqa: S311 - a test repeats its seed
+        self.dice = Random(seed)  # noqa: S311 - a test repeats its seed
         self.clock = VirtualClock(1, timebase_at())
         self.boot = boot
         self.settings = JournalSettings(VEHICLE, checkpoint_blocks=checkpoint_blocks, frames=True)
