@@ -15,8 +15,10 @@ _WINDOW_NS = 4_000_000
 _LATE_NS = 50_000_000
 _FASTER, _SLOWER = 1.05, 0.9
 _ONE_SUFFICES = 0.4
+_NARROW_NS = 400_000_000
 _PROBE_PAYLOAD = 1_024
 _PROBE_PERIOD_NS = 10 * NS_PER_S
+_PROBE_AGAIN_NS = NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,11 @@ class BacklogPace:
     """Lets go of backlog (and of event messages, which may be as large) what the link carries away at once.
 
     A connection begins with one unacknowledged message of `smallest_payload` bytes, or as many bytes of
-    smaller ones. Where answers show that this leaves more than some 30 % of the link idle, more may be under
-    way, each sent when by the measured rate the one before has left the sender, so that about one waits there
-    at any time. Where the link carries more than `smallest_payload` in 4 ms or in an eighth of the round
-    trip, a message may have so much, up to 64 KB.
+    smaller ones. Where answers show that this leaves more than some 30 % of the link idle, and that the link
+    takes no more than 0.4 s for it (from some 83 kbit/s on), more may be under way, each sent when by the
+    measured rate the one before has left the sender, so that about one waits there at any time. Where the
+    link carries more than `smallest_payload` in 4 ms or in an eighth of the round trip, a message may have so
+    much, up to 64 KB.
 
     An answer to any message, live ones included, that comes later than 1.5 times what all bytes in flight and
     the way should have taken, and 50 ms, puts everything back to one message of `smallest_payload` bytes.
@@ -46,12 +49,13 @@ class BacklogPace:
     What a live message waits for behind backlog is thus at most the transmission of `smallest_payload` bytes
     (or 5 ms, where that is longer) and half a round trip, while the link is no slower than measured; on a
     link where one message suffices the half round trip does not come to it. When the rate drops suddenly,
-    what was in flight then, a round trip's worth at the old rate and two messages at most, goes at the new
-    rate: nothing at the sender can call it back. Nor does it matter where it waits, in this process, in the
-    kernel or in a modem, since what is counted is what has not been answered.
+    what was in flight then, one and a half round trips' worth at the old rate and 4 KB at most, goes at the
+    new rate: nothing at the sender can call it back. Nor does it matter where it waits, in this process, in
+    the kernel or in a modem, since what is counted is what has not been answered.
 
-    Every 10 s a message of 1 KB goes with nothing else in flight, to measure the way anew. A message that is
-    larger than is allowed now, made when the link was faster, goes alone.
+    Every 10 s (every second until it succeeds) a message of 1 KB goes with no other of its kind in flight, to
+    measure the way anew. A message that is larger than is allowed now, made when the link was faster, goes
+    alone.
 
     Args:
         smallest_payload: payload bytes that are allowed on any link.
@@ -73,6 +77,7 @@ class BacklogPace:
         self._last_answer_ns = 0
         self._one = True
         self._gain = 1.0
+        self._busy_ns_per_byte = 0.0
         self._free_ns = 0
         self._resume_ns: int | None = None
         self._probe_ns: int | None = None
@@ -85,20 +90,15 @@ class BacklogPace:
             return min(self._smallest, _PROBE_PAYLOAD)
         return self._present_payload()
 
-    def _present_payload(self) -> int:
-        if self._one:
-            return self._smallest
-        window_ns = max(self._estimate.round_trip_ns // 8, _WINDOW_NS)
-        carried = int(self._estimate.bytes_per_s * window_ns / NS_PER_S)
-        return max(self._smallest, min(carried, LARGEST_PAYLOAD))
-
     @property
     def one_at_a_time(self) -> bool:
         """Whether only one message of backlog, or as many bytes of small ones, may be unacknowledged now."""
         if self._one:
             return True
-        small = self._present_payload() == self._smallest
-        return small and self._estimate.path_bytes <= _ONE_SUFFICES * self._largest_packet()
+        one = self._smallest + _HEADER_BYTES
+        narrow = self._busy_ns_per_byte * one > _NARROW_NS
+        suffices = self._estimate.path_bytes <= _ONE_SUFFICES * one
+        return narrow or (suffices and self._carried_payload() <= self._smallest)
 
     def open(self, now_ns: int) -> bool:
         """Whether there is room that is worth asking for a message: for half of the largest at least."""
@@ -107,8 +107,14 @@ class BacklogPace:
         return self.admits(self._largest_packet() // 2, now_ns)
 
     def admits(self, packet_bytes: int, now_ns: int) -> bool:
-        """Whether a packet of `packet_bytes` may go now; any may while no other of its kind is in flight."""
+        """Whether a packet of `packet_bytes` may go now; any may while none that is paced is in flight.
+
+        Behind what goes first on a connection, the status as a rule, nothing goes until the first answer has
+        come: the two might be carried as one, and the answer would say nothing of the way.
+        """
         self._resume_ns = None
+        if not self._delivered and self._departures:
+            return False
         if not self._paced_bytes:
             return True
         if self._probing:
@@ -116,7 +122,7 @@ class BacklogPace:
         largest = self._largest_packet()
         if self.one_at_a_time:
             return self._paced_bytes + packet_bytes <= largest
-        if self._bytes + packet_bytes > self._estimate.path_bytes + 2 * largest:
+        if self._bytes + packet_bytes > self._room():
             return False
         return not self._overdue(now_ns) and self._left(largest, now_ns)
 
@@ -190,11 +196,16 @@ class BacklogPace:
         self._one = self._fixed
         if self._estimate.stale:
             self._probe_ns = now_ns
+        elif self._estimate.unsure and self._probe_ns is not None:
+            self._probe_ns = min(self._probe_ns, now_ns + _PROBE_AGAIN_NS)
         if departure.paced:
             self._steer(answer)
 
     def _steer(self, answer: Answer) -> None:
         """Send a little faster than measured while nothing waits, a little slower while something does."""
+        if answer.packet_bytes > SMALL_BYTES:
+            longer_ns = answer.took_ns - self._estimate.round_trip_ns
+            self._busy_ns_per_byte = longer_ns / answer.packet_bytes
         own_ns = self._estimate.round_trip_ns + self._estimate.transmission_ns(answer.packet_bytes)
         waits_ns = self._estimate.transmission_ns(self._largest_packet()) // 8
         self._gain = _SLOWER if answer.took_ns - own_ns > waits_ns else _FASTER
@@ -204,6 +215,24 @@ class BacklogPace:
             return None
         expected_ns = self._estimate.round_trip_ns + self._estimate.transmission_ns(self._bytes)
         return now_ns + expected_ns * 3 // 2 + _LATE_NS
+
+    def _carried_payload(self) -> int:
+        """What the link carries in so short a time that it may well be one message."""
+        window_ns = max(self._estimate.round_trip_ns // 8, _WINDOW_NS)
+        return min(int(self._estimate.bytes_per_s * window_ns / NS_PER_S), LARGEST_PAYLOAD)
+
+    def _room(self) -> float:
+        """Bytes in flight that keep a live message no longer than one small message and half a round trip."""
+        unnoticed = self._estimate.bytes_per_s * _UNNOTICED_NS / NS_PER_S
+        path = self._estimate.path_bytes
+        one = max(self._smallest, self._carried_payload()) + _HEADER_BYTES
+        return path + min(path / 2 + max(unnoticed, self._smallest + _HEADER_BYTES), 2 * one)
+
+    def _present_payload(self) -> int:
+        if self.one_at_a_time:
+            return self._smallest
+        half = int(self._room() / 2) - _HEADER_BYTES
+        return min(half, max(self._smallest, self._carried_payload()))
 
     def _largest_packet(self) -> int:
         return self._present_payload() + _HEADER_BYTES

@@ -55,6 +55,10 @@ class _Unladen:
     took_ns: int
     bytes_per_s: float
 
+    @property
+    def small(self) -> bool:
+        return self.packet_bytes <= SMALL_BYTES
+
 
 class LinkEstimate:
     """Rate and unladen round trip of one connection.
@@ -97,6 +101,12 @@ class LinkEstimate:
         return least is not None and 0 < _STALE * least.bytes_per_s <= self._rate
 
     @property
+    def unsure(self) -> bool:
+        """Whether no small message has shown the round trip, so that it may be taken for far too short."""
+        least = self._least()
+        return least is None or not least.small
+
+    @property
     def path_bytes(self) -> float:
         """What fills the link without waiting anywhere: rate times round trip."""
         return self.bytes_per_s * self.round_trip_ns / NS_PER_S
@@ -131,7 +141,9 @@ class LinkEstimate:
         if self.stale:
             self._earlier = self._lately = None
         if answer.answered_ns >= self._window_ends_ns:
-            self._earlier, self._lately = self._lately or self._earlier, None
+            if self._lately is not None and (self._lately.small or self.unsure):
+                self._earlier = self._lately
+            self._lately = None
             self._window_ends_ns = answer.answered_ns + _WINDOW_NS
         unladen = _Unladen(answer.packet_bytes, answer.took_ns, self._rate)
         self._lately = unladen if self._lately is None else min(self._lately, unladen, key=_rank)
@@ -145,4 +157,4 @@ class LinkEstimate:
 
 
 def _rank(unladen: _Unladen) -> tuple[bool, int]:
-    return unladen.packet_bytes > SMALL_BYTES, unladen.took_ns
+    return not unladen.small, unladen.took_ns

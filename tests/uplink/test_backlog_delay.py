@@ -14,8 +14,9 @@ LINKS = [
     # bits/s, round trip in ms, part of the link that backlog uses at least
     (64_000, 20, 0.85),
     (64_000, 100, 0.75),
-    (64_000, 600, 0.70),
+    (64_000, 600, 0.40),
     (256_000, 20, 0.75),
+    (256_000, 600, 0.65),
     (256_000, 100, 0.90),
     (2_000_000, 50, 0.90),
     (10_000_000, 100, 0.90),
@@ -38,7 +39,7 @@ class TestAnEvenLink:
         share = road.used(Kind.BACKLOG, start_s, start_s + seconds, bits_per_s)
         assert share + road.used(Kind.LIVE, start_s, start_s + seconds, bits_per_s) >= used
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15, deadline=None, derandomize=True)
     @given(
         bits_per_s=st.sampled_from(
             [32_000, 64_000, 100_000, 128_000, 256_000, 500_000, 1_000_000, 4_000_000]

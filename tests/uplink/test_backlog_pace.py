@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.uplink.backlog_pace import LARGEST_PAYLOAD, BacklogPace
+from edge.uplink.link_estimate import Answer, LinkEstimate
 
 FULL = 4_096 + 50
 MS = 1_000_000
@@ -72,8 +73,17 @@ def test_a_connection_begins_with_one_message_of_4_kb() -> None:
     assert not line.pace.open(line.now_ns)
 
 
+def test_nothing_follows_the_status_before_its_answer() -> None:
+    line = Line(8_000, 100)
+    token = line.send(200, paced=False)
+    assert not line.admits()
+    line.answer(token, 125 * MS)
+    assert line.admits()
+
+
 def test_small_messages_share_the_room_of_one() -> None:
     line = Line(8_000, 100)
+    line.carry(200, paced=False)
     for _ in range(4):
         assert line.admits(1_000)
         line.send(1_000)
@@ -82,6 +92,7 @@ def test_small_messages_share_the_room_of_one() -> None:
 
 def test_what_is_urgent_takes_no_room() -> None:
     line = Line(8_000, 100)
+    line.carry(200, paced=False)
     line.send(20_000, paced=False)
     assert line.admits()
 
@@ -91,6 +102,7 @@ def test_what_is_urgent_takes_no_room() -> None:
     [
         (8_000, 100, False),
         (8_000, 20, False),
+        (8_000, 600, False),
         (32_000, 20, False),
         (32_000, 100, True),
         (1_250_000, 100, True),
@@ -186,10 +198,8 @@ def test_a_fixed_pace_learns_nothing() -> None:
 
 
 def test_a_lucky_answer_makes_it_no_bolder_than_half_as_much_again() -> None:
-    line = Line(8_000, 100)
-    line.learn()
-    for _ in range(8):
-        line.answer(line.send(FULL), 101 * MS + round(FULL * 1e9 / 8_000) // 2)
-    line.send(FULL)
-    line.now_ns += 300 * MS
-    assert line.pace.largest_payload == 4_096
+    estimate = LinkEstimate()
+    estimate.take(Answer(200, 0, 125 * MS, 200, 0, unladen=True, paced=False))
+    lucky = Answer(FULL, 200 * MS, 326 * MS, FULL, 200 * MS, unladen=True, paced=True)
+    estimate.take(lucky)
+    assert estimate.bytes_per_s == pytest.approx(1.5 * lucky.delivery_bytes_per_s)

@@ -23,7 +23,7 @@ from tests.uplink.table import Table
 class TestOrder:
     def test_alarm_then_live_then_event_then_backlog(self) -> None:
         table = Table()
-        table.online(answer_status=False)
+        table.online()
         table.put(*(message(kind, number) for number, kind in enumerate(reversed(Kind), 1)))
         assert [each.topic for each in table.published()] == [TOPICS.up(kind) for kind in Kind]
 
@@ -103,7 +103,7 @@ class TestSizes:
 
     def test_backlog_made_larger_than_the_link_now_has_room_for_goes_alone(self) -> None:
         table = Table(SessionSettings(acknowledge="puback"))
-        table.online(answer_status=False)
+        table.online()
         table.put(
             message(Kind.BACKLOG, 1, size=50), message(Kind.BACKLOG, 2, size=60_000), message(Kind.BACKLOG, 3)
         )
@@ -115,7 +115,7 @@ class TestSizes:
 
     def test_event_messages_wait_for_room_on_the_link_before_backlog_does(self) -> None:
         table = Table(SessionSettings(acknowledge="puback"))
-        table.online(answer_status=False)
+        table.online()
         table.put(message(Kind.BACKLOG, 1, size=4000))
         table.put(message(Kind.EVENT, 2, size=4000), message(Kind.BACKLOG, 3), message(Kind.ALARM, 4))
         assert [each.topic for each in table.published()] == [TOPICS.up(Kind.ALARM)]

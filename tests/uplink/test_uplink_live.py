@@ -161,8 +161,11 @@ class TestNetwork:
             check_all_arrived(live, platform, 50)
             assert proxy.connections >= 2
 
-    def test_a_narrow_link_lets_an_alarm_pass_backlog(self, broker: MosquittoBroker) -> None:
-        rules = replace(QUICK, constrained=True, receipt_timeout_s=60)
+    @pytest.mark.parametrize("constrained", [True, False])
+    def test_a_narrow_link_lets_an_alarm_pass_backlog(
+        self, broker: MosquittoBroker, constrained: bool
+    ) -> None:
+        rules = replace(QUICK, constrained=constrained, receipt_timeout_s=60)
         with (
             CutProxy(broker.port()) as proxy,
             LivePlatform(broker.port()) as platform,
