@@ -23,6 +23,8 @@ SECTIONS: Mapping[str, str] = {
     "edge/core.py": "Records",
     "edge/decode/": "Decode",
     "edge/dispatch.py": "Dispatch",
+    "edge/forward/": "Journal",
+    "edge/journal/": "Journal",
     "edge/policy/": "Door",
     "edge/sensors/": "Sensors",
     "edge/uplink/": "Uplink",
