@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
-from edge.clock import NS_PER_S, TimeQuality
+from edge.clock import NS_PER_S, Timebase, TimeQuality
 from edge.forward.recent import Recent
 from edge.forward.rules import DAYS, ForwardRules
+from edge.journal.believed_time import EARLIEST_NS
+from edge.journal.block import BlockHeader
 from edge.journal.cursors import OWN_STREAM, StreamCursor
 from edge.journal.reader import BootRecord
 from edge.records import Record
@@ -25,38 +28,40 @@ class Choice:
     Args:
         rules: of the destination.
         recent: the last records.
+        boot: names the boot of records committed now.
 
     Attributes:
         flushing: whether live records wait for company no more.
         newest_first: whether the last minutes go before all other backlog.
     """
 
-    def __init__(self, rules: ForwardRules, recent: Recent) -> None:
+    def __init__(self, rules: ForwardRules, recent: Recent, boot: bytes) -> None:
         self._rules = rules
         self._recent = recent
+        self._boot = boot
         self.flushing = False
         self.newest_first = False
 
-    def alarm(self, own: StreamCursor) -> Span | None:
+    def alarm(self, own: StreamCursor, now_ns: int) -> Span | None:
         """Alarms that are to be sent now."""
+        self._retire(own, now_ns)
         found = own.next_alarm()
         return None if found is None else (found[0], min(found[1], found[0] + MOST_RECORDS - 1))
 
     def live(self, own: StreamCursor, now_ns: int) -> Span | None:
-        """Live records that are to be sent now; those that waited too long become backlog."""
-        while (found := own.next_live()) is not None:
-            first, last = found
-            arrival = self._recent.get(first)
-            waited_ns = 0 if arrival is None else now_ns - arrival.committed_ns
-            if arrival is None or waited_ns > self._rules.live_horizon_s * NS_PER_S:
-                own.live_from = first + 1
-                continue
-            count, wanted = last - first + 1, self._rules.live_records
-            complete = count >= wanted or last < own.last or self.flushing
-            if not complete and waited_ns < self._rules.live_wait_s * NS_PER_S:
-                return None
-            return first, first + min(count, wanted if count <= 2 * wanted else MOST_RECORDS) - 1
-        return None
+        """Live records that are to be sent now."""
+        self._retire(own, now_ns)
+        found = own.next_live()
+        if found is None:
+            return None
+        first, last = found
+        arrival = self._recent.get(first)
+        count, wanted = last - first + 1, self._rules.live_records
+        complete = count >= wanted or last < own.last or self.flushing
+        waited_ns = 0 if arrival is None else now_ns - arrival.committed_ns
+        if not complete and waited_ns < self._rules.live_wait_s * NS_PER_S:
+            return None
+        return first, first + min(count, wanted if count <= 2 * wanted else MOST_RECORDS) - 1
 
     def backlog(self, cursors: Iterable[StreamCursor]) -> tuple[StreamCursor, Span] | None:
         """Backlog that is to be sent now: streams that were rescued first, then alarms, then the oldest."""
@@ -64,23 +69,45 @@ class Choice:
             spans = cursor.backlog()
             if self.newest_first and cursor.ordinal == OWN_STREAM:
                 spans = iter(self._reordered(list(spans)))
-            for first, last in spans:
-                return cursor, (first, min(last, first + MOST_BACKLOG_RECORDS - 1))
+            for span in spans:
+                return cursor, span
         return None
 
     def too_old(self, records: Sequence[BootRecord]) -> int:
-        """How many of the first records are beyond the reissue window, by the newest record's wall time."""
+        """How many of the first records are beyond the reissue window, by the newest record's time."""
+        return sum(
+            1
+            for _ in takewhile(
+                lambda one: self._beyond(one.boot, one.record.t_ns, one.record.timebase), records
+            )
+        )
+
+    def old_block(self, header: BlockHeader) -> bool:
+        """Whether all records of a block are beyond the reissue window."""
+        return self._beyond(header.boot, header.to_ns, Timebase(header.wall_offset_ns, header.time_quality))
+
+    def _beyond(self, boot: bytes, t_ns: int, timebase: Timebase) -> bool:
+        """Whether what was made then is beyond the window; what was made at an unknown time is not."""
         newest = self._recent.newest()
-        if not self._rules.reissue_days or newest is None or newest.timebase.quality is TimeQuality.NONE:
-            return 0
-        limit_ns = newest.timebase.wall_ns(newest.t_ns) - round(self._rules.reissue_days * DAYS)
-        count = 0
-        for one in consecutive(records):
-            known = one.timebase.quality is not TimeQuality.NONE
-            if not known or one.timebase.wall_ns(one.t_ns) >= limit_ns:
-                break
-            count += 1
-        return count
+        if not self._rules.reissue_days or newest is None:
+            return False
+        window_ns = round(self._rules.reissue_days * DAYS)
+        if boot == self._boot:
+            return newest.t_ns - t_ns > window_ns
+        known = all(
+            one.quality is not TimeQuality.NONE and one.wall_ns(at_ns) >= EARLIEST_NS
+            for one, at_ns in ((timebase, t_ns), (newest.timebase, newest.t_ns))
+        )
+        return known and newest.timebase.wall_ns(newest.t_ns) - timebase.wall_ns(t_ns) > window_ns
+
+    def _retire(self, own: StreamCursor, now_ns: int) -> None:
+        """Have what waited too long to be live go as backlog."""
+        own.live_from = max(own.live_from, self._recent.first() or own.last + 1)
+        horizon_ns = round(self._rules.live_horizon_s * NS_PER_S)
+        while (arrival := self._recent.get(own.live_from)) is not None:
+            if now_ns - arrival.committed_ns <= horizon_ns:
+                return
+            own.live_from += 1
 
     def _reordered(self, spans: Sequence[Span]) -> list[Span]:
         """The spans cut where the last minutes begin, these first."""

@@ -106,6 +106,11 @@ class Composer:
                 return Composed(b"", 1, "too large for a message")
             count = max(1, min(count - 1, int(count * _ROOM * limit / len(payload))))
 
+    def likely(self, most_bytes: int | None) -> int:
+        """How many records will probably go into a message of so many bytes."""
+        limit = min(most_bytes or DEFAULT_LIMITS.message_bytes, DEFAULT_LIMITS.message_bytes)
+        return max(1, min(DEFAULT_LIMITS.records, int(_ROOM * limit / self._record_bytes)))
+
     def gap(self, entry: LossRange, *, stream: bytes, predecessor: bytes | None, boot: bytes) -> bytes:
         """The signed range entry that tells why numbers will not come."""
         return self._sign(
@@ -124,7 +129,7 @@ class Composer:
 
     def _guess(self, records: Sequence[Record], limit: int) -> int:
         """How many records will fit, by what the last message took, and by what a reader takes."""
-        most = min(len(records), DEFAULT_LIMITS.records, max(1, int(_ROOM * limit / self._record_bytes)))
+        most = min(len(records), self.likely(limit))
         weight, count = 0, 0
         for record in records[:most]:
             weight += weight_of(record)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 from edge.account import Hop
 from edge.clock import NS_PER_S, Clock
-from edge.forward.choice import Choice, Span, consecutive
+from edge.forward.ahead import Ahead, Found
+from edge.forward.choice import MOST_BACKLOG_RECORDS, Choice, Span, consecutive
 from edge.forward.composer import Composer
 from edge.forward.gaps import GIVEN_UP, Gap, Gaps, ledger_name
 from edge.forward.held import VOLATILE, Held, HeldMessages
@@ -33,7 +34,6 @@ GONE = "gone from the journal"
 ERASED = "erased on purpose"
 UNWRITABLE = "cannot be written as a message"
 
-_MOST_RECORDS = {Kind.ALARM: 60, Kind.LIVE: 60, Kind.BACKLOG: 600}
 _REST_S = 60.0
 _VOLATILE_MESSAGES = 1_000
 _VOLATILE_BYTES = 16 << 20
@@ -91,9 +91,10 @@ class Forwarder(Store):
         self._topics = VehicleTopics(rules.vehicle)
         self._lock = threading.RLock()
         self._reader: Reader | None = None
+        self._ahead = Ahead(opened.reader, clock, lambda: self.wake())  # noqa: PLW0108 - `wake` is set later
         self._held = HeldMessages()
         self._making: dict[int, Held] = {}
-        self._choice = Choice(rules, recent)
+        self._choice = Choice(rules, recent, boot)
         self._resting_until_ns = 0
         self._losses: list[Loss] = []
         self._entered = 0
@@ -110,6 +111,7 @@ class Forwarder(Store):
 
     def close(self) -> None:
         """Let go of what was read with."""
+        self._ahead.close()
         if self._reader is not None and self.own_thread:
             self._reader.close()
 
@@ -280,7 +282,7 @@ class Forwarder(Store):
             return False
         match kind:
             case Kind.ALARM:
-                begun = self._from_own(kind, self._choice.alarm(self._cursors[0]))
+                begun = self._from_own(kind, self._choice.alarm(self._cursors[0], self._clock.boot_ns()))
             case Kind.LIVE:
                 begun = self._from_own(kind, self._choice.live(self._cursors[0], self._clock.boot_ns()))
             case Kind.BACKLOG:
@@ -294,27 +296,35 @@ class Forwarder(Store):
             return False
         own, (first, last) = self._cursors[0], found
         records = [BootRecord(self._boot, one) for one in self._recent.run(first, last)]
-        return self._make(kind, own, first, last, records or self._read(own, first, last))
+        return self._make(kind, own, first, Found(records or self._read(own, first, last), last))
 
     def _from_backlog(self) -> bool:
         found = self._choice.backlog(reversed(self._cursors))
         if found is None:
             return False
         cursor, (first, last) = found
-        return self._make(Kind.BACKLOG, cursor, first, last, self._read(cursor, first, last))
+        old = self._reads().older(first, last, self._choice.old_block, stream=cursor.ordinal)
+        if old >= first:
+            self._abandon(cursor, LossRange(first, old, LossCause.WITHHELD), TOO_OLD)
+            return self._tell_gap()
+        last = min(last, first + MOST_BACKLOG_RECORDS - 1)
+        if not self.own_thread:
+            return self._make(Kind.BACKLOG, cursor, first, Found(self._read(cursor, first, last), last))
+        least = self._composer.likely(self.largest_payload(Kind.BACKLOG))
+        read = self._ahead.get(cursor.ordinal, first, last, least=least)
+        return read is not None and self._make(Kind.BACKLOG, cursor, first, read)
 
-    def _make(
-        self, kind: Kind, cursor: StreamCursor, first: int, last: int, records: Sequence[BootRecord]
-    ) -> bool:
+    def _make(self, kind: Kind, cursor: StreamCursor, first: int, found: Found) -> bool:
         """Make one message of the records from `first` on, or note why that number will not come."""
+        records = found.records
         if not records or records[0].record.number > first:
-            end = records[0].record.number - 1 if records else last
+            end = records[0].record.number - 1 if records else found.last
             erased = self._reads().erased(first, stream=cursor.ordinal)
             entry = LossRange(first, end, LossCause.ERASED if erased else LossCause.LOST)
-            self._give_up(cursor, entry, ERASED if erased else GONE)
+            self._abandon(cursor, entry, ERASED if erased else GONE)
             return self._tell_gap()
         if kind is Kind.BACKLOG and (old := self._choice.too_old(records)):
-            self._give_up(cursor, LossRange(first, first + old - 1, LossCause.WITHHELD), TOO_OLD)
+            self._abandon(cursor, LossRange(first, first + old - 1, LossCause.WITHHELD), TOO_OLD)
             return self._tell_gap()
         run = consecutive(records)
         composed = self._composer.records(
@@ -328,7 +338,7 @@ class Forwarder(Store):
         end = first + composed.count - 1
         if not composed.payload:
             logger.warning("record %d %s; further ones are only counted", first, composed.cause)
-            self._give_up(cursor, LossRange(first, end, LossCause.LOST), UNWRITABLE)
+            self._abandon(cursor, LossRange(first, end, LossCause.LOST), UNWRITABLE)
             return self._tell_gap()
         self._given["sent"] += composed.count
         self._keep(kind, cursor, composed.payload, first, end, composed.count)
@@ -346,7 +356,7 @@ class Forwarder(Store):
         self._keep(Kind.BACKLOG, cursor, payload, entry.first, entry.last, 0, [forget])
         return True
 
-    def _give_up(self, cursor: StreamCursor, entry: LossRange, cause: str) -> None:
+    def _abandon(self, cursor: StreamCursor, entry: LossRange, cause: str) -> None:
         self._given[cause] += entry.last - entry.first + 1
         edits = cursor.cover(self._rules.destination, entry.first, entry.last)
         self._journal.edit([*edits, *self._gaps.note(cursor, entry)])

@@ -45,6 +45,11 @@ class Recent:
         with self._lock:
             return self._arrivals.get(number)
 
+    def first(self) -> int | None:
+        """The smallest number that is kept; None for none."""
+        with self._lock:
+            return next(iter(self._arrivals), None)
+
     def run(self, first: int, last: int) -> list[Record]:
         """The records from `first` on up to `last`; empty if not all of them are kept."""
         with self._lock:

@@ -13,6 +13,8 @@ from edge.journal.ranges import RangeSet
 OWN_STREAM = 1
 """Ordinal of the stream that the journal numbers itself; others are those of journals that it rescued."""
 
+_CLOSE = 60
+"""Alarms of which one begins so soon after another go together: a message each would be mostly signature."""
 
 _COVER = (
     "INSERT INTO covered (destination, stream, first, last) VALUES (?, ?, ?, ?)"
@@ -50,17 +52,17 @@ class StreamCursor:
         return self.last - self.covered.count()
 
     def backlog(self) -> Iterator[tuple[int, int]]:
-        """Ranges that wait and are no live records, alarms first."""
-        for first, last in self.alarms:
-            yield from self.covered.gaps(first, min(last, self.live_from - 1))
+        """Ranges that wait and are no live records, alarms first, with what lies between close ones."""
+        for first, last in self._close_alarms():
+            yield from self.covered.gaps(first, last)
         yield from self.covered.gaps(1, self.live_from - 1)
-        for first, last in self.late:
-            yield from self.covered.gaps(max(first, self.live_from), last)
+        for first, last in self.late.between(self.live_from, self.last):
+            yield from self.covered.gaps(first, last)
 
     def next_alarm(self) -> tuple[int, int] | None:
         """The first range of live alarms that waits."""
-        for first, last in self.alarms:
-            for gap in self.covered.gaps(max(first, self.live_from), last):
+        for first, last in self.alarms.between(self.live_from, self.last):
+            for gap in self.covered.gaps(first, last):
                 return gap
         return None
 
@@ -68,14 +70,30 @@ class StreamCursor:
         """The first range of live records that waits, up to an alarm or a late record."""
         for first, last in self.covered.gaps(self.live_from, self.last):
             begin = first
-            while begin <= last and (begin in self.alarms or begin in self.late):
-                begin += 1
-            end = begin
-            while end < last and not (end + 1 in self.alarms or end + 1 in self.late):
-                end += 1
-            if begin <= last:
-                return begin, end
+            while begin <= last:
+                others = [
+                    found
+                    for found in (next(each.between(begin, last), None) for each in (self.alarms, self.late))
+                    if found is not None
+                ]
+                end = min((other for other, _ in others), default=last + 1) - 1
+                if end >= begin:
+                    return begin, end
+                begin = max(other_end for other, other_end in others if other == begin) + 1
         return None
+
+    def _close_alarms(self) -> Iterator[tuple[int, int]]:
+        """Ranges of alarms that are no longer live; those that are close together as one."""
+        held: tuple[int, int] | None = None
+        for first, last in self.alarms.between(1, self.live_from - 1):
+            if held is not None and first <= held[1] + _CLOSE:
+                held = held[0], last
+                continue
+            if held is not None:
+                yield held
+            held = first, last
+        if held is not None:
+            yield held
 
     def cover(self, destination: str, first: int, last: int) -> list[Edit]:
         """Count the numbers from `first` to `last` as given; returns what the database is to be told."""
@@ -108,15 +126,19 @@ def load_cursors(connection: apsw.Connection, destination: str) -> list[StreamCu
                 "SELECT first, last FROM covered WHERE destination = ? AND stream = ?", (destination, ordinal)
             )
         )
-        alarms = RangeSet(_waiting(covered, _alarms(connection, ordinal)))
+        waiting_from = next((first for first, _ in covered.gaps(1, last)), last + 1)
+        alarms = RangeSet(_waiting(covered, _alarms(connection, ordinal, waiting_from)))
         cursors.append(StreamCursor(ordinal, stream, predecessor, last, covered, alarms, live_from=last + 1))
     return cursors
 
 
-def _alarms(connection: apsw.Connection, ordinal: int) -> Iterator[tuple[int, int]]:
+def _alarms(connection: apsw.Connection, ordinal: int, waiting_from: int) -> Iterator[tuple[int, int]]:
+    """Ranges of blocks with an alarm, from the last one that begins before the first number that waits."""
     yield from connection.execute(
-        "SELECT first_number, last_number FROM block WHERE stream = ? AND alarm = 1 ORDER BY first_number",
-        (ordinal,),
+        "SELECT first_number, last_number FROM block WHERE stream = ?1 AND alarm = 1 AND first_number >="
+        " coalesce((SELECT max(first_number) FROM block"
+        " WHERE stream = ?1 AND alarm = 1 AND first_number <= ?2), 0) ORDER BY first_number",
+        (ordinal, waiting_from),
     )
 
 

@@ -16,6 +16,7 @@ class RangeSet:
     def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
         self._firsts: list[int] = []
         self._lasts: list[int] = []
+        self._count = 0
         for first, last in sorted(ranges):
             self.add(first, last)
 
@@ -35,7 +36,7 @@ class RangeSet:
 
     def count(self) -> int:
         """How many numbers there are."""
-        return sum(self._lasts) - sum(self._firsts) + len(self._firsts)
+        return self._count
 
     def add(self, first: int, last: int) -> tuple[list[int], tuple[int, int]]:
         """Add a range.
@@ -46,11 +47,13 @@ class RangeSet:
         begin = bisect_left(self._lasts, first - 1)
         end = bisect_right(self._firsts, last + 1)
         replaced = self._firsts[begin:end]
+        self._count -= sum(self._lasts[begin:end]) - sum(replaced) + len(replaced)
         if replaced:
             first = min(first, replaced[0])
             last = max(last, self._lasts[end - 1])
         self._firsts[begin:end] = [first]
         self._lasts[begin:end] = [last]
+        self._count += last - first + 1
         return replaced, (first, last)
 
     def remove(self, first: int, last: int) -> None:
@@ -62,8 +65,17 @@ class RangeSet:
         head, tail = self._firsts[begin], self._lasts[end - 1]
         kept = [(head, first - 1)] if head < first else []
         kept += [(last + 1, tail)] if tail > last else []
+        gone = sum(self._lasts[begin:end]) - sum(self._firsts[begin:end]) + end - begin
+        self._count -= gone - sum(end - first + 1 for first, end in kept)
         self._firsts[begin:end] = [one for one, _ in kept]
         self._lasts[begin:end] = [one for _, one in kept]
+
+    def between(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The ranges from `first` to `last`, in order, cut there."""
+        for place in range(bisect_left(self._lasts, first), len(self._firsts)):
+            if self._firsts[place] > last:
+                return
+            yield max(first, self._firsts[place]), min(last, self._lasts[place])
 
     def gaps(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The ranges between `first` and `last` that are not in the set, in order."""

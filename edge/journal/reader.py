@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import apsw
 
 from edge.closing import Closing
 from edge.errors import JournalError
-from edge.journal.block import Block, BlockKind, read_header
+from edge.journal.block import Block, BlockHeader, BlockKind, read_header
 from edge.journal.evidence import StoredCheckpoint
 from edge.journal.frame_block import FrameBlock, decode_frames
 from edge.journal.key_store import KeyStore
@@ -19,6 +19,9 @@ from edge.records import Record
 from edge.wire.item_keys import ItemKeys
 
 _COLUMNS = "header, commitment, ciphertext_hash, ciphertext, link"
+_HEADERS_AT_ONCE = 2_000
+
+_BlockRow = tuple[bytes, bytes, bytes, bytes | None, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +119,42 @@ class Reader(Closing):
             stream: ordinal of the stream.
         """
         found: list[BootRecord] = []
-        for numbers in self._groups(first, last, stream):
-            carrier, *others = (self._part(number) for number in numbers)
+        for blocks in self._groups(first, last, stream):
+            carrier, *others = map(self._part, blocks)
             if carrier is None:
                 continue
             boot, head = carrier
             joined = join_records([head, *(part for _, part in filter(None, others))])
             found += [BootRecord(boot, one) for one in joined if first <= one.number <= last]
         return found
+
+    def older(self, first: int, last: int, is_old: Callable[[BlockHeader], bool], *, stream: int = 1) -> int:
+        """How far the blocks from record `first` on reach that are all old; reads headers alone.
+
+        Args:
+            first: record number.
+            last: record number, included.
+            is_old: tells whether all records of a block are.
+            stream: ordinal of the stream.
+
+        Returns:
+            The last record number of the last old block, at most `last`; `first` - 1 if the first is not old.
+        """
+        reached = first - 1
+        begin = self._first_of(CARRIER, first, stream)
+        for (header_bytes,) in self._connection.execute(
+            "SELECT header FROM block WHERE stream = ? AND kind = ? AND class = ? AND size > 0"
+            " AND first_number BETWEEN ? AND ? ORDER BY first_number LIMIT ?",
+            (stream, int(BlockKind.RECORDS), CARRIER, begin, last, _HEADERS_AT_ONCE),
+        ):
+            try:
+                header = read_header(header_bytes)
+            except JournalError:
+                break
+            if header.first_number > reached + 1 or not is_old(header):
+                break
+            reached = max(reached, min(header.last_number, last))
+        return reached
 
     def erased(self, number: int, *, stream: int = 1) -> bool:
         """Whether a record was destroyed on purpose, not lost."""
@@ -132,40 +163,49 @@ class Reader(Closing):
         ).get
         return found is not None
 
-    def _groups(self, first: int, last: int, stream: int) -> list[list[int]]:
-        """Chain numbers of the blocks of each group of records, the carrier's first."""
+    def _first_of(self, data_class: str, first: int, stream: int) -> int:
+        """First number of the block of a class that may hold record `first`."""
         begin = self._connection.execute(
             "SELECT max(first_number) FROM block WHERE stream = ? AND kind = ? AND class = ? AND size > 0"
             " AND first_number <= ?",
-            (stream, int(BlockKind.RECORDS), CARRIER, first),
+            (stream, int(BlockKind.RECORDS), data_class, first),
         ).get
-        groups: dict[int, list[int]] = {}
-        for carrier in (True, False):
-            compare = "=" if carrier else "<>"
-            for number, first_number in self._connection.execute(
-                f"SELECT number, first_number FROM block WHERE stream = ? AND kind = ? AND class {compare} ?"  # noqa: S608 - constants
+        return first if begin is None else int(begin)
+
+    def _groups(self, first: int, last: int, stream: int) -> list[list[_BlockRow]]:
+        """The blocks of each group of records, the carrier's first.
+
+        Each class is asked for by itself, so that the index leads to its numbers.
+        """
+        begin = self._first_of(CARRIER, first, stream)
+        held = self._connection.execute(
+            "SELECT DISTINCT class FROM held WHERE stream = ? AND kind = ? AND blocks > 0",
+            (stream, int(BlockKind.RECORDS)),
+        )
+        groups: dict[int, list[_BlockRow]] = {}
+        for data_class in sorted((name for (name,) in held), key=lambda name: name != CARRIER):
+            for first_number, *row in self._connection.execute(
+                f"SELECT first_number, {_COLUMNS} FROM block WHERE stream = ? AND kind = ? AND class = ?"  # noqa: S608 - a constant
                 " AND size > 0 AND first_number BETWEEN ? AND ? ORDER BY first_number",
-                (stream, int(BlockKind.RECORDS), CARRIER, begin if begin is not None else first, last),
+                (stream, int(BlockKind.RECORDS), data_class, begin, last),
             ):
-                if carrier:
-                    groups[first_number] = [number]
+                if data_class == CARRIER:
+                    groups[first_number] = [tuple(row)]
                 elif first_number in groups:
-                    groups[first_number].append(number)
+                    groups[first_number].append(tuple(row))
         return list(groups.values())
 
-    def _part(self, number: int) -> tuple[bytes, tuple[Record, ...]] | None:
+    def _part(self, row: _BlockRow) -> tuple[bytes, tuple[Record, ...]] | None:
         """One block's boot and records; None if gone or damaged, for one bad block may not hide others."""
         try:
-            block = self.block(number)
-            opened = None if block is None else self.plaintext(block)
-            if block is None or opened is None:
-                return None
-            return block.header.boot, decode_records(opened[1], self._items)
+            block = _block(row)
+            opened = self.plaintext(block)
+            return None if opened is None else (block.header.boot, decode_records(opened[1], self._items))
         except JournalError:
             return None
 
 
-def _block(row: tuple[bytes, bytes, bytes, bytes | None, bytes]) -> Block:
+def _block(row: _BlockRow) -> Block:
     header_bytes, commitment, ciphertext_hash, ciphertext, link = row
     if not all(isinstance(part, bytes) for part in (*row[:3], link, ciphertext or b"")):
         raise JournalError("the row of a block is damaged")

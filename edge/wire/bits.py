@@ -217,6 +217,43 @@ class BitReader:
             return 0
         return unzigzag(1 << (length - 1) | self.bits(length - 1))
 
+    def sized_numbers(self, count: int) -> list[int]:
+        """Read `count` numbers as `sized` does."""
+        digits, position, numbers = self._digits, self._position, []
+        for _ in range(count):
+            start = position + 5
+            length = int(digits[position:start] or "0", 2)
+            if length == _LONG_LENGTH or start + length > len(digits):
+                self._position = position
+                numbers.append(self.sized())
+                position = self._position
+                continue
+            if length:
+                position = start + length - 1
+                code = 1 << (length - 1) | int(digits[start:position] or "0", 2)
+                numbers.append(code >> 1 if code & 1 == 0 else -(code >> 1) - 1)
+            else:
+                position = start
+                numbers.append(0)
+        self._position = position
+        return numbers
+
+    def skip(self, digits: str) -> bool:
+        """Go past the bits of a text of 0 and 1 if they come next; tell whether they do."""
+        found = self._digits.startswith(digits, self._position)
+        if found:
+            self._position += len(digits)
+        return found
+
+    def since(self, position: int) -> str:
+        """The bits from `position` up to here, as a text of 0 and 1."""
+        return self._digits[position : self._position]
+
+    @property
+    def position(self) -> int:
+        """How many bits have been read."""
+        return self._position
+
     def rice(self, counts: Sequence[int], parameters: Sequence[int]) -> UInt64s:
         """Read groups of Rice-coded numbers.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -42,8 +43,42 @@ class Body:
     values: list[dict[str, Value]]
 
 
-def _read_directory(reader: BitReader, limits: Limits) -> list[tuple[WireKey, bool]]:
-    columns: list[tuple[WireKey, bool]] = []
+_Directory = tuple[tuple[WireKey, bool], ...]
+
+_KNOWN_DIRECTORIES = 16
+_LONGEST_KNOWN = 8_192
+
+
+class _Directories:
+    """Directories read lately, by their bits: a vehicle sends the same again and again.
+
+    They are made of codes that tell their own end, so that the same bits always are the same directory.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[tuple[str, _Directory], ...] = ()
+
+    def read(self, reader: BitReader, limits: Limits) -> _Directory:
+        """Read a directory.
+
+        Raises:
+            WireError: the bits are none, or it exceeds a limit.
+        """
+        for digits, known in self._known:
+            if len(known) <= limits.columns and reader.skip(digits):
+                return known
+        begin = reader.position
+        directory = tuple(_read_directory(reader, limits))
+        digits = reader.since(begin)
+        if len(digits) <= _LONGEST_KNOWN:
+            self._known = ((digits, directory), *self._known[: _KNOWN_DIRECTORIES - 1])
+        return directory
+
+
+_DIRECTORIES = _Directories()
+
+
+def _read_directory(reader: BitReader, limits: Limits) -> Iterator[tuple[WireKey, bool]]:
     key, index = 0, -1
     for _ in range(reader.golomb(limits.columns)):
         step = reader.golomb(KEY_MAX)
@@ -51,8 +86,12 @@ def _read_directory(reader: BitReader, limits: Limits) -> list[tuple[WireKey, bo
         index = reader.golomb(INDEX_MAX) + (index + 1 if step == 0 else 0)
         if key > KEY_MAX or index > INDEX_MAX:
             raise WireError(f"wire key {key}[{index}] is out of range")
-        columns.append(((key, index), bool(reader.bits(1))))
-    return columns
+        yield (key, index), bool(reader.bits(1))
+
+
+@lru_cache(maxsize=_KNOWN_DIRECTORIES)
+def _item_ids(directory: _Directory, keys: ItemKeys) -> tuple[str, ...]:
+    return tuple(item_name(key, index, keys) for (key, index), _ in directory)
 
 
 def read_columns(body: bytes, records: int, series: int, keys: ItemKeys, limits: Limits) -> Body:
@@ -72,7 +111,7 @@ def read_columns(body: bytes, records: int, series: int, keys: ItemKeys, limits:
         WireError: the bits are no such body, or exceed a limit.
     """
     reader = BitReader(body)
-    directory = _read_directory(reader, limits)
+    directory = _DIRECTORIES.read(reader, limits)
     if records * len(directory) > limits.values:
         raise WireError(f"{len(directory)} columns of {records} records exceed {limits.values} values")
     mixed = sum(not plain for _, plain in directory)
@@ -84,7 +123,7 @@ def read_columns(body: bytes, records: int, series: int, keys: ItemKeys, limits:
     ]
     parts = iter(read_series(reader, part_counts))
     reader.finish()
-    item_ids = [item_name(key, index, keys) for (key, index), _ in directory]
+    item_ids = _item_ids(directory, keys)
     waiting = iter(layouts)
     columns: list[Sequence[Value | None]] = []
     for _, plain in directory:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from edge.wire.segments import K_MAX, LONG_K_BITS, SHORT_K_MAX, cut
 
 _FROM_BASE = frozenset({Predictor.LEVEL, Predictor.FOLLOW})
 _NOTHING = np.zeros(0, np.uint64)
+_WORD = 0xFFFF_FFFF_FFFF_FFFF
 
 
 def write_series(writer: BitWriter, plans: Plans) -> None:
@@ -46,7 +48,7 @@ class _Head:
 
 def _read_head(reader: BitReader, count: int) -> _Head:
     base = reader.sized()
-    coding = reader.bits(CODING_BITS) if count > 1 else CONSTANT
+    coding = reader.bits(CODING_BITS)
     if coding == CONSTANT:
         return _Head(count, base, Predictor.LEVEL, 0, ())
     predictor = Predictor(reader.bits(PREDICTOR_BITS))
@@ -63,6 +65,17 @@ def _read_head(reader: BitReader, count: int) -> _Head:
     return _Head(count, base, predictor, residuals, ((residuals, k),))
 
 
+def _read_heads(reader: BitReader, counts: Sequence[int]) -> list[_Head | int | None]:
+    """The head of each series; of one that holds one value the base, of an empty one None."""
+    heads: list[_Head | int | None] = []
+    for single, run in groupby(counts, key=(1).__eq__):
+        if single:
+            heads.extend(reader.sized_numbers(sum(run)))
+        else:
+            heads.extend(_read_head(reader, count) if count else None for count in run)
+    return heads
+
+
 def read_series(reader: BitReader, counts: Sequence[int]) -> list[UInt64s]:
     """Read a group of series that hold `counts` values.
 
@@ -71,17 +84,20 @@ def read_series(reader: BitReader, counts: Sequence[int]) -> list[UInt64s]:
     Raises:
         WireError: the bits are no such group.
     """
-    heads = [_read_head(reader, count) if count else None for count in counts]
-    groups = [group for head in heads if head is not None for group in head.groups]
+    heads = _read_heads(reader, counts)
+    groups = [group for head in heads if isinstance(head, _Head) for group in head.groups]
     codes = reader.rice([count for count, _ in groups], [k for _, k in groups]) if groups else _NOTHING
     residuals = unzigzags(codes)
+    singles = iter(
+        np.array([head & _WORD for head in heads if isinstance(head, int)], np.uint64).reshape(-1, 1)
+    )
     series: list[UInt64s] = []
     start = 0
     for head in heads:
-        if head is None:
-            series.append(_NOTHING)
+        if not isinstance(head, _Head):
+            series.append(_NOTHING if head is None else next(singles))
             continue
-        base = np.uint64(head.base & 0xFFFF_FFFF_FFFF_FFFF)
+        base = np.uint64(head.base & _WORD)
         end = start + sum(count for count, _ in head.groups)
         if not head.groups:
             series.append(np.full(head.count, base, np.uint64))
@@ -101,7 +117,7 @@ def _spread(head: _Head, gaps: UInt64s, values: UInt64s) -> UInt64s:
     places = np.cumsum(gaps.astype(np.int64) + 1) - 1
     if len(places) and int(places[-1]) >= head.residuals:
         raise WireError("body's run goes past the end of its series")
-    if (values == np.uint64(0xFFFF_FFFF_FFFF_FFFF)).any():
+    if (values == np.uint64(_WORD)).any():
         raise WireError("body holds a number of more than 64 bits")
     codes = np.zeros(head.residuals, np.uint64)
     codes[places] = values + np.uint64(1)
