@@ -41,6 +41,10 @@ def kernel_files(cache: Path) -> Path:
     for package_file in folder.glob("*.deb"):
         unpack(package_file, folder)
         package_file.unlink()
+    needed = loading_order(folder)
+    for module in folder.glob("*.ko"):
+        if module not in needed:
+            module.unlink()
     (folder / "complete").touch()
     return folder
 
