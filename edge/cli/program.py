@@ -24,6 +24,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "replay": "Send a recording through the gateway of a configuration.",
         "decode": "Decode a recording into a table.",
         "simulate": "Play the reference vehicle on buses or into a recording.",
+        "journal": "Look into what the gateway has kept, prove it, take data out.",
+        "account": "What became of every frame and record, by the journal.",
         "platform": "The platform side: receive, check, store, acknowledge.",
         "config": "Make and check configurations.",
         "dbc": "Look into databases.",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import apsw
 
@@ -43,15 +46,22 @@ def open_database(path: str, *, vfs: str | None = None) -> apsw.Connection:
     return connection
 
 
-def open_to_read(path: str, *, vfs: str | None = None) -> apsw.Connection:
+def open_to_read(path: str, *, vfs: str | None = None, immutable: bool = False) -> apsw.Connection:
     """Open a journal's database beside the one that writes it.
+
+    Args:
+        path: of the file.
+        vfs: name of a registered apsw VFS; None for the system's.
+        immutable: nobody can write there, so that no index of the write-ahead log can be made either.
 
     Raises:
         JournalError: there is no such file, it is no journal, or one of another version.
         apsw.Error: the file cannot be read.
     """
     try:
-        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+        name = f"file:{quote(str(Path(path).absolute()))}?immutable=1" if immutable else path
+        flags = apsw.SQLITE_OPEN_READONLY | (apsw.SQLITE_OPEN_URI if immutable else 0)
+        connection = apsw.Connection(name, flags=flags, vfs=vfs)
     except apsw.CantOpenError as error:
         raise JournalError(
             "there is no journal here", where=path, todo="Give the folder that holds journal.db"
@@ -66,6 +76,23 @@ def open_to_read(path: str, *, vfs: str | None = None) -> apsw.Connection:
             todo="Run the nevgate that wrote it, or 'nevgate run' once to bring an older one up to date",
         )
     return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """One write transaction, on the disk when it ends, rolled back at an exception.
+
+    A disk that refuses ends some transactions by itself; the error that comes out is the disk's own even then.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            with contextlib.suppress(apsw.Error):
+                connection.execute("ROLLBACK")
+        raise
 
 
 def lock_folder(folder: Path) -> int:
