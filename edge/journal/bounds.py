@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections import Counter
@@ -14,10 +15,13 @@ from edge.account import Hop
 from edge.clock import NS_PER_S, Clock
 from edge.journal.ages import Ages
 from edge.journal.believed_time import BelievedTime
+from edge.journal.database import transaction
 from edge.journal.held import Oldest, waiting_of
 from edge.journal.limits import BoundsSettings
 from edge.journal.removal import TOTALS, DiskSpace, Removal
+from edge.journal.reserve import Reserve
 
+RESERVE_FILE = "reserve"
 _BELIEVED = "wall time believed last, ns"
 _ENDLESS = DiskSpace(1 << 62, 1 << 62)
 _SET_TOTAL = (
@@ -56,6 +60,7 @@ class Bounds:
         clock: time.
         boot: 16 bytes that name the boot.
         space: tells how full the file system is; `space_at`, or `endless`.
+        folder: of the journal, for the reserve; None for a journal in memory.
     """
 
     def __init__(
@@ -66,15 +71,18 @@ class Bounds:
         clock: Clock,
         boot: bytes,
         space: Callable[[], DiskSpace],
+        folder: Path | None = None,
     ) -> None:
         self._settings = settings
         self._destinations = tuple(destinations)
         self._clock = clock
         self._boot = boot
         self._space = space
+        self._reserve = None if folder is None else Reserve(folder / RESERVE_FILE, settings.reserve_bytes)
         self._ages: Ages | None = None
         self._due_ns = 0
         self._segment = 0
+        self._full = False
         self._removed: Counter[tuple[str, str]] = Counter()
         self._facts: Counter[tuple[str, str]] = Counter()
 
@@ -90,7 +98,9 @@ class Bounds:
         if self._clock.boot_ns() < self._due_ns:
             return False
         self._due_ns = self._clock.boot_ns() + round(self._settings.period_s * NS_PER_S)
-        with connection:
+        if self._reserve is not None:
+            self._reserve.keep(self._space().free_bytes)
+        with transaction(connection):
             removal = self._begin(connection)
             more = removal.run()
             now_ns = self._known_ages(connection).now_ns
@@ -104,11 +114,20 @@ class Bounds:
     def make_room(self, connection: apsw.Connection) -> bool:
         """Remove what goes first, since the disk is full; see `Journal.make_room`.
 
+        The reserve goes first, and the write-ahead log into the file, so that there is room for the removal.
+
         Returns:
             Whether anything was removed; False too where the disk has no room left even for that.
         """
+        if self._reserve is not None:
+            self._reserve.give()
+        if not self._full:
+            logger.warning("the disk is full: the journal lives in the room that it has")
+        self._full, self._due_ns = True, 0
         try:
-            with connection:
+            with contextlib.suppress(apsw.FullError):
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            with transaction(connection):
                 removal = self._begin(connection)
                 freed = removal.make_room()
         except apsw.FullError:
@@ -126,15 +145,24 @@ class Bounds:
         return tuple(hops)
 
     def _begin(self, connection: apsw.Connection) -> Removal:
+        space = self._space()
+        if self._full and space.free_bytes > self._enough(space):
+            logger.warning("the disk has room again")
+            self._full = False
         return Removal(
             connection,
             self._settings,
             ages=self._known_ages(connection),
             oldest=Oldest(connection, waiting_of(connection, self._destinations)),
-            space=self._space(),
+            space=space,
             clock=self._clock,
             segment=self._segment,
+            full=self._full,
         )
+
+    def _enough(self, space: DiskSpace) -> int:
+        """Free bytes with which the journal may grow again."""
+        return self._settings.floor_bytes(space.size_bytes) + 2 * self._settings.reserve_bytes
 
     def _known_ages(self, connection: apsw.Connection) -> Ages:
         if self._ages is None:

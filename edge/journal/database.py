@@ -82,7 +82,7 @@ def open_to_read(path: str, *, vfs: str | None = None, immutable: bool = False) 
 def transaction(connection: apsw.Connection) -> Iterator[None]:
     """One write transaction, on the disk when it ends, rolled back at an exception.
 
-    A disk that refuses ends some transactions by itself; the error that comes out is the disk's own even then.
+    A disk that refuses ends some transactions by itself; the error that comes out is its own even then.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:

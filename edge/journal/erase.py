@@ -11,6 +11,7 @@ from edge.errors import CatalogueError, JournalError, WireError
 from edge.journal.block import BlockKind, read_header
 from edge.journal.chain import Draft, period_of
 from edge.journal.condemned import finish_erasure
+from edge.journal.database import transaction
 from edge.journal.key_store import KeyEntry, KeyStore, day_of
 from edge.journal.opening import Inside, OpenJournal
 from edge.journal.pending import Edit
@@ -316,7 +317,7 @@ def _note(request: ErasureRequest, plan: _Plan, key_ids: Sequence[bytes], inside
 
 def _empty(opened: OpenJournal, numbers: Sequence[int]) -> None:
     def work(connection: apsw.Connection) -> None:
-        with connection:
+        with transaction(connection):
             connection.executemany(
                 "UPDATE block SET ciphertext = NULL, size = 0 WHERE number = ?", ((one,) for one in numbers)
             )

@@ -18,6 +18,7 @@ from edge.errors import JournalError
 from edge.frames import FrameBatch
 from edge.journal.chain import Chain, Draft, Row
 from edge.journal.checkpoints import Checkpointer
+from edge.journal.database import transaction
 from edge.journal.key_store import KeyStore
 from edge.journal.pending import TOO_SLOW, Addition, DraftMaker, Edit, EventFrames, Pending, batch_bytes
 from edge.journal.rows import insert
@@ -26,8 +27,14 @@ from edge.journal.tally import Tally
 from edge.records import Record
 
 NOT_WRITABLE = "journal not writable"
+HANDED_BACK = "journal not writable, handed back"
 FULL = "disk full"
 _NEVER_S = 1e9
+_RECOVERY = (
+    "INSERT INTO total (hop, name, count) VALUES ('journal', 'recoveries', 1)"
+    " ON CONFLICT (hop, name) DO UPDATE SET count = count + 1"
+)
+"""Writes something although nothing waits: a transaction that writes nothing succeeds on any disk."""
 
 Result = TypeVar("Result")
 
@@ -385,12 +392,14 @@ class Journal(Closing):
         self, taken: Pending, rows: Sequence[Row], chain: Chain, checkpoint: bytes | None, last_number: int
     ) -> None:
         connection = self._connection
-        with connection:
+        with transaction(connection):
             for row in rows:
                 insert(connection, row)
             for statement, values in taken.edits:
                 connection.execute(statement, values)
-            if rows or taken.records or self._failure:
+            if self._failure:
+                connection.execute(_RECOVERY)
+            if rows or taken.records:
                 connection.execute(
                     "UPDATE stream SET last_number = ?, series = ? WHERE ordinal = 1",
                     (last_number, chain.series()),
@@ -400,11 +409,11 @@ class Journal(Closing):
 
     def _fail(self, taken: Pending, error: Exception) -> None:
         """Hand the records back, keep the edits, count the rest, and try again later."""
-        cause = FULL if isinstance(error, apsw.FullError) else f"{type(error).__name__}: {error}"
+        why = FULL if isinstance(error, apsw.FullError) else f"{type(error).__name__}: {error}"
         self._judge(error)
         with self._lock:
             began = not self._failure
-            self._failure = cause
+            self._failure = why
             self._retry_ns = self._clock.boot_ns() + round(self._settings.retry_s * NS_PER_S)
             late, self._pending = self._pending, Pending()
             records = [*taken.records, *late.records]
@@ -418,8 +427,8 @@ class Journal(Closing):
                 self._pending.edits += part.edits
                 self._pending.then += part.then
             if records:
-                self._tally.set_aside["records", f"{NOT_WRITABLE}, handed back"] += len(records)
+                self._tally.set_aside["records", HANDED_BACK] += len(records)
             self._tally.facts["failed transactions"] += 1
         if began:
-            logger.error("the journal cannot be written (%s): going on without it, trying again", cause)
-        self.on_failure(records, cause)
+            logger.error("the journal cannot be written (%s): going on without it, trying again", why)
+        self.on_failure(records, why)

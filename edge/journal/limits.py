@@ -140,6 +140,9 @@ class BoundsSettings:
             is new takes the place of what is old, down to `least_bytes`.
         least_bytes: a journal of fewer bytes in use grows as long as the disk takes it.
         spare_bytes: room inside the file that is kept for what comes, while it must not grow.
+        reserve_bytes: a file of this size lies beside the journal, to be deleted when the disk is full all
+            the same: to empty blocks takes room in the write-ahead log, and what stands in that needs its
+            place in the file, so it is a little more than the log may have.
         step_ms: one step takes about so long at most, so that the writer is not held up.
         step_blocks: and touches so many blocks at most.
         period_s: pause between looks when there is nothing to do.
@@ -151,6 +154,7 @@ class BoundsSettings:
     free_share: float = 0.05
     least_bytes: int = 64 * MB
     spare_bytes: int = 4 * MB
+    reserve_bytes: int = 12 * MB
     step_ms: float = 50.0
     step_blocks: int = 256
     period_s: float = 10.0

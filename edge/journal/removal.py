@@ -77,6 +77,7 @@ class Removal:
         space: how full the disk is.
         clock: time.
         segment: last chain number of the segment between checkpoints that was looked at last.
+        full: whether the disk was full, so that the journal lives in the room that it has.
 
     Attributes:
         removed: frames, records and so on, by unit and cause.
@@ -94,6 +95,7 @@ class Removal:
         space: DiskSpace,
         clock: Clock,
         segment: int,
+        full: bool = False,
     ) -> None:
         self.removed: Counter[tuple[str, str]] = Counter()
         self.facts: Counter[tuple[str, str]] = Counter()
@@ -104,6 +106,7 @@ class Removal:
         self._oldest = oldest
         self._space = space
         self._clock = clock
+        self._full = full
 
     def run(self) -> bool:
         """Remove what is due; tell whether time or number ended it before all was done."""
@@ -135,7 +138,7 @@ class Removal:
             if limit.bytes:
                 yield from ((block, Cause.BYTES) for block in self._over_bytes(limit))
         yield from ((block, Cause.TOTAL) for block in self._over_total())
-        if self._space.free_bytes < self._settings.floor_bytes(self._space.size_bytes):
+        if self._full or self._space.free_bytes < self._settings.floor_bytes(self._space.size_bytes):
             yield from ((block, Cause.SPACE) for block in self._over_space())
 
     def _over_total(self) -> Iterator[HeldBlock]:
@@ -155,7 +158,7 @@ class Removal:
     def _must_not_grow(self) -> bool:
         """Whether too little room is left inside the file, on a disk that is short of space."""
         used, whole = bytes_in_use(self._connection), bytes_of_file(self._connection)
-        return used > self._settings.least_bytes and whole - used < self._settings.spare_bytes
+        return (self._full or used > self._settings.least_bytes) and whole - used < self._settings.spare_bytes
 
     def _over_days(self, limit: Limit) -> Iterator[HeldBlock]:
         limit_ns = round(limit.days * NS_PER_DAY)

@@ -132,7 +132,15 @@ class Rig:
     def frames(self, count: int = 400, *, arb_id: int = 0x100, locked: bool | None = None) -> None:
         """Commit a second of raw frames whose bytes do not compress; `locked` makes them an event's."""
         self.after(1)
-        made = FrameBatch(
+        made = self.batch(count, arb_id)
+        if locked is None:
+            self.open.journal.add_frames(made)
+        else:
+            self.open.journal.add_event_frames(made, locked=locked)
+        self.open.journal.commit()
+
+    def batch(self, count: int, arb_id: int = 0x100) -> FrameBatch:
+        return FrameBatch(
             t_ns=self.clock.boot_ns() - np.arange(count, dtype=np.int64)[::-1] * 1_000,
             bus=np.zeros(count, np.uint8),
             arbitration_id=np.full(count, arb_id, np.uint32),
@@ -143,11 +151,6 @@ class Rig:
             timebase=self.clock.timebase(),
             mask="mask",
         )
-        if locked is None:
-            self.open.journal.add_frames(made)
-        else:
-            self.open.journal.add_event_frames(made, locked=locked)
-        self.open.journal.commit()
 
     def note(self, kind: BlockKind, data_class: str = "", size: int = 100) -> None:
         """Commit a finished block."""
