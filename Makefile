@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check mutation powercut damage bench packages venv clean
+.PHONY: help demo test check mutation crash powercut damage bench packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -32,6 +32,9 @@ test: packages venv check ## all checks and tests
 
 mutation: venv ## break the policy code line by line and see that a test notices
 	$(BIN)/python tests/policy/mutation.py
+
+crash: venv ## kill gateways at random instants, 2,000 times, and see that nothing is lost, renumbered or doubled
+	$(BIN)/python -m tests.crash
 
 powercut: packages venv ## cut the power at every write, and of a virtual machine, and see that claims hold
 	@sh .ci/debian-packages $(PYTHON) qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs

@@ -285,7 +285,7 @@ class Journal(Closing):
             with self._lock:
                 taken, self._pending = self._pending, Pending()
                 self._urgent = False
-                self._busy = bool(taken)
+                self._busy = bool(taken.records or taken.then)
             if not taken and not self._failure:
                 return True
             try:

@@ -141,10 +141,10 @@ def die_at_line(number: int) -> None:
 
 def on_connection(do: Callable[[apsw.Connection], object]) -> None:
     """Have something done with each connection to the journal's database that the journal opens."""
-    make = opening.open_database
+    make = vars(opening)["open_database"]
 
     def made(path: str, *, vfs: str | None = None) -> apsw.Connection:
-        connection = make(path, vfs=vfs)
+        connection: apsw.Connection = make(path, vfs=vfs)
         do(connection)
         return connection
 

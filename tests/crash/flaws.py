@@ -20,6 +20,7 @@ from edge.journal.journal import Committed, Journal
 from edge.journal.pending import Edit, Pending
 from edge.journal.stored import StoredMessage
 from edge.uplink.outbox import Progress
+from edge.uplink.outgoing import Kind, VehicleTopics
 from edge.wire.cose import Signer
 from edge.wire.message import MessageKind, decode, encode
 from edge.wire.up_kinds import peek_kind
@@ -51,7 +52,11 @@ def _announce_before_commit() -> None:
             committed = Committed(tuple(taken.records), taken.records[-1].number)
             for listener in self.on_commit:
                 listener(committed)
-        return write(self, taken)
+        listeners, self.on_commit = self.on_commit, []
+        try:
+            return write(self, taken)
+        finally:
+            self.on_commit = listeners
 
     Journal._write = early  # type: ignore[method-assign]
 
@@ -102,29 +107,31 @@ def _number_anew() -> None:
 
 def _make_anew() -> None:
     """What was kept as live or alarm is made once more at a start, as the backlog that it now is."""
-    load = opening.load_messages
+    load = vars(opening)["load_messages"]
 
     def made(*args: Any) -> Sequence[StoredMessage]:  # noqa: ANN401 - as it takes them
-        return [replace(one, payload=_as_backlog(one.payload)) for one in load(*args)]
+        return [_as_backlog(one) for one in load(*args)]
 
     vars(opening)["load_messages"] = made
 
 
-def _as_backlog(signed: bytes) -> bytes:
-    _, _, payload, _ = cbor2.loads(signed).value
+def _as_backlog(stored: StoredMessage) -> StoredMessage:
+    _, _, payload, _ = cbor2.loads(stored.payload).value
     if not peek_kind(payload).holds_records:
-        return signed
+        return stored
     message = decode(payload, builtin())
     signer = Signer(VEHICLE_KEY, vehicle=message.vehicle)
-    return signer.sign(encode(replace(message, kind=MessageKind.BACKLOG), builtin()))
+    signed = signer.sign(encode(replace(message, kind=MessageKind.BACKLOG), builtin()))
+    topic = VehicleTopics(message.vehicle).up(Kind.BACKLOG)
+    return replace(stored, kind=int(Kind.BACKLOG), topic=topic, payload=signed)
 
 
 def _break_the_chain() -> None:
     """After a start the chain goes on from nothing."""
-    load = opening.load_chain
+    load = vars(opening)["load_chain"]
 
     def torn(connection: apsw.Connection, stream: bytes) -> Chain:
-        chain = load(connection, stream)
+        chain: Chain = load(connection, stream)
         chain.link = bytes(32)
         return chain
 

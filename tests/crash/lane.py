@@ -31,6 +31,7 @@ class Outcome:
         records: number and digest of each record announced as committed, in order.
         finished: whether it ended by itself with nothing left to send; None if it did not say.
         unbalanced: hops of its account that do not balance.
+        account_ns: boot-monotonic time of an account in which nothing waits; None if it sent none.
         troubles: why the journal could not be written.
     """
 
@@ -44,6 +45,7 @@ class Outcome:
     records: list[tuple[int, str]] = field(default_factory=list)
     finished: bool | None = None
     unbalanced: list[str] = field(default_factory=list)
+    account_ns: int | None = None
     troubles: list[str] = field(default_factory=list)
 
     @property

@@ -107,7 +107,8 @@ def live(bench: Bench, lane: Lane, number: int, *, seed: int, kills: int, flaw: 
     verdict.outcomes.append(lane.round(final(random, verdict.vehicle, boot, flaw)))
     verdict.figures.rounds(verdict.outcomes)
     verdict.faults += judged_rounds(verdict.outcomes)
-    if verdict.outcomes[-1].finished and not bench.witness.wait_for_account(verdict.vehicle, ACCOUNT_S):
+    since_ns = verdict.outcomes[-1].account_ns
+    if since_ns is not None and not bench.witness.wait_for_account(verdict.vehicle, since_ns, ACCOUNT_S):
         verdict.faults.append("the last account never reached the platform")
     verdict.faults += judged(bench, verdict)
     folder = bench.journals / verdict.vehicle

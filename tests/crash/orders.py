@@ -30,7 +30,8 @@ class Orders:
         boot: 16 bytes in hexadecimal; that of the round before if the machine has stayed up since.
         seconds: how long it is.
         pause_s: longest pause after a second of it.
-        drain_s: how long receipts are waited for at the end.
+        drain_s: how long receipts are waited for at the end; not long if the product is broken and may never
+            finish.
         supply_lost: whether the gateway is told that the supply goes.
         wal_pages: pages after which SQLite writes its log back.
         checkpoint_blocks: blocks after which a checkpoint is signed.
@@ -85,6 +86,7 @@ def lethal(random: Random, vehicle: str, boot: str, flaw: str) -> Orders:
         supply_lost=random.random() < 0.05,
         wal_pages=random.choice((10, 50, 1_000)),
         checkpoint_blocks=random.choice((8, 16, 64)),
+        drain_s=5.0 if flaw else 20.0,
         flaw=flaw,
     )
     way = random.random()
@@ -104,4 +106,12 @@ def lethal(random: Random, vehicle: str, boot: str, flaw: str) -> Orders:
 
 def final(random: Random, vehicle: str, boot: str, flaw: str) -> Orders:
     """Draw the round that ends a life in order."""
-    return Orders(vehicle, random.getrandbits(32), boot, seconds=20, drain_s=60.0, flaw=flaw, last=True)
+    return Orders(
+        vehicle,
+        random.getrandbits(32),
+        boot,
+        seconds=20,
+        drain_s=5.0 if flaw else 60.0,
+        flaw=flaw,
+        last=True,
+    )

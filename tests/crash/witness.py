@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.catalogue.catalogue import builtin
+from edge.wire.account_message import decode as decode_account
 from edge.wire.cose import Verifier
 from edge.wire.message import MessageKind, decode
 from edge.wire.up_kinds import UpKind, peek_kind
@@ -68,8 +69,8 @@ class Witness:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._arrivals: defaultdict[str, Arrivals] = defaultdict(Arrivals)
-        self._stored: Counter[str] = Counter()
-        self._since: Counter[str] = Counter()
+        self._came_ns: dict[str, int] = {}
+        self._stored_ns: dict[str, int] = {}
 
     def note(self, topic: str, payload: bytes) -> None:
         """Note one payload; statuses are not kept."""
@@ -81,20 +82,22 @@ class Witness:
             arrivals = self._arrivals[place[0]]
             arrivals.payloads.setdefault(digest, payload)
             arrivals.times[digest] += 1
-            if place[1] == "event" and peek_kind(_opened(place[0], payload)) is UpKind.ACCOUNT:
-                self._since[place[0]] += 1
+            if place[1] == "event":
+                opened = _opened(place[0], payload)
+                if peek_kind(opened) is UpKind.ACCOUNT:
+                    self._came_ns[place[0]] = decode_account(opened).t_ns
 
     def committed(self) -> None:
         """Note that what came is stored."""
         with self._changed:
-            self._stored += self._since
-            self._since.clear()
+            self._stored_ns.update(self._came_ns)
+            self._came_ns.clear()
             self._changed.notify_all()
 
-    def wait_for_account(self, vehicle: str, timeout_s: float) -> bool:
-        """Wait until an account of a vehicle, the last thing that it says, is stored."""
+    def wait_for_account(self, vehicle: str, since_ns: int, timeout_s: float) -> bool:
+        """Wait until an account of a vehicle, taken at that time or later, is stored."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._stored[vehicle] > 0, timeout_s)
+            return self._changed.wait_for(lambda: self._stored_ns.get(vehicle, -1) >= since_ns, timeout_s)
 
     def take(self, vehicle: str) -> Arrivals:
         """Hand over what came from a vehicle, and forget it."""

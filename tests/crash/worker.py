@@ -93,7 +93,7 @@ def work(orders: Orders, around: Surroundings) -> None:
         gateway.road.supply_lost()
     around.enter(Phase.FINISHING)
     if orders.last:
-        _report(gateway, clock, orders)
+        around.tell(account_ns=_report(gateway, clock, orders))
     finished = gateway.finish(orders.drain_s)
     account = gateway.account()
     around.enter(Phase.DONE)
@@ -110,14 +110,16 @@ def _of(loaded: Loaded, vehicle: str, folder: Path) -> Loaded:
     return replace(loaded, config=config.model_copy(update={"journal": journal, "vehicle": section}))
 
 
-def _report(gateway: Gateway, clock: SystemClock, orders: Orders) -> None:
-    """Tell the platform an account in which nothing waits."""
+def _report(gateway: Gateway, clock: SystemClock, orders: Orders) -> int:
+    """Tell the platform an account in which nothing waits; returns when."""
     end_ns = clock.boot_ns() + round(orders.drain_s * NS_PER_S)
     gateway.road.flush()
     while not gateway.road.settled() and clock.boot_ns() < end_ns:
         gateway.road.step()
         clock.wait(NEVER, _SETTLE_S)
-    gateway.road.report(gateway.account(), clock.timebase(), clock.boot_ns(), clock.boot_ns() - NS_PER_S)
+    now_ns = clock.boot_ns()
+    gateway.road.report(gateway.account(), clock.timebase(), now_ns, now_ns - NS_PER_S)
+    return now_ns
 
 
 def _adjust(orders: Orders, around: Surroundings) -> None:
