@@ -157,13 +157,14 @@ class DraftMaker:
             )
 
     def _of_writable(self, records: Sequence[Record], written: Counter[str]) -> Iterator[Draft]:
-        """The blocks of some records; one that cannot be written is counted and costs no other."""
+        """Blocks that can be read again; a record that cannot be written is counted and costs no other."""
         try:
             drafts = list(self.of_records(records))
         except (JournalError, CatalogueError) as error:
             if len(records) > 1:
-                for record in records:
-                    yield from self._of_writable([record], written)
+                middle = len(records) // 2
+                yield from self._of_writable(records[:middle], written)
+                yield from self._of_writable(records[middle:], written)
                 return
             if not written[f"records {UNWRITABLE}"]:
                 logger.warning("record %d is left out: %s", records[0].number, error)

@@ -11,8 +11,8 @@ from edge.policy.classes import DataClass
 from edge.records import Record, Value
 from edge.wire.item_keys import ItemKeys
 from edge.wire.limits import DEFAULT_LIMITS
-from edge.wire.record_columns import read_records, write_records
-from edge.wire.strict_cbor import Fields, read_cbor, write_cbor
+from edge.wire.record_columns import Field, read_records, write_records
+from edge.wire.strict_cbor import CborValue, Fields, read_cbor, write_cbor
 
 CARRIER = DataClass.OPERATION
 """The class whose block names every record, its time and its alarm, also where it holds no item of it."""
@@ -29,7 +29,7 @@ def encode_records(
         keys: the catalogue's wire keys.
 
     Raises:
-        JournalError: a record cannot be written.
+        JournalError: a record cannot be written, or they are more than `decode_records` takes as one block.
     """
     names = {name: class_of(name) for name in dict.fromkeys(name for one in records for name in one.values)}
     parts: dict[DataClass, bytes] = {}
@@ -41,12 +41,28 @@ def encode_records(
         if data_class is not CARRIER:
             part = [one for one in part if one.values]
         try:
-            parts[data_class] = write_cbor(
-                {int(key): value for key, value in write_records(part, keys).items()}
-            )
+            fields = write_records(part, keys)
+            parts[data_class] = write_cbor({int(key): value for key, value in fields.items()})
         except WireError as error:
             raise JournalError(f"records cannot be written: {error}") from error
+        if not _readable(part, fields, parts[data_class]):
+            raise JournalError(f"{len(part)} records are too much for one block")
     return parts
+
+
+def _readable(records: Sequence[Record], fields: Mapping[int, CborValue], plaintext: bytes) -> bool:
+    """Whether `decode_records` takes what was written, whose decompressed size it bounds too."""
+    columns = dict.fromkeys(name for one in records for name in one.values)
+    elements = sum(len(value) for one in records for value in one.values.values() if isinstance(value, tuple))
+    size = fields.get(Field.BODY_BYTES, len(plaintext))
+    return (
+        len(records) <= DEFAULT_LIMITS.records
+        and len(columns) <= DEFAULT_LIMITS.columns
+        and len(records) * len(columns) + elements <= DEFAULT_LIMITS.values
+        and isinstance(size, int)
+        and size <= DEFAULT_LIMITS.body_bytes
+        and len(plaintext) <= DEFAULT_LIMITS.message_bytes
+    )
 
 
 def decode_records(plaintext: bytes, keys: ItemKeys) -> tuple[Record, ...]:
