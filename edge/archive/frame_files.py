@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import can
 import numpy as np
 
 from edge.archive.export_file import About, ExportError
 from edge.archive.joining import JoinedFrames
 from edge.clock import NS_PER_S
 from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Int64s
+from edge.lean_can import can
 
 REASSEMBLED = "reassembled messages, which are no frames"
 _FD_LENGTHS = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64])

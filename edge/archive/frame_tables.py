@@ -125,9 +125,18 @@ class ParquetFrames(FrameFile):
             pa.DictionaryArray.from_arrays(batch.bus.astype(np.int32), pa.array(list(batch.buses))),
             pa.array(batch.arbitration_id),
             *(pa.array(batch.has(flag)) for flag in _FLAGS),
-            pa.array([batch.data[row, : int(batch.length[row])].tobytes() for row in range(count)]),
+            self._payloads(batch),
         ]
         self._file.add(columns)
+
+    def _payloads(self, batch: FrameBatch) -> Any:  # noqa: ANN401 - pyarrow has no types
+        """The data of each frame, up to its length, as one array of byte strings."""
+        pa = self._file.pa
+        used = np.arange(batch.data.shape[1]) < batch.length[:, np.newaxis]
+        ends = np.zeros(len(batch) + 1, np.int32)
+        np.cumsum(batch.length, out=ends[1:])
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(np.ascontiguousarray(batch.data[used]))]
+        return pa.Array.from_buffers(pa.binary(), len(batch), buffers)
 
     def close(self) -> None:
         """See `FrameFile.close`."""

@@ -77,10 +77,10 @@ class Measurement:
 def measure(
     folder: Path, *, seconds: float, block_period_s: float, progress: Callable[[float], None]
 ) -> Measurement:
-    """Measure in a temporary folder beside `folder`, which is removed afterwards.
+    """Measure in a temporary folder that is removed afterwards.
 
     Args:
-        folder: of the journal; it need not exist, its parent must.
+        folder: on the disk in question.
         seconds: how long to measure.
         block_period_s: of the configuration, for the worst loss.
         progress: told how much of it has passed, 0 to 1.
@@ -90,7 +90,7 @@ def measure(
         OSError: likewise.
     """
     with (
-        tempfile.TemporaryDirectory(prefix=".nevgate-bench-", dir=folder.parent) as scratch,
+        tempfile.TemporaryDirectory(prefix=".nevgate-bench-", dir=folder) as scratch,
         _open(Path(scratch)) as opened,
     ):
         begin = time.monotonic()
@@ -170,7 +170,7 @@ def _timed(opened: OpenJournal) -> float:
 
 
 def _second(number: int, dice: np.random.Generator) -> FrameBatch:
-    """A second of frames like those of a vehicle: periodic, a counter and two slow values in each."""
+    """A second of periodic frames: each has a counter, two slow values and three bytes of noise."""
     count = FRAMES_PER_S
     place = np.arange(count)
     turn = number * (count // _IDS) + place // _IDS
@@ -180,7 +180,7 @@ def _second(number: int, dice: np.random.Generator) -> FrameBatch:
         value = (turn // speed + place % _IDS * 97).astype(np.uint16)
         data[:, column] = value & 0xFF
         data[:, column + 1] = value >> 8
-    data[:, 7] = dice.integers(0, 256, count)
+    data[:, 5:] = dice.integers(0, 256, (count, 3))
     jitter = dice.integers(0, 20, count)
     return FrameBatch(
         t_ns=number * NS_PER_S + (place * (NS_PER_S // count) // 1_000 + jitter) * 1_000,

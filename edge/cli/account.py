@@ -31,7 +31,7 @@ def command(folder: Path | None, config_path: Path | None, as_json: bool) -> Non
     \b
     Examples:
       nevgate account
-      nevgate account /var/lib/nevgate/journal
+      nevgate account /var/lib/nevgate
       nevgate account --config /etc/nevgate/nevgate.toml --json | jq .destinations
 
     Exit status: 3 if the account does not balance.

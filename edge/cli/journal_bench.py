@@ -22,21 +22,23 @@ _STEPS = 1_000
 def command(folder: Path | None, config_path: Path | None, seconds: float, as_json: bool) -> None:
     """Measure how long commits take on the disk of FOLDER, and say what a power cut can cost there.
 
-    Works in a temporary folder beside FOLDER, so that the journal itself is not touched; best while no
-    gateway runs. First small commits, as alarms make them, then blocks of 17,000 frames. A disk that says
-    "written" before it is makes all of this look good and keeps nothing.
+    Works in a temporary folder within FOLDER, or beside it where it is yet to be made; a journal that is
+    there is not touched. Best while no gateway runs. First small commits, as alarms make them, then blocks of
+    17,000 frames. A disk that says "written" before it is makes all of this look good and keeps nothing.
 
     \b
     Examples:
-      nevgate journal bench /var/lib/nevgate/journal
+      nevgate journal bench /var/lib/nevgate
       nevgate journal bench --config /etc/nevgate/nevgate.toml --seconds 60 --json
     """
     place = find_place(folder, config_path)
-    if not place.folder.absolute().parent.is_dir():
-        raise ConfigError("there is no such folder to measure in", where=str(place.folder.absolute().parent))
+    folder = place.folder.absolute()
+    scene = folder if folder.is_dir() else folder.parent
+    if not scene.is_dir():
+        raise ConfigError("there is no such folder to measure in", where=str(scene))
     with progress_bar("measuring", _STEPS) as progress:
         found = measure(
-            place.folder.absolute(),
+            scene,
             seconds=seconds,
             block_period_s=place.section.block_period_s,
             progress=lambda share: progress(round(share * _STEPS)),

@@ -9,6 +9,7 @@ import click
 
 from edge.archive.changing import ErasurePreview, check_idle, inside_of, preview
 from edge.archive.opening import reading
+from edge.cli.page import counted
 from edge.cli.place import DEFAULT_CONFIG, find_place, kind_name
 from edge.cli.program import emit_json
 from edge.errors import ConfigError
@@ -87,8 +88,9 @@ def command(
         if as_json:
             emit_json({"keys": [], "blocks": 0, "messages": 0, "resealed": 0})
         return
-    if not yes:
-        click.confirm("Destroy this for good?", abort=True)
+    if not yes and not click.confirm("Destroy this for good?"):
+        click.echo("nothing was erased")
+        raise SystemExit(1)
     inside = inside_of(place.config, place.folder)
     settings = place.section.settings(place.config.vehicle.topic_name)
     with reading(place.folder), open_journal(place.folder, place.provider(), settings, inside) as opened:
@@ -104,7 +106,7 @@ def command(
         )
         return
     click.echo(
-        f"{len(done.key_ids):,} keys were destroyed; the content of {done.blocks:,} blocks is gone;"
+        f"{counted(len(done.key_ids), 'key')} destroyed; the content of {done.blocks:,} blocks is gone;"
         f" {done.messages:,} messages that waited are made anew without it"
     )
 
@@ -113,7 +115,7 @@ def _show(seen: ErasurePreview, request: ErasureRequest) -> None:
     if not seen.keys:
         click.echo(f"there is nothing of class '{request.data_class}' in that time")
         return
-    click.echo(f"{len(seen.keys):,} data keys of class '{request.data_class}':")
+    click.echo(f"{counted(len(seen.keys), 'data key')} of class '{request.data_class}':")
     for entry in seen.keys:
         purpose = f", for {entry.purpose}" if entry.purpose else ""
         click.echo(f"  {_period(entry.period)}{purpose}")

@@ -13,7 +13,7 @@ from edge.archive.destinations import DestinationState
 from edge.archive.opening import Archive, Entry
 from edge.archive.overview import Instant, Overview, SeriesSummary, instant_of, sum_up
 from edge.archive.selection import Selection, moment_text
-from edge.cli.page import page
+from edge.cli.page import counted, page
 from edge.cli.place import find_place, kind_name, make_selection, place_options, selection_options
 from edge.cli.program import emit_json
 from edge.clock import NS_PER_S, TimeQuality
@@ -47,7 +47,7 @@ def command(
 
     \b
     Examples:
-      nevgate journal ls /var/lib/nevgate/journal
+      nevgate journal ls /var/lib/nevgate
       nevgate journal ls --config /etc/nevgate/nevgate.toml --json
       nevgate journal ls --blocks --kind records --from 2026-03-01T08:00 --limit 20
       nevgate journal ls copy/ --no-keys
@@ -125,10 +125,10 @@ def _show(overview: Overview) -> None:
         )
     console.print(table)
     click.echo(
-        f"{overview.last_block:,} blocks were made; of {overview.removed:,} nothing is left but their place"
+        f"{counted(overview.last_block, 'block')} made; of {overview.removed:,} only the place is left"
     )
     click.echo(
-        f"{overview.checkpoints:,} checkpoints up to block {overview.covered:,};"
+        f"{counted(overview.checkpoints, 'checkpoint')} up to block {overview.covered:,};"
         f" {overview.countersigned:,} countersigned, up to block {overview.countersigned_to:,}"
     )
     if overview.destinations:

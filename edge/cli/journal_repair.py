@@ -45,8 +45,10 @@ def command(folder: Path | None, config_path: Path, put_aside: bool, yes: bool, 
     if place.config is None:
         raise ConfigError("a configuration is needed", todo="Name it by --config")
     check_idle(place.folder)
-    if put_aside and not yes:
-        click.confirm(f"Put the journal in {place.folder} aside and begin a fresh one?", abort=True)
+    if put_aside and not (
+        yes or click.confirm(f"Put the journal in {place.folder} aside and begin a fresh one?")
+    ):
+        raise SystemExit(1)
     found = "put aside by hand" if put_aside else ""
     settings = place.section.settings(place.config.vehicle.topic_name)
     with reading(place.folder):

@@ -44,7 +44,7 @@ def command(
     \b
     Examples:
       nevgate journal show 1207 --config /etc/nevgate/nevgate.toml
-      nevgate journal show 1207 /var/lib/nevgate/journal --json
+      nevgate journal show 1207 /var/lib/nevgate --json
       nevgate journal show 1207 copy/ --no-keys
 
     Exit status: 1 if a hash does not hold.

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edge.archive.opening import Archive
+from edge.cli.page import counted
 from edge.cli.place import Place, find_place, kind_name, progress_bar
 from edge.cli.program import emit_json
 from edge.errors import JournalError, WireError
@@ -59,7 +60,7 @@ def command(
 
     \b
     Examples:
-      nevgate journal verify /var/lib/nevgate/journal --vehicle-key vehicle.pub.pem
+      nevgate journal verify /var/lib/nevgate --vehicle-key vehicle.pub.pem
       nevgate journal verify trip.excerpt --vehicle-key vehicle.pub.pem --platform-key platform.pub.pem
       nevgate journal verify copy/ --vehicle-key vehicle.pub.pem --json
 
@@ -149,8 +150,8 @@ def _sentences(report: JournalReport, vehicle: str) -> Iterable[str]:
             yield f"  and {report.fault_count - len(report.faults):,} more"
     if report.covered:
         yield (
-            f"Vehicle {vehicle} signed {report.checkpoints:,} checkpoints, which vouch for all up to block"
-            f" {report.covered:,}."
+            f"Vehicle {vehicle} signed {counted(report.checkpoints, 'checkpoint')}: they vouch for all up to"
+            f" block {report.covered:,}."
         )
     else:
         yield "No checkpoint vouches for any of it: nobody has signed it yet."

@@ -15,3 +15,8 @@ def page(*, stderr: bool = False) -> Console:
     """
     console = Console(stderr=stderr, highlight=False)
     return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun, whose plural ends in s."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.archive.contents import event_window
 from edge.archive.joining import FrameReader, JoinedFrames
 from edge.archive.selection import Selection
 from edge.clock import NS_PER_S
+from edge.errors import JournalError
 from edge.frames import Frame, FrameBatch, concatenate
+from edge.journal.block import BlockKind
+from edge.journal.event_notes import EventNotes
 from edge.policy.classes import DataClass
-from tests.archive.kept import KeptRig, archive, drawn_second, keep_frames
+from edge.vehicle.outcome import EventEnded, EventStarted
+from tests.archive.kept import KeptRig, archive, batch, drawn_second, keep_frames
 from tests.journal.journal_rig import EPOCH_NS, Rig
 
 
@@ -97,3 +102,27 @@ def test_frames_are_read_while_the_gateway_writes_them(rig: Rig) -> None:
         keep_frames(rig, drawn_second(rig))
         found = [first, *reading]
     assert all_of(found).equals(concatenate(kept))
+
+
+def test_an_event_is_found_by_its_name_and_its_frames_by_its_window(rig: Rig) -> None:
+    notes = EventNotes(rig.boot)
+    before = keep_frames(rig, drawn_second(rig))
+    start_ns = rig.clock.boot_ns()
+    began = EventStarted("braking@7", "braking", 7, start_ns, start_ns + 9, "speed", True, False, start_ns)
+    rig.open.journal.add_note(notes.note(began, rig.clock.timebase()))
+    event = batch(drawn_second(rig), rig.clock.timebase())
+    rig.open.journal.add_event_frames(event, locked=False)
+    end_ns = rig.clock.boot_ns()
+    ended = EventEnded("braking@7", "braking", start_ns, end_ns, "over", 60, 0)
+    rig.open.journal.add_note(notes.note(ended, rig.clock.timebase()))
+    rig.open.journal.commit()
+    with archive(rig.folder) as opened:
+        window = event_window(opened, "braking@7")
+        assert (window.boot, window.from_ns, window.to_ns) == (rig.boot, start_ns, end_ns)
+        with pytest.raises(JournalError, match="no event 'braking@8'") as refused:
+            event_window(opened, "braking@8")
+    assert "braking@7" in refused.value.todo
+    span = (window.from_ns, window.to_ns)
+    found = joined(rig, Selection(kinds=frozenset({BlockKind.EVENT_FRAMES}), span=span))
+    assert all_of(found).equals(event.take((event.t_ns >= span[0]) & (event.t_ns <= span[1])))
+    assert all_of(joined(rig, Selection(kinds=frozenset({BlockKind.FRAMES})))).equals(before)

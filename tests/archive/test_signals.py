@@ -1,0 +1,106 @@
+"""Decoded signals: the values of what was kept, and 'not collected' for what was not, or is no longer."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.archive.export_file import About
+from edge.archive.exporting import ExportRequest, Format, What, export
+from edge.archive.selection import Selection
+from edge.archive.signals import OTHER_MASK, Policy
+from edge.database.load import load_database
+from edge.frames import Frame, FrameBatch, Int64s
+from edge.policy.classed import ClassedDatabase
+from edge.policy.classes import DataClass
+from edge.policy.classfile import load_classes
+from tests.archive.kept import archive
+from tests.gateway.rig import MADE_UP, MOTION
+from tests.journal.journal_rig import CATALOGUE, EPOCH_NS, Rig
+
+CLASSES = """
+[operation]
+signals = ["Motion.Speed"]
+[position]
+signals = ["Motor.*"]
+"""
+
+
+class DoorRig(Rig):
+    """A journal behind a door."""
+
+    def __init__(self, folder: Path, policy: Policy) -> None:
+        super().__init__(folder)
+        self.policy = policy
+
+    def split(self, batch: FrameBatch) -> dict[DataClass, tuple[FrameBatch, Int64s]]:
+        return dict(self.policy.door.split(batch))
+
+
+@pytest.fixture
+def classed(tmp_path: Path) -> ClassedDatabase:
+    path = tmp_path / "classes.toml"
+    path.write_text(CLASSES)
+    return load_classes(path, load_database(MADE_UP))
+
+
+@pytest.fixture
+def rig(tmp_path: Path, classed: ClassedDatabase) -> Iterator[DoorRig]:
+    policy = Policy({"pt": [classed]}, frozenset({DataClass.OPERATION, DataClass.POSITION}))
+    made = DoorRig(tmp_path / "journal", policy)
+    made.start()
+    motor = next(one for one in classed.database.messages if one.name == "Motor").arbitration_id
+    frames = [
+        Frame(1_000_000, MOTION, (3_000).to_bytes(2, "little") + bytes(6), "pt"),
+        Frame(2_000_000, motor, bytes([1] * 8), "pt"),
+    ]
+    admitted = policy.door.admit(FrameBatch.from_frames(frames, ["pt"], made.clock.timebase()))
+    made.open.journal.add_frames(admitted)
+    made.open.journal.commit()
+    yield made
+    made.stop()
+
+
+def decoded(
+    rig: DoorRig, path: Path, selection: Selection, policy: Policy
+) -> tuple[About, set[str], set[str]]:
+    """What the export says, the signals with a value, and those that were not collected."""
+    with archive(rig.folder) as opened:
+        about = export(
+            opened, ExportRequest(path, What.SIGNALS, Format.CSV, selection), CATALOGUE, policy=policy
+        )
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["t_ns"] for row in rows if row["t_ns"]} <= {
+        str(EPOCH_NS + 1_000_000),
+        str(EPOCH_NS + 2_000_000),
+    }
+    values = {f"{row['message']}.{row['signal']}" for row in rows if row["value"] != "not collected"}
+    withheld = {f"{row['message']}.{row['signal']}" for row in rows if row["value"] == "not collected"}
+    return about, values, withheld
+
+
+def test_what_the_door_withheld_is_not_collected(rig: DoorRig, tmp_path: Path) -> None:
+    _, values, withheld = decoded(rig, tmp_path / "all.csv", Selection(), rig.policy)
+    assert {"Motion.Speed", "Motor.Rpm"} <= values
+    assert "Battery.Voltage" in withheld
+    assert not values & withheld
+
+
+def test_a_class_that_was_erased_is_not_collected_and_never_zero(rig: DoorRig, tmp_path: Path) -> None:
+    rig.open.keys.destroy("position")
+    about, values, withheld = decoded(rig, tmp_path / "rest.csv", Selection(), rig.policy)
+    assert values == {"Motion.Speed"}
+    assert "Motor.Rpm" in withheld
+    assert about.not_at_hand == {"position": 1}
+
+
+def test_frames_under_other_rules_are_not_decoded(rig: DoorRig, tmp_path: Path) -> None:
+    other = replace(rig.policy, collect=frozenset({DataClass.OPERATION}))
+    about, values, _ = decoded(rig, tmp_path / "none.csv", Selection(), other)
+    assert not values
+    assert about.left_out[OTHER_MASK] == 2
