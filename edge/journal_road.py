@@ -18,15 +18,19 @@ from edge.forward.recent import Recent
 from edge.forward.rules import ForwardRules
 from edge.frames import FrameBatch
 from edge.journal.block import BlockKind
+from edge.journal.bounds import Bounds
 from edge.journal.chain import Draft
 from edge.journal.event_notes import EventNotes
+from edge.journal.integrity import Scrub
 from edge.journal.journal import Committed
 from edge.journal.opening import OpenJournal
+from edge.journal.salvage import Salvage
 from edge.journal.time_notes import time_note
 from edge.journal.writer import WriterThread
 from edge.records import Record
 from edge.road import Road
 from edge.timekeeping import TimeChange
+from edge.uplink.events import Notice
 from edge.uplink.link import Link
 from edge.uplink.uplink import Uplink
 from edge.vehicle.outcome import EventFrames, EventOutcome
@@ -53,6 +57,9 @@ class JournalRoad(Road):
         destinations: the platforms, the configuration's `[uplink]` first.
         rules: of each destination.
         make_sender: what is the same for all destinations, given what statuses are to say of the last number.
+        bounds: keep the journal within what it may hold.
+        scrub: looks for damage while the gateway runs.
+        salvaged: what was found damaged when the journal was opened.
         clock: time.
         draw: draws random bytes.
         link: the connection to the first destination; without one, MQTT as configured.
@@ -68,6 +75,9 @@ class JournalRoad(Road):
         destinations: Sequence[Destination],
         rules: Sequence[ForwardRules],
         make_sender: Callable[[bytes, Callable[[], int]], Sender],
+        bounds: Bounds,
+        scrub: Scrub,
+        salvaged: Sequence[Salvage],
         clock: Clock,
         draw: Callable[[int], bytes],
         link: Link | None,
@@ -82,6 +92,10 @@ class JournalRoad(Road):
         self._recent = Recent()
         self._journal.on_commit.append(self._committed)
         self._journal.on_failure = self._handed_back
+        self._journal.make_room = bounds.make_room
+        self._journal.chores += [bounds.step, scrub.step]
+        self._bounds = bounds
+        self._scrub = scrub
         self._events = EventNotes(boot, locked_before=opened.locked_events())
         self._back: deque[Record] = deque()
         self._past: tuple[Dispatch, ...] = ()
@@ -95,6 +109,9 @@ class JournalRoad(Road):
             self._uplink(destination, forwarder, link if place == 0 else None)
             for place, (destination, forwarder) in enumerate(zip(destinations, self.forwarders, strict=True))
         )
+        for one in salvaged:
+            if self._sender.notify is not None:
+                self._sender.notify(Notice(str(one), trouble=True))
 
     @property
     def durable(self) -> bool:
@@ -188,7 +205,7 @@ class JournalRoad(Road):
 
     def hops(self) -> tuple[Hop, ...]:
         """See `Road.hops`."""
-        hops = [*self._journal.hops()]
+        hops = [*self._journal.hops(), *self._bounds.hops(), self._scrub.hop()]
         hops += [dispatch.hop() for dispatch in self._past[:1]]
         for forwarder, uplink in zip(self.forwarders, self.uplinks, strict=True):
             hops += [forwarder.hop(), *uplink.hops()]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+
+import apsw
 
 from edge.clock import Clock
 from edge.config import MAIN_DESTINATION
@@ -13,8 +16,11 @@ from edge.destination import Destination, Sender
 from edge.dispatch import Identity
 from edge.errors import ConfigError
 from edge.forward.rules import ForwardRules, SupplyLoss
+from edge.journal.bounds import Bounds, space_at
+from edge.journal.integrity import Scrub
 from edge.journal.key_provider import CredentialKeyProvider, FileKeyProvider, KeyProvider
-from edge.journal.opening import Inside, open_journal
+from edge.journal.opening import Inside
+from edge.journal.salvage import open_or_salvage
 from edge.journal.section import JournalSection
 from edge.journal.tpm_key_provider import TpmKeyProvider
 from edge.journal_road import JournalRoad
@@ -24,6 +30,8 @@ from edge.road import Road, VolatileRoad
 from edge.uplink.events import Notice
 from edge.uplink.link import Link
 from edge.wire.cose import Signer
+
+logger = logging.getLogger(__name__)
 
 STREAM_BYTES = 16
 BOOT_BYTES = 16
@@ -48,26 +56,53 @@ def make_road(
     """
     config = loaded.config
     vehicle = config.vehicle.topic_name
-    main = Destination(config.uplink, loaded.platform_key)
-    sampling = config.sampling
-    live_records = max(1, round(sampling.uplink_period_s / sampling.collect_period_s))
 
     def sender(stream: bytes, last_number: Callable[[], int]) -> Sender:
         return Sender(vehicle, stream, loaded.key, clock, rng, last_number, notify)
 
-    if config.journal is None:
-        identity = Identity(vehicle, draw(STREAM_BYTES), boot or draw(BOOT_BYTES))
-        road = VolatileRoad(
-            identity,
-            loaded.catalogue,
-            main,
-            sender(identity.stream, lambda: road.dispatch.last_number),
-            live_records=live_records,
-            clock=clock,
-            link=link,
-        )
-        return road
     boot = boot or draw(BOOT_BYTES)
+    if config.journal is not None:
+        try:
+            return _through_journal(
+                loaded, config.journal, door, sender, clock=clock, draw=draw, boot=boot, link=link
+            )
+        except (apsw.Error, OSError) as error:
+            logger.exception("the journal cannot be opened: going on without one until the next start")
+            if notify is not None:
+                notify(Notice(f"the journal cannot be opened ({error}): going on without one", trouble=True))
+    identity = Identity(vehicle, draw(STREAM_BYTES), boot)
+    road = VolatileRoad(
+        identity,
+        loaded.catalogue,
+        Destination(config.uplink, loaded.platform_key),
+        sender(identity.stream, lambda: road.dispatch.last_number),
+        live_records=_live_records(loaded),
+        clock=clock,
+        link=link,
+    )
+    return road
+
+
+def _live_records(loaded: Loaded) -> int:
+    sampling = loaded.config.sampling
+    return max(1, round(sampling.uplink_period_s / sampling.collect_period_s))
+
+
+def _through_journal(
+    loaded: Loaded,
+    section: JournalSection,
+    door: Door,
+    make_sender: Callable[[bytes, Callable[[], int]], Sender],
+    *,
+    clock: Clock,
+    draw: Callable[[int], bytes],
+    boot: bytes,
+    link: Link | None,
+) -> JournalRoad:
+    """Open the journal, whatever its state, and make the road that goes through it."""
+    config = loaded.config
+    vehicle = config.vehicle.topic_name
+    sampling = config.sampling
     inside = Inside(
         boot=boot,
         split=door.split,
@@ -77,18 +112,23 @@ def make_road(
         clock=clock,
         draw=draw,
     )
-    opened = open_journal(
-        config.journal.folder,
-        wrapping_keys(config.journal, draw),
-        config.journal.settings(vehicle),
-        inside,
+    opened, salvaged = open_or_salvage(
+        section.folder, wrapping_keys(section, draw), section.settings(vehicle), inside
     )
+    names = [MAIN_DESTINATION, *(one.name for one in config.destination)]
+    bounds = Bounds(
+        section.bounds.settings(),
+        destinations=names,
+        clock=clock,
+        boot=boot,
+        space=space_at(section.folder),
+        folder=section.folder,
+    )
+    main = Destination(config.uplink, loaded.platform_key)
     further = [
-        Destination(section, key)
-        for section, key in zip(config.destination, loaded.destination_keys, strict=True)
+        Destination(one, key) for one, key in zip(config.destination, loaded.destination_keys, strict=True)
     ]
-    days = config.journal.reissue_days
-    names = [MAIN_DESTINATION, *(section.name for section in config.destination)]
+    days = section.reissue_days
     return JournalRoad(
         opened,
         vehicle=vehicle,
@@ -99,15 +139,18 @@ def make_road(
             ForwardRules(
                 destination=name,
                 vehicle=vehicle,
-                live_records=live_records,
+                live_records=_live_records(loaded),
                 live_wait_s=sampling.uplink_period_s,
                 live_horizon_s=max(60.0, 3 * sampling.uplink_period_s),
                 reissue_days=_REISSUE_DAYS[sampling.edition] if days is None else days,
-                supply_loss=SupplyLoss(config.journal.on_supply_loss),
+                supply_loss=SupplyLoss(section.on_supply_loss),
             )
             for name in names
         ],
-        make_sender=sender,
+        make_sender=make_sender,
+        bounds=bounds,
+        scrub=Scrub(clock),
+        salvaged=salvaged,
         clock=clock,
         draw=draw,
         link=link,

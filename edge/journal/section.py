@@ -7,7 +7,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from edge.config_section import ConfigPath, Section
+from edge.journal.limits import BoundsSettings, usual_limits
 from edge.journal.settings import JournalSettings
+
+_MB = 1_000_000
 
 
 class WrappingSection(Section):
@@ -26,6 +29,38 @@ class WrappingSection(Section):
         return self
 
 
+class BoundsSection(Section):
+    """How much is kept, and how long; 0 stands for no limit."""
+
+    records_days: Annotated[float, Field(ge=7)] = 30.0
+    records_mb: Annotated[int, Field(ge=0)] = 2_000
+    frames_days: Annotated[float, Field(ge=0)] = 7.0
+    frames_mb: Annotated[int, Field(ge=0)] = 2_000
+    events_mb: Annotated[int, Field(ge=0)] = 1_000
+    private_days: Annotated[float, Field(gt=0, le=14)] = Field(
+        default=14.0, description="whatever is of class position or exterior, sent or not (at most 14)"
+    )
+    total_mb: Annotated[int, Field(ge=64)] = 8_000
+    free_mb: Annotated[int, Field(ge=0)] = Field(
+        default=200, description="of the file system left free, or a twentieth of it if that is less"
+    )
+
+    def settings(self) -> BoundsSettings:
+        """The bounds in bytes."""
+        return BoundsSettings(
+            limits=usual_limits(
+                records_days=self.records_days,
+                records_bytes=self.records_mb * _MB,
+                frames_days=self.frames_days,
+                frames_bytes=self.frames_mb * _MB,
+                events_bytes=self.events_mb * _MB,
+                private_days=self.private_days,
+            ),
+            total_bytes=self.total_mb * _MB,
+            free_bytes=self.free_mb * _MB,
+        )
+
+
 class JournalSection(Section):
     """The durable store: what is committed here is never lost or sent under another number."""
 
@@ -41,6 +76,7 @@ class JournalSection(Section):
         description="older records are kept, not sent; without it 3 or 7, as the edition says; 0: no limit",
     )
     on_supply_loss: Literal["send", "keep"] = "send"
+    bounds: BoundsSection = BoundsSection()
     wrapping: WrappingSection = WrappingSection()
 
     def settings(self, vehicle: str) -> JournalSettings:

@@ -25,7 +25,9 @@ def test_a_recording_goes_through_the_journal_to_the_platform(tmp_path: Path) ->
     assert rig.platform.speeds[40] == 390
     account = rig.gateway.account()
     assert account.balanced
-    assert [(hop.name, hop.unit, hop.entered, hop.left) for hop in account.hops[-5:]] == [
+    assert [
+        (hop.name, hop.unit, hop.entered, hop.left) for hop in account.hops[4:] if hop.name != "journal scrub"
+    ] == [
         ("journal", "records", 47, 47),
         ("journal", "notes", 1, 1),
         ("forward to platform", "records", 47, 47),
