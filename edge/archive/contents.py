@@ -47,20 +47,7 @@ def describe(kind: BlockKind, plaintext: bytes) -> Mapping[str, object]:
         if kind in {BlockKind.ACCOUNT, BlockKind.EVENT, BlockKind.TIME, BlockKind.ERASURE}:
             raise JournalError(f"the content cannot be read: {error}") from error
         return {"bytes": plaintext.hex()}
-    match kind, fields:
-        case BlockKind.EVENT, dict(named):
-            return _event(named)
-        case BlockKind.TIME, {1: at_ns, 2: [before_ns, before], 3: [after_ns, after], **more}:
-            return {
-                "at_ns": at_ns,
-                "before": {"wall_offset_ns": before_ns, "quality": _quality(before)},
-                "after": {"wall_offset_ns": after_ns, "quality": _quality(after)},
-                "corrects_ns": more.get(4),
-            }
-        case BlockKind.ERASURE, dict(named):
-            return _erasure(named)
-        case _:
-            return {"fields": _plain(fields)}
+    return _described(kind, fields)
 
 
 def describe_account(message: AccountMessage) -> Mapping[str, object]:
@@ -133,6 +120,37 @@ def erased_keys(archive: Archive) -> frozenset[bytes]:
             case _:
                 continue
     return frozenset(keys)
+
+
+def _described(kind: BlockKind, fields: CborValue) -> Mapping[str, object]:
+    match kind, fields:
+        case BlockKind.EVENT, dict(named):
+            return _event(named)
+        case BlockKind.TIME, {1: at_ns, 2: [before_ns, before], 3: [after_ns, after], **more}:
+            return {
+                "at_ns": at_ns,
+                "before": {"wall_offset_ns": before_ns, "quality": _quality(before)},
+                "after": {"wall_offset_ns": after_ns, "quality": _quality(after)},
+                "corrects_ns": more.get(4),
+            }
+        case BlockKind.SECURITY, {
+            1: str(event),
+            2: str(cause),
+            3: str(kept_in),
+            4: bytes(stream),
+            5: [*told],
+        }:
+            return {
+                "event": event,
+                "cause": cause,
+                "kept_in": kept_in or None,
+                "stream": stream.hex() or None,
+                "rescued": dict(zip(("records", "lost", "messages"), map(_plain, told), strict=False)),
+            }
+        case BlockKind.ERASURE, dict(named):
+            return _erasure(named)
+        case _:
+            return {"fields": _plain(fields)}
 
 
 def _event(fields: dict[int, CborValue]) -> Mapping[str, object]:

@@ -233,6 +233,7 @@ def _export_records(
             told = [
                 ToldRecord(
                     record,
+                    joined.stream,
                     joined.boot,
                     corrected(record, joined.boot, archive),
                     tuple(values_of(record, catalogue)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,10 @@ from edge.archive.joining import JoinedFrames
 from edge.clock import NS_PER_S
 from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Int64s
 from edge.lean_can import can
+
+_EXTENDED, _REMOTE, _ERROR = int(FrameFlag.EXTENDED), int(FrameFlag.REMOTE), int(FrameFlag.ERROR)
+_FD, _BITRATE_SWITCH = int(FrameFlag.FD), int(FrameFlag.BITRATE_SWITCH)
+_ERROR_STATE, _TRANSMITTED = int(FrameFlag.ERROR_STATE), int(FrameFlag.TRANSMITTED)
 
 REASSEMBLED = "reassembled messages, which are no frames"
 _FD_LENGTHS = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64])
@@ -197,7 +203,41 @@ class Mf4File(FrameFile):
         self._mdf.append(Signal(samples=records, timestamps=seconds, name=name, source=source))
 
 
-def messages(batch: FrameBatch, time_ns: Int64s, channels: Any) -> Any:  # noqa: ANN401 - names or numbers
+@dataclass(frozen=True, slots=True)
+class PlainFrame:
+    """One frame as plain values, made in bulk: enumerations cost more than all the rest.
+
+    Attributes:
+        time_ns: as the export shows it.
+        t_ns: since boot.
+        bus: place in the batch's buses.
+        arbitration_id: 11 or 29 bits.
+        flags: bits of `FrameFlag`.
+        data: its bytes.
+    """
+
+    time_ns: int
+    t_ns: int
+    bus: int
+    arbitration_id: int
+    flags: int
+    data: bytes
+
+
+def plain_frames(batch: FrameBatch, time_ns: Int64s) -> Iterator[PlainFrame]:
+    """The frames of a batch one by one."""
+    width = batch.data.shape[1]
+    blob = batch.data.tobytes()
+    columns = (time_ns, batch.t_ns, batch.bus, batch.arbitration_id, batch.flags, batch.length)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for place, (time, t_ns, bus, arbitration_id, flags, length) in enumerate(rows):
+        begin = place * width
+        yield PlainFrame(time, t_ns, bus, arbitration_id, flags, blob[begin : begin + length])
+
+
+def messages(
+    batch: FrameBatch, time_ns: Int64s, channels: Sequence[str] | Sequence[int]
+) -> Iterator[can.Message]:
     """The frames as python-can has them, one after the other.
 
     Args:
@@ -205,23 +245,22 @@ def messages(batch: FrameBatch, time_ns: Int64s, channels: Any) -> Any:  # noqa:
         time_ns: int64 of N.
         channels: name or number of each of the batch's buses.
     """
-    for place in range(len(batch)):
-        frame = batch.frame(place)
+    for frame in plain_frames(batch, time_ns):
         flags = frame.flags
-        remote = FrameFlag.REMOTE in flags
+        remote = bool(flags & _REMOTE)
         yield can.Message(
-            timestamp=int(time_ns[place]) / NS_PER_S,
+            timestamp=frame.time_ns / NS_PER_S,
             arbitration_id=frame.arbitration_id,
-            is_extended_id=FrameFlag.EXTENDED in flags,
+            is_extended_id=bool(flags & _EXTENDED),
             is_remote_frame=remote,
-            is_error_frame=FrameFlag.ERROR in flags,
-            is_fd=FrameFlag.FD in flags,
-            bitrate_switch=FrameFlag.BITRATE_SWITCH in flags,
-            error_state_indicator=FrameFlag.ERROR_STATE in flags,
-            is_rx=FrameFlag.TRANSMITTED not in flags,
+            is_error_frame=bool(flags & _ERROR),
+            is_fd=bool(flags & _FD),
+            bitrate_switch=bool(flags & _BITRATE_SWITCH),
+            error_state_indicator=bool(flags & _ERROR_STATE),
+            is_rx=not flags & _TRANSMITTED,
             dlc=len(frame.data),
             data=None if remote else frame.data,
-            channel=channels[int(batch.bus[place])],
+            channel=channels[frame.bus],
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from edge.archive.export_file import About, ExportError
-from edge.archive.frame_files import FrameFile
+from edge.archive.frame_files import FrameFile, plain_frames
 from edge.archive.joining import JoinedFrames
 from edge.clock import TimeQuality
 from edge.frames import FrameBatch, FrameFlag, Int64s
@@ -18,6 +18,8 @@ from edge.frames import FrameBatch, FrameFlag, Int64s
 METADATA_KEY = "nevgate.export"
 ROW_GROUP = 131_072
 _FLAGS = {flag: flag.name.lower() for flag in FrameFlag if flag.name}
+_NAMED_BITS = tuple((int(flag), name) for flag, name in _FLAGS.items())
+_QUALITIES = {int(quality): quality.name for quality in TimeQuality}
 
 
 def load_parquet(path: Path) -> tuple[Any, Any]:
@@ -230,18 +232,19 @@ class McapFrames(FrameFile):
     def put(self, batch: FrameBatch, time_ns: Int64s, joined: JoinedFrames) -> None:
         """See `FrameFile.put`."""
         boot = joined.boot.hex()
-        for place in range(len(batch)):
-            frame = batch.frame(place)
+        qualities = [_QUALITIES[number] for number in joined.stamps.quality.tolist()]
+        for frame, quality in zip(plain_frames(batch, time_ns), qualities, strict=True):
+            bus = batch.buses[frame.bus]
             message: dict[str, object] = {
-                "bus": frame.bus,
+                "bus": bus,
                 "id": frame.arbitration_id,
-                "flags": [name for flag, name in _FLAGS.items() if flag in frame.flags],
+                "flags": [name for bit, name in _NAMED_BITS if frame.flags & bit],
                 "data": frame.data.hex(),
                 "boot": boot,
                 "t_ns": frame.t_ns,
-                "time_quality": TimeQuality(int(joined.stamps.quality[place])).name,
+                "time_quality": quality,
             }
-            self._log.add(f"/can/{frame.bus}", FRAME_SCHEMA, int(time_ns[place]), message)
+            self._log.add(f"/can/{bus}", FRAME_SCHEMA, frame.time_ns, message)
 
     def close(self) -> None:
         """See `FrameFile.close`."""

@@ -48,6 +48,12 @@ class Archive(Closing):
         connection: to read with.
         keys: the data keys; None where only what is clear is wanted.
         items: the catalogue's wire keys.
+
+    Attributes:
+        reader: of its blocks.
+        stream: 16 bytes that name its own stream.
+        streams: every stream that it has records of, by ordinal; others than 1 were rescued.
+        wall_times: what is known of wall time by now.
     """
 
     def __init__(
@@ -59,6 +65,7 @@ class Archive(Closing):
         self.items = items
         self.reader = Reader(connection, keys, items)
         self.stream = self.reader.stream()
+        self.streams: dict[int, bytes] = dict(connection.execute("SELECT ordinal, id FROM stream"))
         self.wall_times = WallTimes(read_corrections(self._times()) if keys is not None else ())
 
     def close(self) -> None:

@@ -23,12 +23,14 @@ class ToldRecord:
 
     Attributes:
         record: the record.
+        stream: 16 bytes, of its number.
         boot: 16 bytes.
         timebase: the best known relation to wall time.
         values: its values.
     """
 
     record: Record
+    stream: bytes
     boot: bytes
     timebase: Timebase
     values: tuple[ItemValue, ...]
@@ -66,6 +68,7 @@ class RecordFile(ABC):
 
 
 COLUMNS = (
+    "stream",
     "number",
     "time_ns",
     "time_quality",
@@ -88,6 +91,7 @@ def _rows(told: list[ToldRecord]) -> Iterator[tuple[object, ...]]:
     for one in told:
         record = one.record
         head = (
+            one.stream.hex(),
             record.number,
             one.time_ns,
             one.timebase.quality.name,
@@ -176,6 +180,7 @@ RECORD_SCHEMA: dict[str, object] = {
     "title": "nevgate.Record",
     "type": "object",
     "properties": {
+        "stream": {"type": "string"},
         "number": {"type": "integer"},
         "boot": {"type": "string"},
         "t_ns": {"type": "integer", "description": "nanoseconds since boot"},
@@ -212,6 +217,7 @@ class McapRecords(RecordFile):
                     missing[f"{value.item_id}{place}"] = value.state
             record = one.record
             message: dict[str, object] = {
+                "stream": one.stream.hex(),
                 "number": record.number,
                 "boot": one.boot.hex(),
                 "t_ns": record.t_ns,

@@ -27,13 +27,14 @@ class JoinedRecords:
     Attributes:
         records: in order of their numbers.
         boot: 16 bytes.
-        stream: ordinal of the stream of their numbers.
+        stream: 16 bytes that name the stream of their numbers; that of another journal where they were
+            rescued from it.
         missing: classes that had a share in the period and are not at hand, though they were asked for.
     """
 
     records: tuple[Record, ...]
     boot: bytes
-    stream: int
+    stream: bytes
     missing: frozenset[str]
 
 
@@ -115,7 +116,8 @@ class RecordReader:
                 one.t_ns, self.archive.wall_times.wall_ns(header.boot, one.t_ns, one.timebase)
             )
         )
-        return JoinedRecords(joined, header.boot, group[0].stream, frozenset(missing))
+        stream = self.archive.streams[group[0].stream]
+        return JoinedRecords(joined, header.boot, stream, frozenset(missing))
 
     def _part(self, entry: Entry) -> tuple[Record, ...] | None:
         block = self.archive.reader.block(entry.header.number)

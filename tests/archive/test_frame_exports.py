@@ -109,6 +109,11 @@ class FrameExport(ABC):
         assert about.written > len(kept)
         assert any("blocks:" in cause for cause in about.left_out)
 
+    def test_nothing_meant_gives_an_empty_file(self, rig: Rig, tmp_path: Path) -> None:
+        path = tmp_path / f"out{self.ending}"
+        about = exported(rig, path, self.format)
+        assert (self.read(path, []), about.written) == ([], 0)
+
     def second(self, rig: Rig) -> list[Frame]:
         frames = drawn_second(rig)
         keep_frames(rig, frames)

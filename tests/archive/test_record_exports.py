@@ -19,7 +19,9 @@ from edge.archive.selection import Selection
 from edge.clock import NS_PER_S, TimeQuality
 from edge.journal.block import BlockKind
 from edge.journal.chain import Draft
+from edge.journal.salvage import open_or_salvage
 from edge.records import Missing, Record, Value
+from edge.uplink.outgoing import Kind
 from edge.wire.strict_cbor import CborValue, write_cbor
 from tests.archive.kept import KeptRig, archive, keep_record
 from tests.journal.journal_rig import CATALOGUE, EPOCH_NS, Rig, timebase_at
@@ -161,3 +163,21 @@ def test_a_later_fix_gives_earlier_records_their_time(rig: Rig, tmp_path: Path) 
     assert [one.number for one in records(rig, within)] == [1]
     with archive(rig.folder, keys=False) as opened:
         assert [entry.header.number for entry in opened.entries(within)] == []
+
+
+def test_records_that_were_rescued_keep_the_name_of_their_stream(rig: Rig, tmp_path: Path) -> None:
+    old = rig.open.stream
+    forwarder = rig.forwarder()
+    for _ in range(12):
+        keep_record(rig, {"vehicle.speed": 7})
+    assert forwarder.next(Kind.LIVE, 0) is not None
+    assert rig.open.journal.commit()
+    rig.stop()
+    rig.opened, _ = open_or_salvage(rig.folder, rig.provider, rig.settings, rig.inside(), found="by hand")
+    keep_record(rig, {"vehicle.speed": 8})
+    path = tmp_path / "out.csv"
+    exported(rig, path, Format.CSV)
+    with path.open(newline="") as file:
+        found = {(row["stream"], row["number"]): row["value"] for row in csv.DictReader(file)}
+    assert found[rig.open.stream.hex(), "1"] == "0.8"
+    assert found[old.hex(), "12"] == "0.7"
