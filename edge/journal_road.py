@@ -6,12 +6,14 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from edge import up_messages
 from edge.account import Account, Hop
 from edge.clock import Clock, Timebase
 from edge.destination import Destination, Sender, make_uplink
 from edge.dispatch import Dispatch, Identity
+from edge.errors import JournalError
 from edge.forward.composer import Composer
 from edge.forward.forwarder import Forwarder
 from edge.forward.recent import Recent
@@ -20,6 +22,7 @@ from edge.frames import FrameBatch
 from edge.journal.block import BlockKind
 from edge.journal.bounds import Bounds
 from edge.journal.chain import Draft
+from edge.journal.doubt import note_doubt
 from edge.journal.event_notes import EventNotes
 from edge.journal.integrity import Scrub
 from edge.journal.journal import Committed
@@ -57,6 +60,7 @@ class JournalRoad(Road):
         destinations: the platforms, the configuration's `[uplink]` first.
         rules: of each destination.
         make_sender: what is the same for all destinations, given what statuses are to say of the last number.
+        folder: of the journal.
         bounds: keep the journal within what it may hold.
         scrub: looks for damage while the gateway runs.
         salvaged: what was found damaged when the journal was opened.
@@ -75,6 +79,7 @@ class JournalRoad(Road):
         destinations: Sequence[Destination],
         rules: Sequence[ForwardRules],
         make_sender: Callable[[bytes, Callable[[], int]], Sender],
+        folder: Path,
         bounds: Bounds,
         scrub: Scrub,
         salvaged: Sequence[Salvage],
@@ -94,6 +99,8 @@ class JournalRoad(Road):
         self._journal.on_failure = self._handed_back
         self._journal.make_room = bounds.make_room
         self._journal.chores += [bounds.step, scrub.step]
+        self._folder = folder
+        self._doubted = False
         self._bounds = bounds
         self._scrub = scrub
         self._events = EventNotes(boot, locked_before=opened.locked_events())
@@ -173,6 +180,8 @@ class JournalRoad(Road):
     def step(self) -> None:
         """See `Road.step`."""
         self._drain_back()
+        if self._journal.corrupt:
+            self._doubt(f"damage showed while it was in use: {self._journal.failure}")
         if self._writer is None:
             self._journal.pump()
         for dispatch in self._past:
@@ -266,11 +275,36 @@ class JournalRoad(Road):
         )
 
     def _uplink(self, destination: Destination, forwarder: Forwarder, link: Link | None) -> Uplink:
-        uplink = make_uplink(destination, self._sender, forwarder, link=link, on_receipt=self._countersigned)
+        uplink = make_uplink(destination, self._sender, forwarder, link=link, on_receipt=self._receipt)
         forwarder.largest_payload = uplink.largest_payload
         forwarder.wake = uplink.wake
         return uplink
 
-    def _countersigned(self, receipt: Receipt, signed: bytes) -> None:
-        if receipt.hash is not None and receipt.stream == self._opened.stream:
+    def _receipt(self, receipt: Receipt, signed: bytes) -> None:
+        """Keep a countersignature; a receipt beyond the last number shows that the journal lost its end."""
+        if receipt.stream != self._opened.stream:
+            return
+        if receipt.highest > self._journal.committed_number:
+            self._doubt(
+                f"a platform has record {receipt.highest} of its stream, and it ends with record "
+                f"{self._journal.committed_number}"
+            )
+        elif receipt.hash is not None:
             self._journal.countersign(receipt.hash, signed)
+
+    def _doubt(self, why: str) -> None:
+        """Go on past a journal that is not whole, and have it put aside at the next start."""
+        if self._doubted:
+            return
+        self._doubted = True
+        self._journal.abandon(JournalError(why))
+        try:
+            note_doubt(self._folder, why)
+        except OSError:
+            logger.exception("that the journal is not whole could not be noted in %s", self._folder)
+        if self._sender.notify is not None:
+            self._sender.notify(
+                Notice(
+                    f"the journal is not whole ({why}): going on past it until the next start", trouble=True
+                )
+            )

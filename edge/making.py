@@ -17,6 +17,7 @@ from edge.dispatch import Identity
 from edge.errors import ConfigError
 from edge.forward.rules import ForwardRules, SupplyLoss
 from edge.journal.bounds import Bounds, space_at
+from edge.journal.doubt import clear_doubt, noted_doubt
 from edge.journal.integrity import Scrub
 from edge.journal.key_provider import CredentialKeyProvider, FileKeyProvider, KeyProvider
 from edge.journal.opening import Inside
@@ -113,8 +114,13 @@ def _through_journal(
         draw=draw,
     )
     opened, salvaged = open_or_salvage(
-        section.folder, wrapping_keys(section, draw), section.settings(vehicle), inside
+        section.folder,
+        wrapping_keys(section, draw),
+        section.settings(vehicle),
+        inside,
+        found=noted_doubt(section.folder),
     )
+    clear_doubt(section.folder)
     names = [MAIN_DESTINATION, *(one.name for one in config.destination)]
     bounds = Bounds(
         section.bounds.settings(),
@@ -148,6 +154,7 @@ def _through_journal(
             for name in names
         ],
         make_sender=make_sender,
+        folder=section.folder,
         bounds=bounds,
         scrub=Scrub(clock),
         salvaged=salvaged,

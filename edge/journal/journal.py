@@ -29,7 +29,6 @@ from edge.records import Record
 NOT_WRITABLE = "journal not writable"
 HANDED_BACK = "journal not writable, handed back"
 FULL = "disk full"
-_NEVER_S = 1e9
 _RECOVERY = (
     "INSERT INTO total (hop, name, count) VALUES ('journal', 'recoveries', 1)"
     " ON CONFLICT (hop, name) DO UPDATE SET count = count + 1"
@@ -126,6 +125,7 @@ class Journal(Closing):
         self._wake: threading.Event | None = None
         self._countersigned = b""
         self._sealing = False
+        self._abandoned: Exception | None = None
         self._busy = False
         self._failure = ""
         self._retry_ns = 0
@@ -261,7 +261,7 @@ class Journal(Closing):
         """Boot-monotonic time at which `commit` is due; None if nothing waits."""
         with self._lock:
             if self._failure:
-                return self._retry_ns
+                return None if self._abandoned is not None else self._retry_ns
             if self._pending.oldest_ns is None:
                 return None
             if self._urgent:
@@ -288,6 +288,9 @@ class Journal(Closing):
                 self._busy = bool(taken.records or taken.then)
             if not taken and not self._failure:
                 return True
+            if self._abandoned is not None:
+                self._fail(taken, self._abandoned)
+                return False
             try:
                 return self._write(taken)
             except (apsw.Error, JournalError, OSError) as error:
@@ -298,9 +301,15 @@ class Journal(Closing):
                     self._busy = False
 
     def abandon(self, error: Exception) -> None:
-        """Count the journal as not writable for good, and hand back what waits: nobody commits any more."""
-        self._fail(Pending(), error)
-        self._settings = replace(self._settings, retry_s=_NEVER_S)
+        """Write nothing any more: what waits is handed back, and whatever comes is refused.
+
+        Args:
+            error: why.
+        """
+        with self._writing:
+            if self._abandoned is None:
+                self._abandoned = error
+                self._fail(Pending(), error)
 
     def close(self) -> None:
         """Commit what waits and close database and keys."""

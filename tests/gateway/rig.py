@@ -147,6 +147,7 @@ class Rig:
         buses: names of the buses, each with the made-up database.
         faults: of the link.
         maximum_packet_size: what the broker takes.
+        seed: of what the gateway draws.
     """
 
     def __init__(
@@ -158,6 +159,7 @@ class Rig:
         buses: Iterable[str] = ("pt",),
         faults: LinkFaults | None = None,
         maximum_packet_size: int | None = None,
+        seed: int = 2,
     ) -> None:
         self.clock = SteppedClock()
         self.platform = Platform()
@@ -173,7 +175,7 @@ class Rig:
         self.told: list[str] = []
         self.stop = threading.Event()
         self.clock.never_waited_on.append(self.stop)
-        self.gateway = self.make_gateway()
+        self.gateway = self.make_gateway(seed)
 
     def make_gateway(self, seed: int = 2) -> Gateway:
         gateway = Gateway(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge.gateway import Gateway
+from edge.wire.cose import Role, Signer
+from edge.wire.receipt import Receipt, encode
 from simulator.virtual_link import LinkFaults
-from tests.gateway.rig import MS, Rig, S, alarm, motion, recording, source
+from tests.gateway.rig import MS, PLATFORM_KEY, TOPICS, VIN, Rig, S, alarm, motion, recording, source
 
 UNREACHABLE = LinkFaults(refuse=1.0)
 
@@ -73,3 +75,28 @@ def test_an_alarm_is_committed_and_sent_at_once(tmp_path: Path) -> None:
     assert rig.gateway.finish(60)
     assert rig.platform.received == [(1, 4)]
     assert rig.platform.alarms == [3]
+
+
+def test_a_journal_that_lost_its_end_is_put_aside_before_a_number_comes_twice(tmp_path: Path) -> None:
+    first = Rig(tmp_path / "first", uplink=journal(tmp_path))
+    first.gateway.run(recording(20), stop=first.stop)
+    assert first.gateway.finish(60)
+    stream = first.gateway.identity.stream
+
+    later = Rig(tmp_path / "later", uplink=journal(tmp_path))
+    later.connect()
+    beyond = Signer(PLATFORM_KEY, vehicle=VIN, role=Role.DOWN).sign(encode(Receipt(stream, 30)))
+    later.link.send_down(TOPICS.receipt, beyond)
+    later.gateway.run(recording(10), stop=later.stop, watch=lambda _: later.connect())
+    assert any("the journal is not whole" in text for text in later.told)
+    later.gateway.finish(60)
+    assert later.gateway.account().balanced
+    passed_by = [one for one in later.platform.streams if one != stream]
+    assert len(passed_by) == 1
+
+    last = Rig(tmp_path / "last", uplink=journal(tmp_path), seed=4)
+    assert last.gateway.identity.stream not in {stream, *passed_by}
+    assert any("damaged" in text and stream.hex() in text for text in last.told)
+    last.gateway.run(recording(5), stop=last.stop)
+    assert last.gateway.finish(60)
+    assert list(last.platform.streams[last.gateway.identity.stream].received) == [(1, 5)]
