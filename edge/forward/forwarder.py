@@ -4,39 +4,42 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+
+import apsw
 
 from edge.account import Hop
-from edge.clock import NS_PER_S, Clock
-from edge.forward.ahead import Ahead, Found
+from edge.clock import Clock
+from edge.errors import JournalError
+from edge.forward.ahead import Found
 from edge.forward.choice import MOST_BACKLOG_RECORDS, Choice, Span, consecutive
 from edge.forward.composer import Composer
-from edge.forward.gaps import GIVEN_UP, Gap, Gaps, ledger_name
-from edge.forward.held import VOLATILE, Held, HeldMessages
+from edge.forward.gaps import GIVEN_UP, Gaps, ledger_name
+from edge.forward.held import VOLATILE, Held, HeldMessages, loss_of
+from edge.forward.keeping import Keeping
+from edge.forward.passage import Passage
 from edge.forward.recent import Recent
+from edge.forward.rests import Rests
 from edge.forward.rules import ForwardRules, SupplyLoss
-from edge.journal.chain import period_of
+from edge.forward.source import RecordSource
+from edge.forward.taking_up import take_up
 from edge.journal.cursors import StreamCursor
 from edge.journal.journal import Committed
 from edge.journal.opening import OpenJournal
-from edge.journal.pending import Addition, Edit
-from edge.journal.reader import BootRecord, Reader
-from edge.journal.stored import StoredMessage, deletion, insertion
+from edge.journal.pending import Addition
+from edge.journal.stored import deletion
 from edge.uplink.outbox import QUEUE_FULL, Loss, Progress, Store, StoreCounts
 from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
 from edge.wire.account_message import StreamLedger
 from edge.wire.loss import LossCause, LossRange
 
-WAITING = "waiting in the journal"
 TOO_OLD = "too old to be sent"
 GONE = "gone from the journal"
 ERASED = "erased on purpose"
 UNWRITABLE = "cannot be written as a message"
 
-_REST_S = 60.0
-_VOLATILE_MESSAGES = 1_000
-_VOLATILE_BYTES = 16 << 20
+_TROUBLE = (apsw.Error, JournalError, OSError, UnicodeDecodeError)
+"""What a journal that cannot be read, or its keys, may raise: damaged texts are none any more."""
 
 logger = logging.getLogger(__name__)
 
@@ -86,34 +89,39 @@ class Forwarder(Store):
         self._recent = recent
         self._clock = clock
         self._boot = boot
-        self._draw = draw
-        self.own_thread = own_thread
         self._topics = VehicleTopics(rules.vehicle)
+        self._keeping = Keeping(opened, rules.destination, self._topics, clock=clock, boot=boot, draw=draw)
         self._lock = threading.RLock()
-        self._reader: Reader | None = None
-        self._ahead = Ahead(opened.reader, clock, lambda: self.wake())  # noqa: PLW0108 - `wake` is set later
+        self._source = RecordSource(opened, recent, clock, boot, self._read_on, own_thread=own_thread)
         self._held = HeldMessages()
         self._making: dict[int, Held] = {}
         self._choice = Choice(rules, recent, boot)
-        self._resting_until_ns = 0
+        self._rests = Rests(rules.destination, clock)
         self._losses: list[Loss] = []
-        self._entered = 0
-        self._given: Counter[str] = Counter()
-        self._positions = opened.positions()
         self._cursors = opened.cursors(rules.destination)
+        left = take_up(opened, rules.destination, self._cursors)
+        for held in left.held:
+            self._held.put(held)
+        self._journal.edit(left.edits)
         total = opened.total(ledger_name(rules.destination), GIVEN_UP)
-        self._gaps = Gaps(rules.destination, self._load_gaps(), total)
-        self._load_messages()
-        self._entered = sum(cursor.waiting for cursor in self._cursors)
+        self._gaps = Gaps(rules.destination, left.gaps, total)
+        self._passage = Passage(rules.destination, sum(cursor.waiting for cursor in self._cursors))
         self.largest_payload: Callable[[Kind], int | None] = lambda _: None
         self.wake: Callable[[], None] = lambda: None
         self._journal.on_commit.append(self._committed)
 
+    @property
+    def own_thread(self) -> bool:
+        """As above."""
+        return self._source.own_thread
+
+    @own_thread.setter
+    def own_thread(self, value: bool) -> None:
+        self._source.own_thread = value
+
     def close(self) -> None:
         """Let go of what was read with."""
-        self._ahead.close()
-        if self._reader is not None and self.own_thread:
-            self._reader.close()
+        self._source.close()
 
     @property
     def last_number(self) -> int:
@@ -134,7 +142,7 @@ class Forwarder(Store):
     def supply_lost(self) -> None:
         """The supply is going: what is newest goes first, or nothing new is begun for a while."""
         if self._rules.supply_loss is SupplyLoss.KEEP:
-            self._resting_until_ns = self._clock.boot_ns() + round(_REST_S * NS_PER_S)
+            self._rests.begin(*Kind)
             return
         self._choice.newest_first = True
         self.flush()
@@ -142,30 +150,35 @@ class Forwarder(Store):
     def put(self, item: Outgoing) -> None:
         """Take a message in that the journal has no part in, since it cannot be written."""
         with self._lock:
-            full = (
-                self._held.volatile.messages >= _VOLATILE_MESSAGES
-                or self._held.volatile.payload_bytes + len(item.payload) > _VOLATILE_BYTES
-            )
-            if full and item.kind is not Kind.ALARM:
+            if self._held.admits(item.kind, len(item.payload)):
+                self._held.put(Held(item, VOLATILE, 0))
+            else:
                 self._held.refuse(item, QUEUE_FULL)
                 if item.numbered:
-                    self._losses.append(_loss(item))
-            else:
-                self._held.put(Held(item, VOLATILE, 0))
+                    self._losses.append(loss_of(item))
         self.wake()
+
+    def room(self) -> bool:
+        """Whether `put` would take one more small message."""
+        with self._lock:
+            return self._held.admits(Kind.BACKLOG, 0)
 
     def send(self, payload: bytes) -> None:
         """Send a signed message that is no record and has no numbers; it is kept until its PUBACK."""
         with self._lock:
-            if self._journal.failure:
-                self.put(Outgoing(Kind.EVENT, self._topics.up(Kind.EVENT), payload))
-            else:
-                self._keep(Kind.EVENT, None, payload, 0, 0, 0)
+            if not self._journal.failure:
+                try:
+                    self._keep(Kind.EVENT, None, payload, 0, 0, 0)
+                except _TROUBLE as error:
+                    self._rests.trouble(error)
+                else:
+                    return
+            self.put(Outgoing(Kind.EVENT, self._topics.up(Kind.EVENT), payload))
 
     def keep_checkpoint(self, payload: bytes) -> Addition:
         """Have a signed checkpoint sent; its message is kept in the transaction that keeps the checkpoint."""
         with self._lock:
-            held, edits = self._written(Kind.EVENT, None, payload, 0, 0, 0)
+            held, edits = self._keeping.place(Kind.EVENT, None, payload, 0, 0, 0)
         return Addition(edits, lambda: self._kept(held))
 
     def note(self, position: int, progress: Progress) -> None:
@@ -197,11 +210,14 @@ class Forwarder(Store):
         with self._lock:
             held = self._held.acknowledge(position)
             if held is not None and held.row != VOLATILE:
-                self._journal.edit([deletion(held.row)])
+                edits = [deletion(held.row)]
+                if held.item.numbered and not held.item.record_count:
+                    edits.append(self._gaps.acknowledged(held.stream, held.item.first_number))
+                self._journal.edit(edits)
             return held is not None
 
     def set_aside(self, position: int, cause: str) -> bool:
-        """See `Store.set_aside`; its records stay in the journal."""
+        """See `Store.set_aside`; its records stay in the journal, and a gap is told by the next run."""
         with self._lock:
             held = self._held.give_up(position, cause)
             if held is None:
@@ -214,7 +230,7 @@ class Forwarder(Store):
                     edits += self._gaps.note(cursor, entry)
                 self._journal.edit(edits)
             elif held.item.numbered:
-                self._losses.append(_loss(held.item))
+                self._losses.append(loss_of(held.item))
             return True
 
     def counts(self) -> StoreCounts:
@@ -245,17 +261,7 @@ class Forwarder(Store):
         """Report records that the journal holds for this destination, and those that went into messages."""
         with self._lock:
             waiting = sum(cursor.waiting for cursor in self._cursors)
-            set_aside = {cause: count for cause, count in self._given.items() if cause != "sent"}
-            if waiting:
-                set_aside[WAITING] = waiting
-            return Hop(
-                ledger_name(self._rules.destination),
-                "records",
-                self._entered,
-                self._given["sent"],
-                set_aside,
-                facts={"range entries not yet sent": len(self._gaps)} if self._gaps else {},
-            )
+            return self._passage.hop(waiting, len(self._gaps), self._rests.troubles)
 
     def _committed(self, committed: Committed) -> None:
         """Records are on the disk: they may be sent from now on."""
@@ -267,51 +273,55 @@ class Forwarder(Store):
                 elif record.alarm:
                     own.alarms.add(record.number, record.number)
             own.last = max(own.last, committed.last_number)
-            self._entered += len(committed.records)
+            self._passage.entered += len(committed.records)
         if committed.records:
             self.wake()
 
     def _compose(self, kind: Kind) -> bool:
         """Begin a message of `kind` if there is something for it; tell whether it can be sent now."""
-        full = (
-            self._held.holding.messages >= self._rules.held_messages
-            or self._held.holding.payload_bytes >= self._rules.held_bytes
-        )
-        resting = self._clock.boot_ns() < self._resting_until_ns
-        if self._journal.failure or resting or self._is_making(kind) or (full and kind is not Kind.ALARM):
+        messages, payload_bytes = self._held.of_numbers()
+        full = messages >= self._rules.held_messages or payload_bytes >= self._rules.held_bytes
+        held_up = self._journal.failure or self._rests.on(kind) or self._is_making(kind)
+        if held_up or (full and kind is not Kind.ALARM):
             return False
+        try:
+            begun = self._begin(kind)
+        except _TROUBLE as error:
+            self._rests.trouble(error)
+            self._rests.begin(kind)
+            self._source.close()
+            return False
+        return begun and not self.own_thread and self._journal.commit()
+
+    def _begin(self, kind: Kind) -> bool:
         match kind:
             case Kind.ALARM:
-                begun = self._from_own(kind, self._choice.alarm(self._cursors[0], self._clock.boot_ns()))
+                return self._from_own(kind, self._choice.alarm(self._cursors[0], self._clock.boot_ns()))
             case Kind.LIVE:
-                begun = self._from_own(kind, self._choice.live(self._cursors[0], self._clock.boot_ns()))
+                return self._from_own(kind, self._choice.live(self._cursors[0], self._clock.boot_ns()))
             case Kind.BACKLOG:
-                begun = self._tell_gap() or self._from_backlog()
+                return self._tell_gap() or self._from_backlog()
             case Kind.EVENT:
-                begun = False
-        return begun and not self.own_thread and self._journal.commit()
+                return False
 
     def _from_own(self, kind: Kind, found: Span | None) -> bool:
         if found is None:
             return False
         own, (first, last) = self._cursors[0], found
-        records = [BootRecord(self._boot, one) for one in self._recent.run(first, last)]
-        return self._make(kind, own, first, Found(records or self._read(own, first, last), last))
+        return self._make(kind, own, first, self._source.own(own, first, last))
 
     def _from_backlog(self) -> bool:
         found = self._choice.backlog(reversed(self._cursors))
         if found is None:
             return False
         cursor, (first, last) = found
-        old = self._reads().older(first, last, self._choice.old_block, stream=cursor.ordinal)
+        old = self._source.older(cursor, first, last, self._choice.old_block)
         if old >= first:
             self._abandon(cursor, LossRange(first, old, LossCause.WITHHELD), TOO_OLD)
             return self._tell_gap()
         last = min(last, first + MOST_BACKLOG_RECORDS - 1)
-        if not self.own_thread:
-            return self._make(Kind.BACKLOG, cursor, first, Found(self._read(cursor, first, last), last))
         least = self._composer.likely(self.largest_payload(Kind.BACKLOG))
-        read = self._ahead.get(cursor.ordinal, first, last, least=least)
+        read = self._source.backlog(cursor, first, last, least=least)
         return read is not None and self._make(Kind.BACKLOG, cursor, first, read)
 
     def _make(self, kind: Kind, cursor: StreamCursor, first: int, found: Found) -> bool:
@@ -319,7 +329,7 @@ class Forwarder(Store):
         records = found.records
         if not records or records[0].record.number > first:
             end = records[0].record.number - 1 if records else found.last
-            erased = self._reads().erased(first, stream=cursor.ordinal)
+            erased = self._source.erased(cursor, first)
             entry = LossRange(first, end, LossCause.ERASED if erased else LossCause.LOST)
             self._abandon(cursor, entry, ERASED if erased else GONE)
             return self._tell_gap()
@@ -340,56 +350,37 @@ class Forwarder(Store):
             logger.warning("record %d %s; further ones are only counted", first, composed.cause)
             self._abandon(cursor, LossRange(first, end, LossCause.LOST), UNWRITABLE)
             return self._tell_gap()
-        self._given["sent"] += composed.count
         self._keep(kind, cursor, composed.payload, first, end, composed.count)
+        self._passage.left += composed.count
         return True
 
     def _tell_gap(self) -> bool:
         """Make the message of the first gap that is to be told."""
-        if not self._gaps or self._is_making(Kind.BACKLOG):
+        gap = self._gaps.first()
+        if gap is None or self._is_making(Kind.BACKLOG):
             return False
-        gap, forget = self._gaps.take()
         cursor, entry = gap.cursor, gap.entry
         payload = self._composer.gap(
             entry, stream=cursor.stream, predecessor=cursor.predecessor, boot=self._boot
         )
-        self._keep(Kind.BACKLOG, cursor, payload, entry.first, entry.last, 0, [forget])
+        self._keep(Kind.BACKLOG, cursor, payload, entry.first, entry.last, 0)
+        self._gaps.told()
         return True
 
     def _abandon(self, cursor: StreamCursor, entry: LossRange, cause: str) -> None:
-        self._given[cause] += entry.last - entry.first + 1
+        self._passage.set_aside[cause] += entry.last - entry.first + 1
         edits = cursor.cover(self._rules.destination, entry.first, entry.last)
         self._journal.edit([*edits, *self._gaps.note(cursor, entry)])
 
     def _keep(
-        self,
-        kind: Kind,
-        cursor: StreamCursor | None,
-        payload: bytes,
-        first: int,
-        last: int,
-        count: int,
-        more: Sequence[Edit] = (),
+        self, kind: Kind, cursor: StreamCursor | None, payload: bytes, first: int, last: int, count: int
     ) -> None:
         """Have a message committed; it can be sent when that is done."""
-        held, edits = self._written(kind, cursor, payload, first, last, count)
-        edits += more
+        held, edits = self._keeping.place(kind, cursor, payload, first, last, count)
         if cursor is not None:
             edits += cursor.cover(self._rules.destination, first, last)
         self._making[held.row] = held
         self._journal.edit(edits, urgent=True, then=lambda: self._kept(held))
-
-    def _written(
-        self, kind: Kind, cursor: StreamCursor | None, payload: bytes, first: int, last: int, count: int
-    ) -> tuple[Held, list[Edit]]:
-        """A message with its place, and what keeps it in the journal."""
-        row, topic = next(self._positions), self._topics.up(kind)
-        stream, ordinal = (b"", 0) if cursor is None else (cursor.stream, cursor.ordinal)
-        item = Outgoing(kind, topic, payload, stream, first, last, count)
-        stored = StoredMessage(row, int(kind), topic, ordinal, first, last, count, payload)
-        period = period_of(self._clock.wall_ns(), self._boot)
-        edit = insertion(stored, self._rules.destination, self._opened.keys, period, self._draw)
-        return Held(item, row, ordinal), [edit]
 
     def _kept(self, held: Held) -> None:
         """A message is on the disk: it can be sent from now on."""
@@ -401,49 +392,8 @@ class Forwarder(Store):
     def _is_making(self, kind: Kind) -> bool:
         return any(one.item.kind is kind for one in self._making.values())
 
-    def _read(self, cursor: StreamCursor, first: int, last: int) -> list[BootRecord]:
-        return self._reads().records(first, last, stream=cursor.ordinal)
-
-    def _reads(self) -> Reader:
-        """The reader, opened on the thread that uses it."""
-        if self._reader is None:
-            self._reader = self._opened.reader()
-        return self._reader
+    def _read_on(self) -> None:
+        self.wake()
 
     def _cursor(self, ordinal: int) -> StreamCursor | None:
         return next((cursor for cursor in self._cursors if cursor.ordinal == ordinal), None)
-
-    def _load_messages(self) -> None:
-        """Take up what an earlier run left unacknowledged, byte for byte."""
-        for stored in self._opened.messages(self._rules.destination):
-            cursor = self._cursor(stored.stream)
-            if not stored.payload:
-                edits = [deletion(stored.position)]
-                if cursor is not None and stored.records:
-                    edits += self._gaps.note(cursor, LossRange(stored.first, stored.last, LossCause.LOST))
-                self._journal.edit(edits)
-                continue
-            item = Outgoing(
-                Kind(stored.kind),
-                stored.topic,
-                stored.payload,
-                b"" if cursor is None else cursor.stream,
-                stored.first,
-                stored.last,
-                stored.records,
-            )
-            self._held.put(Held(item, stored.position, stored.stream))
-
-    def _load_gaps(self) -> list[Gap]:
-        gaps = []
-        for ordinal, first, last, cause in self._opened.gaps(self._rules.destination):
-            cursor = self._cursor(ordinal)
-            if cursor is not None:
-                gaps.append(Gap(cursor, LossRange(first, last, LossCause(cause))))
-        return gaps
-
-
-def _loss(item: Outgoing) -> Loss:
-    return Loss(
-        QUEUE_FULL, item.kind, item.stream, item.first_number, item.last_number, 1, item.record_count, False
-    )

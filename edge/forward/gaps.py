@@ -27,9 +27,12 @@ class Gap:
 class Gaps:
     """The gaps of one destination, in the order in which they came about.
 
+    A gap stays in the database until its message is acknowledged, so that whatever becomes of the message, a
+    later run tells it.
+
     Args:
         destination: its name in the journal.
-        gaps: those that an earlier run left untold.
+        gaps: those that no message tells yet.
         given_up: how many numbers of the own stream were given up so far.
 
     Attributes:
@@ -54,10 +57,17 @@ class Gaps:
         values = (self._destination, cursor.ordinal, entry.first, entry.last, int(entry.cause))
         return [*edits, (_NOTE, values)]
 
-    def take(self) -> tuple[Gap, Edit]:
-        """The first gap that is to be told, and what forgets it once its message is kept."""
-        gap = self._untold.popleft()
-        return gap, (_FORGET, (self._destination, gap.cursor.ordinal, gap.entry.first))
+    def first(self) -> Gap | None:
+        """The first gap that no message tells yet."""
+        return self._untold[0] if self._untold else None
+
+    def told(self) -> None:
+        """The first gap has its message."""
+        self._untold.popleft()
+
+    def acknowledged(self, stream: int, first: int) -> Edit:
+        """What forgets a gap whose message has arrived."""
+        return (_FORGET, (self._destination, stream, first))
 
 
 def ledger_name(destination: str) -> str:

@@ -6,11 +6,16 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge.uplink.outbox import Progress, StoreCounts, Tally
+from edge.uplink.outbox import QUEUE_FULL, Loss, Progress, StoreCounts, Tally
 from edge.uplink.outgoing import Kind, Outgoing
 
 VOLATILE = 0
 """The row of a message that is in memory alone."""
+
+VOLATILE_MESSAGES = 1_000
+VOLATILE_BYTES = 16 << 20
+_FOR_ALARMS = 2
+"""Alarms have as much room again, which other messages leave to them."""
 
 _COMPACT_AT = 64
 
@@ -44,16 +49,27 @@ class HeldMessages:
         self._entered = Tally()
         self._acknowledged = Tally()
         self._holding = Tally()
+        self._statements = Tally()
+        self._volatile = Tally()
         self._lost: dict[str, Tally] = {}
-        self.volatile = Tally()
 
     def __len__(self) -> int:
         return len(self._by_position)
 
-    @property
-    def holding(self) -> Tally:
-        """What is held now."""
-        return self._holding
+    def of_numbers(self) -> tuple[int, int]:
+        """Messages and payload bytes held now, but for those without numbers."""
+        return (
+            self._holding.messages - self._statements.messages,
+            self._holding.payload_bytes - self._statements.payload_bytes,
+        )
+
+    def admits(self, kind: Kind, payload_bytes: int) -> bool:
+        """Whether one more message may be held in memory alone."""
+        share = _FOR_ALARMS if kind is Kind.ALARM else 1
+        return (
+            self._volatile.messages < share * VOLATILE_MESSAGES
+            and self._volatile.payload_bytes + payload_bytes <= share * VOLATILE_BYTES
+        )
 
     def put(self, held: Held) -> None:
         """Take a message in behind all others."""
@@ -62,8 +78,10 @@ class HeldMessages:
         self._order[held.item.kind].append(self._last_position)
         self._entered = self._entered.plus(held.item)
         self._holding = self._holding.plus(held.item)
+        if not held.item.numbered:
+            self._statements = self._statements.plus(held.item)
         if held.row == VOLATILE:
-            self.volatile = self.volatile.plus(held.item)
+            self._volatile = self._volatile.plus(held.item)
 
     def refuse(self, item: Outgoing, cause: str) -> None:
         """Count a message lost that there is no room for."""
@@ -110,9 +128,18 @@ class HeldMessages:
         if held is None:
             return None
         self._holding = self._holding.minus(held.item)
+        if not held.item.numbered:
+            self._statements = self._statements.minus(held.item)
         if held.row == VOLATILE:
-            self.volatile = self.volatile.minus(held.item)
+            self._volatile = self._volatile.minus(held.item)
         order = self._order[held.item.kind]
-        if len(order) > _COMPACT_AT and self._by_position.keys().isdisjoint(order[: len(order) // 2]):
-            del order[: len(order) // 2]
+        if len(order) > _COMPACT_AT and len(order) > 2 * len(self._by_position):
+            order[:] = [one for one in order if one in self._by_position]
         return held
+
+
+def loss_of(item: Outgoing) -> Loss:
+    """What is to be told of a message in memory alone that is given up."""
+    return Loss(
+        QUEUE_FULL, item.kind, item.stream, item.first_number, item.last_number, 1, item.record_count, False
+    )

@@ -111,6 +111,21 @@ class StreamCursor:
         edits.append((_COVER, (destination, self.ordinal, begin, end)))
         return edits
 
+    def uncover(self, destination: str, first: int, last: int) -> list[Edit]:
+        """Count the numbers from `first` to `last` as not given after all; returns as `cover`."""
+        touched = [(begin, end) for begin, end in self.covered if begin <= last and end >= first]
+        self.covered.remove(first, last)
+        edits: list[Edit] = [
+            (
+                "DELETE FROM covered WHERE destination = ? AND stream = ? AND first = ?",
+                (destination, self.ordinal, begin),
+            )
+            for begin, _ in touched
+        ]
+        kept = [(begin, first - 1) for begin, _ in touched if begin < first]
+        kept += [(last + 1, end) for _, end in touched if end > last]
+        return edits + [(_COVER, (destination, self.ordinal, begin, end)) for begin, end in kept]
+
 
 def load_cursors(connection: apsw.Connection, destination: str) -> list[StreamCursor]:
     """The cursors of a destination as the database has them, the journal's own stream first.

@@ -18,6 +18,10 @@ class DamagedKeysError(JournalError):
     """The key store is damaged: what it alone could open is lost, and a new one has to serve."""
 
 
+class DamagedKeyError(JournalError):
+    """One data key is damaged: what was sealed under it is lost, and nothing else."""
+
+
 IN_MEMORY = ":memory:"
 APPLICATION_ID = 0x4E45564B
 """``NEVK`` in the database's header."""

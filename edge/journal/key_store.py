@@ -12,6 +12,7 @@ from typing import cast
 from edge.errors import JournalError
 from edge.journal.key_database import (
     IN_MEMORY,
+    DamagedKeyError,
     DamagedKeysError,
     lock,
     open_key_database,
@@ -173,14 +174,15 @@ class KeyStore:
         """The key of that id, 32 bytes; None where it was destroyed or never was here.
 
         Raises:
-            JournalError: its row is damaged, or the database cannot be read.
+            DamagedKeyError: its row is damaged.
+            JournalError: the database cannot be read.
         """
         with self._guard:
             self._refresh()
             if key_id in self._keys:
                 return self._keys[key_id]
             if key_id in self._entries:
-                raise JournalError(f"the data key {key_id.hex()} is damaged", where=self._path)
+                raise DamagedKeyError(f"the data key {key_id.hex()} is damaged", where=self._path)
             return None
 
     def listing(self) -> tuple[KeyEntry, ...]:

@@ -202,7 +202,7 @@ def open_journal(
 
         def make_reader() -> Reader:
             if path == IN_MEMORY:
-                return Reader(connection, keys, inside.items)
+                return Reader(connection, keys, inside.items, borrowed=True)
             return Reader(open_to_read(path, vfs=vfs), keys, inside.items)
 
         return OpenJournal(journal, keys, connection, make_reader, stack.pop_all())

@@ -12,6 +12,7 @@ from edge.errors import JournalError
 from edge.journal.block import Block, BlockHeader, BlockKind, read_header
 from edge.journal.evidence import StoredCheckpoint
 from edge.journal.frame_block import FrameBlock, decode_frames
+from edge.journal.key_database import DamagedKeyError
 from edge.journal.key_store import KeyStore
 from edge.journal.record_block import CARRIER, decode_records, join_records
 from edge.journal.sealing import open_sealed
@@ -20,6 +21,11 @@ from edge.wire.item_keys import ItemKeys
 
 _COLUMNS = "header, commitment, ciphertext_hash, ciphertext, link"
 _HEADERS_AT_ONCE = 2_000
+
+
+class DamagedRowError(JournalError):
+    """The row of one block is damaged."""
+
 
 _BlockRow = tuple[bytes, bytes, bytes, bytes | None, bytes]
 
@@ -39,16 +45,26 @@ class Reader(Closing):
         connection: of its own, or the writer's while that one does nothing else.
         keys: the data keys; None where only what is clear is wanted.
         items: the catalogue's wire keys.
+        borrowed: whether the connection is another's, who closes it.
     """
 
-    def __init__(self, connection: apsw.Connection, keys: KeyStore | None, items: ItemKeys) -> None:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        keys: KeyStore | None,
+        items: ItemKeys,
+        *,
+        borrowed: bool = False,
+    ) -> None:
         self._connection = connection
         self._keys = keys
         self._items = items
+        self._borrowed = borrowed
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Close the connection, unless it is another's."""
+        if not self._borrowed:
+            self._connection.close()
 
     def stream(self) -> bytes:
         """The 16 bytes that name the journal's own stream."""
@@ -92,10 +108,8 @@ class Reader(Closing):
         Raises:
             JournalError: the block does not open under its key: it was changed.
         """
-        if block.ciphertext is None or self._keys is None:
-            return None
-        key = self._keys.key(block.header.key_id)
-        if key is None:
+        key = self._key(block)
+        if key is None or block.ciphertext is None:
             return None
         return open_sealed(key, block.header_bytes, block.ciphertext)
 
@@ -117,6 +131,10 @@ class Reader(Closing):
             first: record number.
             last: record number, included.
             stream: ordinal of the stream.
+
+        Raises:
+            JournalError: the key store cannot be read at present: that says nothing of what is there.
+            apsw.Error: nor the journal.
         """
         found: list[BootRecord] = []
         for blocks in self._groups(first, last, stream):
@@ -199,14 +217,30 @@ class Reader(Closing):
         """One block's boot and records; None if gone or damaged, for one bad block may not hide others."""
         try:
             block = _block(row)
-            opened = self.plaintext(block)
-            return None if opened is None else (block.header.boot, decode_records(opened[1], self._items))
+            key = self._key(block)
+        except (DamagedRowError, DamagedKeyError):
+            return None
+        if key is None or block.ciphertext is None:
+            return None
+        try:
+            plaintext = open_sealed(key, block.header_bytes, block.ciphertext)[1]
+            return block.header.boot, decode_records(plaintext, self._items)
         except JournalError:
             return None
+
+    def _key(self, block: Block) -> bytes | None:
+        """The key of a block's content; None where there is nothing to be opened."""
+        if block.ciphertext is None or self._keys is None:
+            return None
+        return self._keys.key(block.header.key_id)
 
 
 def _block(row: _BlockRow) -> Block:
     header_bytes, commitment, ciphertext_hash, ciphertext, link = row
     if not all(isinstance(part, bytes) for part in (*row[:3], link, ciphertext or b"")):
-        raise JournalError("the row of a block is damaged")
-    return Block(read_header(header_bytes), header_bytes, commitment, ciphertext_hash, ciphertext, link)
+        raise DamagedRowError("the row of a block is damaged")
+    try:
+        header = read_header(header_bytes)
+    except JournalError as error:
+        raise DamagedRowError(error.what, where=error.where) from error
+    return Block(header, header_bytes, commitment, ciphertext_hash, ciphertext, link)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import apsw
 
 from edge.errors import JournalError
+from edge.journal.key_database import DamagedKeyError
 from edge.journal.key_store import KeyStore
 from edge.journal.pending import Edit
 from edge.journal.sealing import open_sealed, seal
@@ -48,7 +49,12 @@ class StoredMessage:
 
 
 def load_messages(connection: apsw.Connection, keys: KeyStore, destination: str) -> Sequence[StoredMessage]:
-    """All messages that a destination has not acknowledged, in order."""
+    """All messages that a destination has not acknowledged, in order.
+
+    Raises:
+        JournalError: the key store cannot be read at present.
+        apsw.Error: nor the journal.
+    """
     rows = connection.execute(
         "SELECT position, kind, topic, stream, first, last, records, key_id, sealed FROM message"
         " WHERE destination = ? ORDER BY position",
@@ -95,9 +101,12 @@ def deletion(position: int) -> Edit:
 
 
 def _open(keys: KeyStore, key_id: bytes, position: int, ciphertext: bytes) -> bytes:
-    """The payload, or nothing where it cannot be had: its numbers are then told lost."""
+    """The payload, or nothing where it cannot be had: its numbers are then given anew."""
     try:
         key = keys.key(key_id)
+    except DamagedKeyError:
+        return b""
+    try:
         return b"" if key is None else open_sealed(key, place_of(position), ciphertext)[1]
     except JournalError:
         return b""

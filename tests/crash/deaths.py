@@ -51,7 +51,7 @@ _PASSED = (
     ("edge.journal.journal", "Journal._transact", False),
     ("edge.journal.journal", "Journal.countersign", False),
     ("edge.journal.checkpoints", "Checkpointer.made", True),
-    ("edge.forward.forwarder", "Forwarder._load_messages", True),
+    ("edge.forward.forwarder", "take_up", True),
     ("edge.forward.forwarder", "Forwarder._keep", False),
     ("edge.forward.forwarder", "Forwarder.acknowledge", False),
     ("edge.forward.forwarder", "Forwarder._committed", False),
@@ -74,6 +74,16 @@ POINTS = MappingProxyType(
         COMMIT: Point("", "", True, False),
     }
 )
+
+
+MAKING = tuple(
+    sorted(
+        name
+        for name in POINTS
+        if name.endswith(("open_database", "_own_stream", "GenerationFiles.write", "_rotate", "_make_key"))
+    )
+)
+"""Those that are passed when a journal and its keys are made."""
 
 
 class Countdown:
