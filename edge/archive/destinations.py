@@ -46,7 +46,7 @@ class DestinationState:
         shares: of each stream, the journal's own first.
         messages: signed messages that wait to be acknowledged, those without records included.
         message_bytes: what they take on the disk.
-        gaps: range entries that it has yet to be sent.
+        gaps: range entries of lost numbers that it has yet to be told of, or to acknowledge.
     """
 
     name: str

@@ -142,7 +142,7 @@ def destination_table(destinations: Sequence[DestinationState]) -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column("destination")
     table.add_column("stream")
-    headings = ("last number", "acknowledged", "held", "unsent", "given up", "messages held", "gaps untold")
+    headings = ("last number", "acknowledged", "held", "unsent", "given up", "messages held", "gaps")
     for heading in headings:
         table.add_column(heading, justify="right")
     for one in destinations:
@@ -159,7 +159,7 @@ def destination_json(one: DestinationState) -> dict[str, object]:
         "destination": one.name,
         "messages_held": one.messages,
         "message_bytes": one.message_bytes,
-        "gaps_untold": one.gaps,
+        "gaps": one.gaps,
         "streams": [
             {
                 "stream": share.stream.hex(),
