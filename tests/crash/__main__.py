@@ -93,8 +93,8 @@ def main() -> int:
             for verdict in crash(bench, kills, seed=asked.seed, lanes=asked.lanes, flaw=asked.flaw):
                 figures.add(verdict.figures)
                 broken += bool(verdict.faults)
-    for name, count in figures.counts.items():
-        say(f"  {count:>9,}  {name}")
+    for line in figures.lines():
+        say(line)
     say(f"  {time.monotonic() - began_s:>9,.0f}  seconds")
     say("every claim held" if not broken else f"{broken} lives broke a claim")
     return int(bool(broken))

@@ -19,11 +19,13 @@ from edge.journal.key_store import KeyStore
 from edge.journal.opening import JOURNAL_FILE, KEYS_FILE
 from edge.journal.reader import Reader
 from edge.journal.verify import verify_journal
+from edge.wire.message import MessageKind
 from simulator.platform.findings import findings
 from simulator.platform.reader import StoreReader
+from tests.crash.deaths import POINTS
 from tests.crash.drive import PLATFORM_KEY, VEHICLE_KEY, digest
 from tests.crash.lane import Lane, Outcome
-from tests.crash.orders import final, lethal
+from tests.crash.orders import Phase, final, lethal
 from tests.crash.witness import Bench, Message, messages
 
 ACCOUNT_S = 20.0
@@ -31,11 +33,39 @@ NEW_BOOT = 0.4
 """How often the whole machine, not the gateway alone, has started anew."""
 
 
+SHOWN = (
+    "rounds",
+    "killed",
+    *(f"killed while {phase}" for phase in Phase),
+    "killed within a commit",
+    "killed while a message was made",
+    "killed while a message was published",
+    "killed at a point of the code",
+    "killed at a line of the code",
+    "ended by themselves",
+    "records announced as committed",
+    "records stored by the platform",
+    "records that came again, stored once",
+    "messages with records",
+    *(f"messages: {kind.topic}" for kind in (MessageKind.ALARM, MessageKind.LIVE, MessageKind.BACKLOG)),
+    "repeats, byte for byte",
+    "statements",
+    "checkpoints",
+    "blocks verified",
+)
+
+
 @dataclass(slots=True)
 class Figures:
-    """What was counted over lives, by name, in the order in which it is shown."""
+    """What was counted over lives.
+
+    Attributes:
+        counts: by name.
+        points: the points of the code at which a worker died.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
+    points: set[str] = field(default_factory=set)
 
     def rounds(self, outcomes: Iterable[Outcome]) -> None:
         """Count rounds by where they ended."""
@@ -51,12 +81,20 @@ class Figures:
             self.counts["killed while a message was published"] += one.publishing
             if one.orders.point:
                 self.counts["killed at a point of the code"] += 1
+                self.points.add(one.orders.point)
             elif one.orders.line:
                 self.counts["killed at a line of the code"] += 1
 
     def add(self, more: Figures) -> None:
         """Add those of other lives."""
         self.counts += more.counts
+        self.points |= more.points
+
+    def lines(self) -> Iterator[str]:
+        """All of them, in order, a line each."""
+        for name in filter(self.counts.get, (*SHOWN, *sorted(self.counts.keys() - set(SHOWN)))):
+            yield f"  {self.counts[name]:>9,}  {name}"
+        yield f"  {len(self.points):>9,}  of {len(POINTS)} points of the code died at"
 
 
 @dataclass(slots=True)
@@ -99,7 +137,8 @@ def live(bench: Bench, lane: Lane, number: int, *, seed: int, kills: int, flaw: 
     while killed < kills:
         if not boot or random.random() < NEW_BOOT:
             boot = random.randbytes(BOOT_BYTES).hex()
-        outcome = lane.round(lethal(random, verdict.vehicle, boot, flaw))
+        fresh = not any(one.records for one in verdict.outcomes)
+        outcome = lane.round(lethal(random, verdict.vehicle, boot, flaw, fresh=fresh))
         verdict.outcomes.append(outcome)
         if outcome.ended and not outcome.killed:
             break

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from random import Random
 
-from tests.crash.deaths import POINTS, STATEMENT
+from tests.crash.deaths import MAKING, POINTS, STATEMENT
 
 
 class Phase(StrEnum):
@@ -75,8 +75,8 @@ class Orders:
         return f"{self.delay_s * 1000:.0f} ms after {self.phase}" if self.phase else "not at all"
 
 
-def lethal(random: Random, vehicle: str, boot: str, flaw: str) -> Orders:
-    """Draw a round that is to end by a kill."""
+def lethal(random: Random, vehicle: str, boot: str, flaw: str, *, fresh: bool) -> Orders:
+    """Draw a round that is to end by a kill; `fresh` if the journal is not made yet."""
     orders = Orders(
         vehicle,
         random.getrandbits(32),
@@ -89,6 +89,8 @@ def lethal(random: Random, vehicle: str, boot: str, flaw: str) -> Orders:
         drain_s=5.0 if flaw else 20.0,
         flaw=flaw,
     )
+    if fresh and random.random() < 0.5:
+        return replace(orders, point=random.choice(MAKING))
     way = random.random()
     if way < 0.12:
         return replace(orders, phase=Phase.OPENING, delay_s=random.uniform(0, 0.1))
@@ -100,8 +102,8 @@ def lethal(random: Random, vehicle: str, boot: str, flaw: str) -> Orders:
         return replace(orders, line=round(math.exp(random.uniform(math.log(200), math.log(20_000)))))
     point = random.choice(sorted(POINTS))
     rare = POINTS[point].rare
-    most = 60 if point == STATEMENT else 2 if rare else 12
-    return replace(orders, point=point, passage=random.randint(1, most))
+    most = 60 if point == STATEMENT else 12
+    return replace(orders, point=point, passage=1 if rare else random.randint(1, most))
 
 
 def final(random: Random, vehicle: str, boot: str, flaw: str) -> Orders:
