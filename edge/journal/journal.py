@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -16,24 +15,16 @@ from edge.clock import NS_PER_S, Clock
 from edge.closing import Closing
 from edge.errors import JournalError
 from edge.frames import FrameBatch
-from edge.journal.chain import Chain, Draft, Row
+from edge.journal.chain import Chain, Draft
 from edge.journal.checkpoints import Checkpointer
-from edge.journal.database import transaction
+from edge.journal.committer import Committer
 from edge.journal.key_store import KeyStore
 from edge.journal.pending import TOO_SLOW, Addition, DraftMaker, Edit, EventFrames, Pending, batch_bytes
-from edge.journal.rows import insert
 from edge.journal.settings import JournalSettings
-from edge.journal.tally import Tally
+from edge.journal.tally import NOT_WRITABLE, Tally
 from edge.records import Record
 
-NOT_WRITABLE = "journal not writable"
-HANDED_BACK = "journal not writable, handed back"
 FULL = "disk full"
-_RECOVERY = (
-    "INSERT INTO total (hop, name, count) VALUES ('journal', 'recoveries', 1)"
-    " ON CONFLICT (hop, name) DO UPDATE SET count = count + 1"
-)
-"""Writes something although nothing waits: a transaction that writes nothing succeeds on any disk."""
 
 Result = TypeVar("Result")
 
@@ -78,7 +69,8 @@ class Journal(Closing):
         on_commit: called after each transaction, on the thread that commits.
         on_checkpoint: asked, with a signed checkpoint, what the transaction that keeps it is to keep besides;
             what one is to bring about must not be lost by a crash between two transactions.
-        on_failure: told the records that could not be committed, and why, when writing begins to fail.
+        on_failure: told the records that could not be committed, and why, before any newer one is refused; it
+            may not call the journal.
         make_room: called when the disk is full, with the connection; frees what the rules let go first, and
             tells whether it freed anything.
         chores: carried out after `pump` has committed or seen that nothing is due, each with the connection:
@@ -110,14 +102,13 @@ class Journal(Closing):
         self.corrupt = False
         self._connection = connection
         self._keys = keys
-        self._drafts = drafts
-        self._chain = chain
+        self._committer = Committer(
+            connection, keys=keys, drafts=drafts, chain=chain, checkpoints=checkpoints, clock=clock, draw=draw
+        )
         self._committed_number = last_number
         self._next_number = last_number + 1
-        self._checkpoints = checkpoints
         self._settings = settings
         self._clock = clock
-        self._draw = draw
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._pending = Pending()
@@ -227,14 +218,8 @@ class Journal(Closing):
         """Keep the platform's signed receipt with the checkpoint that it names, the first time."""
         if digest != self._countersigned:
             self._countersigned = digest
-            self.edit(
-                [
-                    (
-                        "UPDATE checkpoint SET receipt = ? WHERE digest = ? AND receipt IS NULL",
-                        (receipt, digest),
-                    )
-                ]
-            )
+            statement = "UPDATE checkpoint SET receipt = ? WHERE digest = ? AND receipt IS NULL"
+            self.edit([(statement, (receipt, digest))])
 
     def seal(self) -> None:
         """Commit at once, with a checkpoint over all that it has not covered yet."""
@@ -293,9 +278,6 @@ class Journal(Closing):
                 return False
             try:
                 return self._write(taken)
-            except (apsw.Error, JournalError, OSError) as error:
-                self._fail(taken, error)
-                return False
             finally:
                 with self._lock:
                     self._busy = False
@@ -362,59 +344,38 @@ class Journal(Closing):
             self._wake.set()
 
     def _write(self, taken: Pending) -> bool:
-        written: Counter[str] = Counter(notes=len(taken.notes))
-        chain = self._chain.copy()
-        rows = [chain.add(draft, self._keys, self._draw) for draft in self._drafts.drafts(taken, written)]
         last_number = taken.records[-1].number if taken.records else self._committed_number
         sealing = self._sealing
-        checkpoint = self._checkpoints.make(chain, last_number, self._clock, now=sealing)
-        added = [add(checkpoint) for add in self.on_checkpoint] if checkpoint is not None else []
-        whole = replace(taken, edits=[*taken.edits, *(edit for each in added for edit in each.edits)])
         try:
-            self._transact(whole, rows, chain, checkpoint, last_number)
-        except apsw.FullError:
-            if not self.make_room(self._connection):
-                raise
-            self._tally.facts["times the disk was full and room was made"] += 1
-            self._transact(whole, rows, chain, checkpoint, last_number)
-        self._chain = chain
-        if checkpoint is not None:
-            self._checkpoints.made(chain, checkpoint, self._clock)
+            written = self._committer.write(
+                taken,
+                last_number,
+                sealing=sealing,
+                recovering=bool(self._failure),
+                make_room=self.make_room,
+                on_checkpoint=self.on_checkpoint,
+            )
+        except (apsw.Error, JournalError, OSError) as error:
+            self._fail(taken, error)
+            return False
+        except Exception as error:
+            # What nobody foresaw may cost the journal, but no record that waits.
+            self._fail(taken, error)
+            raise
         with self._lock:
             self._committed_number = last_number
-            self._tally.add(written)
-            self._tally.facts["transactions"] += 1
-            self._tally.facts["blocks"] += len(rows)
-            self._tally.facts["bytes of blocks"] += sum(len(row.ciphertext) for row in rows)
+            self._tally.add(written.counts)
+            self._tally.facts.update(written.facts)
             recovered, self._failure = self._failure, ""
             self._sealing = self._sealing and not sealing
         if recovered:
             logger.warning("the journal can be written again (it could not: %s)", recovered)
-        for done in (*taken.then, *(each.then for each in added)):
+        for done in written.then:
             done()
-        committed = Committed(tuple(taken.records), last_number, checkpoint)
+        committed = Committed(tuple(taken.records), last_number, written.checkpoint)
         for listener in self.on_commit:
             listener(committed)
         return True
-
-    def _transact(
-        self, taken: Pending, rows: Sequence[Row], chain: Chain, checkpoint: bytes | None, last_number: int
-    ) -> None:
-        connection = self._connection
-        with transaction(connection):
-            for row in rows:
-                insert(connection, row)
-            for statement, values in taken.edits:
-                connection.execute(statement, values)
-            if self._failure:
-                connection.execute(_RECOVERY)
-            if rows or taken.records:
-                connection.execute(
-                    "UPDATE stream SET last_number = ?, series = ? WHERE ordinal = 1",
-                    (last_number, chain.series()),
-                )
-            if checkpoint is not None:
-                connection.execute(*self._checkpoints.insertion(chain.number, checkpoint))
 
     def _fail(self, taken: Pending, error: Exception) -> None:
         """Hand the records back, keep the edits, count the rest, and try again later."""
@@ -428,16 +389,10 @@ class Journal(Closing):
             records = [*taken.records, *late.records]
             self._next_number = self._committed_number + 1
             for part in (taken, late):
-                self._tally.set_aside["frames", NOT_WRITABLE] += part.frame_count()
-                self._tally.set_aside["event frames", NOT_WRITABLE] += sum(
-                    len(one.batch) for one in part.event_frames
-                )
-                self._tally.set_aside["notes", NOT_WRITABLE] += len(part.notes)
+                self._tally.refuse(part)
                 self._pending.edits += part.edits
                 self._pending.then += part.then
-            if records:
-                self._tally.set_aside["records", HANDED_BACK] += len(records)
             self._tally.facts["failed transactions"] += 1
+            self.on_failure(records, why)
         if began:
             logger.error("the journal cannot be written (%s): going on without it, trying again", why)
-        self.on_failure(records, why)

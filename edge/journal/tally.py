@@ -6,7 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from edge.account import Hop
-from edge.journal.pending import UNWRITABLE
+from edge.journal.pending import UNWRITABLE, Pending
+
+NOT_WRITABLE = "journal not writable"
+HANDED_BACK = "journal not writable, handed back"
 
 UNITS = ("frames", "event frames", "records", "notes")
 WAITING = "waiting to be committed"
@@ -35,6 +38,13 @@ class Tally:
             if unwritable:
                 self.set_aside[unit, UNWRITABLE] += unwritable
         self.written.update(written)
+
+    def refuse(self, pending: Pending) -> None:
+        """Count what waited when the disk refused: records go elsewhere, the rest is lost."""
+        self.set_aside["frames", NOT_WRITABLE] += pending.frame_count()
+        self.set_aside["event frames", NOT_WRITABLE] += sum(len(one.batch) for one in pending.event_frames)
+        self.set_aside["notes", NOT_WRITABLE] += len(pending.notes)
+        self.set_aside["records", HANDED_BACK] += len(pending.records)
 
     def hops(self) -> tuple[Hop, ...]:
         """The account, a hop for each unit of which there was any; records always."""

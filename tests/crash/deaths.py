@@ -48,7 +48,7 @@ _PASSED = (
     ("edge.journal.generation_files", "GenerationFiles.write", True),
     ("edge.journal.key_store", "KeyStore._rotate", True),
     ("edge.journal.key_store", "KeyStore._make_key", True),
-    ("edge.journal.journal", "Journal._transact", False),
+    ("edge.journal.committer", "Committer._transact", False),
     ("edge.journal.journal", "Journal.countersign", False),
     ("edge.journal.checkpoints", "Checkpointer.made", True),
     ("edge.forward.forwarder", "take_up", True),

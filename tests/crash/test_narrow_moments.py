@@ -8,6 +8,7 @@ import pytest
 
 from edge.forward.forwarder import Forwarder
 from edge.gateway import Gateway
+from edge.journal.committer import Committer
 from edge.journal.journal import Journal
 from edge.journal_road import JournalRoad
 from edge.uplink.outgoing import Kind
@@ -48,7 +49,7 @@ def test_a_crash_right_after_a_checkpoint_leaves_its_message(
     rig.gateway.run(recording(25), stop=rig.stop)
     journal = road_of(rig.gateway)._journal
     journal.seal()
-    transact = Journal._transact
+    transact = Committer._transact
 
     class PowerCutError(Exception):
         pass
@@ -57,7 +58,7 @@ def test_a_crash_right_after_a_checkpoint_leaves_its_message(
         transact(*args)  # type: ignore[arg-type]
         raise PowerCutError
 
-    monkeypatch.setattr(Journal, "_transact", cut)
+    monkeypatch.setattr(Committer, "_transact", cut)
     with pytest.raises(PowerCutError):
         journal.commit()
     monkeypatch.undo()

@@ -19,6 +19,7 @@ from edge.bus.memory import MemorySource
 from edge.clock import NS_PER_S, SystemClock, TimeQuality
 from edge.forward.forwarder import Forwarder
 from edge.gateway import Gateway
+from edge.journal.committer import Committer
 from edge.journal.journal import Committed, Journal
 from edge.journal.section import JournalSection
 from edge.journal.settings import JournalSettings
@@ -134,8 +135,8 @@ def _adjust(orders: Orders, around: Surroundings) -> None:
         Journal: {
             "__init__": _announcing(Journal.__init__, around),
             "_fail": _telling(Journal._fail, around),
-            "_transact": _marked(Journal._transact, around, COMMITTING),
         },
+        Committer: {"_transact": _marked(Committer._transact, around, COMMITTING)},
         Forwarder: {"_compose": _marked(Forwarder._compose, around, COMPOSING)},
         MqttLink: {"publish": _marked(MqttLink.publish, around, PUBLISHING)},
     }

@@ -1,0 +1,136 @@
+"""`Committer`: writes what waits in one transaction, as the next blocks of the chain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import apsw
+
+from edge.clock import Clock
+from edge.journal.chain import Chain, Row
+from edge.journal.checkpoints import Checkpointer
+from edge.journal.database import transaction
+from edge.journal.key_store import KeyStore
+from edge.journal.pending import Addition, DraftMaker, Edit, Pending
+from edge.journal.rows import insert
+
+_RECOVERY = (
+    "INSERT INTO total (hop, name, count) VALUES ('journal', 'recoveries', 1)"
+    " ON CONFLICT (hop, name) DO UPDATE SET count = count + 1"
+)
+"""Writes something although nothing waits: a transaction that writes nothing succeeds on any disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one transaction wrote.
+
+    Attributes:
+        counts: frames, records and notes, and those that could not be written as a block.
+        facts: further counts.
+        checkpoint: the signed checkpoint that was made, if one was.
+        then: to be called now that all is on the disk.
+    """
+
+    counts: Counter[str]
+    facts: Counter[str]
+    checkpoint: bytes | None
+    then: Sequence[Callable[[], None]]
+
+
+class Committer:
+    """Writes one journal.
+
+    Args:
+        connection: the database.
+        keys: the data keys.
+        drafts: makes blocks out of data.
+        chain: the end of the chain as it is in the database.
+        checkpoints: signs checkpoints.
+        clock: time.
+        draw: draws random bytes for nonces and salts.
+    """
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        *,
+        keys: KeyStore,
+        drafts: DraftMaker,
+        chain: Chain,
+        checkpoints: Checkpointer,
+        clock: Clock,
+        draw: Callable[[int], bytes],
+    ) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._drafts = drafts
+        self._chain = chain
+        self._checkpoints = checkpoints
+        self._clock = clock
+        self._draw = draw
+
+    def write(
+        self,
+        taken: Pending,
+        last_number: int,
+        *,
+        sealing: bool,
+        recovering: bool,
+        make_room: Callable[[apsw.Connection], bool],
+        on_checkpoint: Sequence[Callable[[bytes], Addition]],
+    ) -> Written:
+        """Write `taken`; all of it is on the disk when this returns, and nothing if it raises.
+
+        Args:
+            taken: what is to be written.
+            last_number: greatest record number once that is done.
+            sealing: whether a checkpoint is wanted although none is due.
+            recovering: whether the disk refused the last time.
+            make_room: see `Journal.make_room`.
+            on_checkpoint: see `Journal.on_checkpoint`.
+
+        Raises:
+            JournalError: a block cannot be sealed.
+            apsw.Error: the disk refuses.
+        """
+        counts: Counter[str] = Counter(notes=len(taken.notes))
+        chain = self._chain.copy()
+        rows = [chain.add(draft, self._keys, self._draw) for draft in self._drafts.drafts(taken, counts)]
+        checkpoint = self._checkpoints.make(chain, last_number, self._clock, now=sealing)
+        added = [add(checkpoint) for add in on_checkpoint] if checkpoint is not None else []
+        edits = [*taken.edits, *(edit for each in added for edit in each.edits)]
+        if recovering:
+            edits.append((_RECOVERY, ()))
+        if rows or taken.records:
+            values = (last_number, chain.series())
+            edits.append(("UPDATE stream SET last_number = ?, series = ? WHERE ordinal = 1", values))
+        if checkpoint is not None:
+            edits.append(self._checkpoints.insertion(chain.number, checkpoint))
+        facts = Counter(
+            {
+                "transactions": 1,
+                "blocks": len(rows),
+                "bytes of blocks": sum(len(row.ciphertext) for row in rows),
+            }
+        )
+        try:
+            self._transact(rows, edits)
+        except apsw.FullError:
+            if not make_room(self._connection):
+                raise
+            facts["times the disk was full and room was made"] += 1
+            self._transact(rows, edits)
+        self._chain = chain
+        if checkpoint is not None:
+            self._checkpoints.made(chain, checkpoint, self._clock)
+        return Written(counts, facts, checkpoint, (*taken.then, *(each.then for each in added)))
+
+    def _transact(self, rows: Sequence[Row], edits: Sequence[Edit]) -> None:
+        with transaction(self._connection):
+            for row in rows:
+                insert(self._connection, row)
+            for statement, values in edits:
+                self._connection.execute(statement, values)
