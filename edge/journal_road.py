@@ -107,6 +107,8 @@ class JournalRoad(Road):
         self._back: deque[Record] = deque()
         self._past: tuple[Dispatch, ...] = ()
         self._past_number = 0
+        self._flushed = False
+        self._destinations = destinations
         self._live_records = rules[0].live_records
         self._sender = make_sender(opened.stream, lambda: self._journal.committed_number)
         self._signer = Signer(self._sender.key, vehicle=vehicle)
@@ -154,17 +156,18 @@ class JournalRoad(Road):
 
     def report(self, account: Account, timebase: Timebase, t_ns: int, since_ns: int) -> None:
         """See `Road.report`; the journal keeps the account as it goes to the first platform."""
+        ledgers = [forwarder.ledger() for forwarder in self.forwarders]
         payloads = [
             up_messages.account(
                 self.identity,
                 account,
-                forwarder.ledger(),
-                last_number=forwarder.last_number,
+                ledger if destination.section.acknowledge == "receipt" else None,
+                last_number=ledger.total,
                 timebase=timebase,
                 t_ns=t_ns,
                 since_ns=since_ns,
             )
-            for forwarder in self.forwarders
+            for destination, ledger in zip(self._destinations, ledgers, strict=True)
         ]
         for forwarder, payload in zip(self.forwarders, payloads, strict=True):
             forwarder.send(self._signer.sign(payload))
@@ -173,9 +176,12 @@ class JournalRoad(Road):
 
     def take_record(self, record: Record) -> None:
         """See `Road.take_record`."""
-        self._drain_back()
         if self._journal.add_record(record) is None:
+            self._drain_back()
             self._pass_by(record)
+        else:
+            self._drain_back()
+            self._flush_past()
 
     def step(self) -> None:
         """See `Road.step`."""
@@ -184,8 +190,10 @@ class JournalRoad(Road):
             self._doubt(f"damage showed while it was in use: {self._journal.failure}")
         if self._writer is None:
             self._journal.pump()
-        for dispatch in self._past:
-            dispatch.report_losses(lambda: True)
+        if self._flushed:
+            self._flush_past()
+        for dispatch, forwarder in zip(self._past, self.forwarders, strict=False):
+            dispatch.report_losses(forwarder.room)
 
     def flush(self) -> None:
         """See `Road.flush`."""
@@ -193,8 +201,8 @@ class JournalRoad(Road):
         if self._writer is None:
             self._journal.commit()
         self._drain_back()
-        for dispatch in self._past:
-            dispatch.flush()
+        self._flushed = True
+        self._flush_past()
         for forwarder in self.forwarders:
             forwarder.flush()
 
@@ -210,7 +218,8 @@ class JournalRoad(Road):
 
     def settled(self) -> bool:
         """See `Road.settled`."""
-        return self._journal.idle() and all(forwarder.empty() for forwarder in self.forwarders)
+        idle = self._journal.idle() and not self._back
+        return idle and all(forwarder.empty() for forwarder in self.forwarders)
 
     def hops(self) -> tuple[Hop, ...]:
         """See `Road.hops`."""
@@ -239,6 +248,11 @@ class JournalRoad(Road):
         """Send on what the journal handed back, before anything newer."""
         while self._back:
             self._pass_by(self._back.popleft())
+
+    def _flush_past(self) -> None:
+        """Hand on what went past the journal: no more is coming to keep it company."""
+        for dispatch in self._past:
+            dispatch.flush()
 
     def _pass_by(self, record: Record) -> None:
         """Send a record without the journal, in a stream that ends with this process."""

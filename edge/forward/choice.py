@@ -64,7 +64,12 @@ class Choice:
         return first, first + min(count, wanted if count <= 2 * wanted else MOST_RECORDS) - 1
 
     def backlog(self, cursors: Iterable[StreamCursor]) -> tuple[StreamCursor, Span] | None:
-        """Backlog that is to be sent now: streams that were rescued first, then alarms, then the oldest."""
+        """Backlog that is to be sent now: streams that were rescued first, then alarms, then the oldest.
+
+        When the supply goes, the last minutes are first, which the own stream alone has.
+        """
+        if self.newest_first:
+            cursors = sorted(cursors, key=lambda one: one.ordinal)
         for cursor in cursors:
             spans = cursor.backlog()
             if self.newest_first and cursor.ordinal == OWN_STREAM:

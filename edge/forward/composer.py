@@ -81,6 +81,8 @@ class Composer:
                 is larger, since it can be no smaller.
         """
         limit = min(most_bytes or DEFAULT_LIMITS.message_bytes, DEFAULT_LIMITS.message_bytes)
+        if weight_of(records[0]) > MESSAGE_WEIGHT:
+            return Composed(b"", 1, "too large for a message")
         count = self._guess(records, limit)
         while True:
             try:

@@ -38,6 +38,7 @@ GONE = "gone from the journal"
 ERASED = "erased on purpose"
 UNWRITABLE = "cannot be written as a message"
 
+_SMALL_BYTES = 4_096
 _TROUBLE = (apsw.Error, JournalError, OSError, UnicodeDecodeError)
 """What a journal that cannot be read, or its keys, may raise: damaged texts are none any more."""
 
@@ -161,7 +162,7 @@ class Forwarder(Store):
     def room(self) -> bool:
         """Whether `put` would take one more small message."""
         with self._lock:
-            return self._held.admits(Kind.BACKLOG, 0)
+            return self._held.admits(Kind.BACKLOG, _SMALL_BYTES)
 
     def send(self, payload: bytes) -> None:
         """Send a signed message that is no record and has no numbers; it is kept until its PUBACK."""
