@@ -96,7 +96,7 @@ class CandumpFile(FrameFile):
         """See `FrameFile.put`."""
         del joined
         for message in messages(batch, time_ns, batch.buses):
-            # The writer else moves a frame that arrived after a later one to that one's time.
+            # The writer else moves a frame that is earlier than the first one to that one's time.
             self._writer.last_timestamp = None
             self._writer.on_message_received(message)
 

@@ -68,7 +68,8 @@ class Selection:
             return False
         if self.span is not None and not (header.from_ns <= self.span[1] and header.to_ns >= self.span[0]):
             return False
-        if not self.by_wall_time:
+        # A block that a correction covers in part is looked at datum by datum.
+        if not self.by_wall_time or wall_times.divides(header.boot, header.from_ns, header.to_ns):
             return True
         own = Timebase(header.wall_offset_ns, header.time_quality)
         first, last = (wall_times.wall_ns(header.boot, t, own) for t in (header.from_ns, header.to_ns))

@@ -34,6 +34,13 @@ class WallTimes:
         """Whether there is any correction."""
         return bool(self._by_boot)
 
+    def divides(self, boot: bytes, from_ns: int, to_ns: int) -> bool:
+        """Whether a correction begins or ends within a span of a boot."""
+        return any(
+            from_ns < one.from_ns <= to_ns or from_ns <= one.to_ns < to_ns
+            for one in self._by_boot.get(boot, ())
+        )
+
     def timebase(self, boot: bytes, t_ns: int, own: Timebase) -> Timebase:
         """The relation to wall time at `t_ns` of a boot, `own` being the one written with the datum."""
         for one in reversed(self._by_boot.get(boot, ())):

@@ -39,7 +39,8 @@ def drawn_second(rig: Rig, count: int = 60) -> list[Frame]:
     rig.after(1)
     dice = rig.dice
     times = np.sort(np.array([dice.randrange(990_000) for _ in range(count)]))
-    times[5], times[6] = times[6] + 3, times[5]
+    for place in (0, 5):
+        times[place], times[place + 1] = times[place + 1] + 3, times[place]
     frames = []
     for t_us in times.tolist():
         flags = dice.choice(

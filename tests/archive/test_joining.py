@@ -11,15 +11,17 @@ import pytest
 from edge.archive.contents import event_window
 from edge.archive.joining import FrameReader, JoinedFrames
 from edge.archive.selection import Selection
-from edge.clock import NS_PER_S
+from edge.clock import NS_PER_S, TimeQuality
 from edge.errors import JournalError
 from edge.frames import Frame, FrameBatch, concatenate
 from edge.journal.block import BlockKind
+from edge.journal.chain import Draft
 from edge.journal.event_notes import EventNotes
 from edge.policy.classes import DataClass
 from edge.vehicle.outcome import EventEnded, EventStarted
+from edge.wire.strict_cbor import CborValue, write_cbor
 from tests.archive.kept import KeptRig, archive, batch, drawn_second, keep_frames
-from tests.journal.journal_rig import EPOCH_NS, Rig
+from tests.journal.journal_rig import EPOCH_NS, Rig, timebase_at
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def test_two_periods_are_not_taken_for_one(rig: Rig) -> None:
     even = [Frame(NS_PER_S + place, 0x100, bytes(8), "pt") for place in (0, 1_000)]
     kept = [keep_frames(rig, odd), keep_frames(rig, even)]
     found = joined(rig)
-    assert [len(one.batch) for one in found] == [2, 2]
+    assert [(len(one.batch), one.numbers) for one in found] == [(2, (1,)), (2, (2,))]
     assert all_of(found).equals(concatenate(kept))
 
 
@@ -82,6 +84,28 @@ def test_a_range_of_time_is_cut_to_the_frame(rig: Rig) -> None:
     by_boot = joined(rig, Selection(span=(middle, end - 1)))
     assert all_of(by_boot).equals(expected)
     assert by_wall[0].stamps.time_ns[0] == EPOCH_NS + by_wall[0].batch.t_ns[0]
+
+
+def test_a_later_fix_gives_earlier_frames_their_time(rig: Rig) -> None:
+    rig.clock.set_timebase(timebase_at(0, TimeQuality.NONE))
+    kept = keep_frames(rig, drawn_second(rig))
+    middle_ns = int(np.sort(kept.t_ns)[30])
+    note: dict[int, CborValue] = {
+        1: 0,
+        2: [0, 0],
+        3: [EPOCH_NS, int(TimeQuality.GNSS)],
+        4: [middle_ns, 2**60],
+    }
+    rig.open.journal.add_note(
+        Draft(BlockKind.TIME, "", write_cbor(note), rig.boot, 0, 0, timebase_at(0, TimeQuality.NONE), count=1)
+    )
+    rig.open.journal.commit()
+    (found,) = joined(rig)
+    known = found.batch.t_ns >= middle_ns
+    assert 0 < known.sum() < len(known)
+    assert (found.stamps.quality == np.where(known, TimeQuality.GNSS, TimeQuality.NONE)).all()
+    assert (found.stamps.time_ns - found.batch.t_ns == np.where(known, EPOCH_NS, 0)).all()
+    assert joined(rig, Selection(from_ns=EPOCH_NS))[0].batch.equals(found.batch.take(known))
 
 
 def test_another_boot_is_left_out(rig: Rig) -> None:

@@ -110,6 +110,16 @@ def test_a_changed_block_shows_what_does_not_hold(rig: Rig) -> None:
     assert fourth.why_closed
 
 
+def test_everything_seen_is_of_one_moment(rig: Rig) -> None:
+    rig.records(3)
+    with archive(rig.folder) as opened:
+        before = sum_up(opened)
+        rig.records(3)
+        assert sum_up(opened).series == before.series
+    with archive(rig.folder) as opened:
+        assert sum_up(opened).last_number == 6
+
+
 def test_looking_at_a_journal_changes_nothing(rig: Rig) -> None:
     rig.records(3)
     rig.stop()
