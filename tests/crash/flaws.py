@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import apsw
 import cbor2
 
 from edge.catalogue.catalogue import builtin
-from edge.forward import forwarder
+from edge.forward import keeping
 from edge.forward.forwarder import Forwarder
 from edge.journal import opening
 from edge.journal.chain import Chain
@@ -78,7 +78,7 @@ def _no_message_row() -> None:
     def none(*_: object) -> Edit:
         return NOTHING
 
-    vars(forwarder)["insertion"] = none
+    _swap(keeping, "insertion", none)
 
 
 def _let_go_when_sent() -> None:
@@ -112,7 +112,7 @@ def _make_anew() -> None:
     def made(*args: Any) -> Sequence[StoredMessage]:  # noqa: ANN401 - as it takes them
         return [_as_backlog(one) for one in load(*args)]
 
-    vars(opening)["load_messages"] = made
+    _swap(opening, "load_messages", made)
 
 
 def _as_backlog(stored: StoredMessage) -> StoredMessage:
@@ -135,7 +135,14 @@ def _break_the_chain() -> None:
         chain.link = bytes(32)
         return chain
 
-    vars(opening)["load_chain"] = torn
+    _swap(opening, "load_chain", torn)
+
+
+def _swap(module: ModuleType, name: str, function: Callable[..., object]) -> None:
+    """Put another function into the place of one that is there."""
+    if name not in vars(module):
+        raise AttributeError(f"{module.__name__} has no {name}")
+    vars(module)[name] = function
 
 
 FLAWS: Mapping[str, Callable[[], None]] = MappingProxyType(

@@ -32,6 +32,7 @@ class Outcome:
         finished: whether it ended by itself with nothing left to send; None if it did not say.
         unbalanced: hops of its account that do not balance.
         account_ns: boot-monotonic time of an account in which nothing waits; None if it sent none.
+        flawed: whether the product was broken as was ordered.
         troubles: why the journal could not be written.
     """
 
@@ -46,6 +47,7 @@ class Outcome:
     finished: bool | None = None
     unbalanced: list[str] = field(default_factory=list)
     account_ns: int | None = None
+    flawed: bool = False
     troubles: list[str] = field(default_factory=list)
 
     @property

@@ -40,6 +40,7 @@ SHOWN = (
     "killed within a commit",
     "killed while a message was made",
     "killed while a message was published",
+    "killed while messages vanished",
     "killed at a point of the code",
     "killed at a line of the code",
     "ended by themselves",
@@ -79,6 +80,7 @@ class Figures:
             self.counts["killed within a commit"] += one.committing
             self.counts["killed while a message was made"] += one.composing
             self.counts["killed while a message was published"] += one.publishing
+            self.counts["killed while messages vanished"] += bool(one.orders.silent_from)
             if one.orders.point:
                 self.counts["killed at a point of the code"] += 1
                 self.points.add(one.orders.point)

@@ -33,6 +33,7 @@ class Orders:
         drain_s: how long receipts are waited for at the end; not long if the product is broken and may never
             finish.
         supply_lost: whether the gateway is told that the supply goes.
+        silent_from: from this message on, what is handed to the broker vanishes on the way; 0 for never.
         wal_pages: pages after which SQLite writes its log back.
         checkpoint_blocks: blocks after which a checkpoint is signed.
         phase: a kill comes so long after this phase begins; empty for none.
@@ -51,6 +52,7 @@ class Orders:
     pause_s: float = 0.0
     drain_s: float = 20.0
     supply_lost: bool = False
+    silent_from: int = 0
     wal_pages: int = 1_000
     checkpoint_blocks: int = 16
     phase: str = ""
@@ -92,6 +94,10 @@ def lethal(random: Random, vehicle: str, boot: str, flaw: str, *, fresh: bool) -
     if fresh and random.random() < 0.5:
         return replace(orders, point=random.choice(MAKING))
     way = random.random()
+    if random.random() < 0.3:
+        # Messages that never arrive are never acknowledged, so that the kill finds them under way.
+        orders = replace(orders, silent_from=random.randint(1, 8))
+        way *= 0.6
     if way < 0.12:
         return replace(orders, phase=Phase.OPENING, delay_s=random.uniform(0, 0.1))
     if way < 0.45:

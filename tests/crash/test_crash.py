@@ -52,6 +52,7 @@ def test_a_broken_product_is_found_out(bench: Bench, lanes: list[Lane], flaw: st
     # Where a kill falls is up to the threads: what a few kills do not bring to light, some more will.
     for seed in range(5):
         verdict = live(bench, lanes[seed % 2], next(numbers), seed=seed, kills=5, flaw=flaw)
+        assert verdict.outcomes[-1].flawed
         if verdict.faults:
             return
     pytest.fail(f"nothing was wrong with '{flaw}'")

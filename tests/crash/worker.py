@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -70,8 +71,11 @@ class Surroundings:
 def work(orders: Orders, around: Surroundings) -> None:
     """Do what is ordered."""
     _adjust(orders, around)
+    if orders.silent_from:
+        _fall_silent(orders.silent_from)
     if orders.flaw:
         FLAWS[orders.flaw]()
+        around.tell(flawed=True)
     if orders.point:
         die_at(orders.point, orders.passage)
     if orders.line:
@@ -148,6 +152,18 @@ def _adjust(orders: Orders, around: Surroundings) -> None:
         connection.pragma("wal_autocheckpoint", orders.wal_pages)
 
     on_connection(write_back)
+
+
+def _fall_silent(number: int) -> None:
+    """From this message on, let what is published vanish as in a hole in the radio."""
+    publish = MqttLink.publish
+    published = itertools.count(1)
+
+    def vanishing(self: MqttLink, token: int, topic: str, payload: bytes, *, retain: bool) -> None:
+        if next(published) < number:
+            publish(self, token, topic, payload, retain=retain)
+
+    MqttLink.publish = vanishing  # type: ignore[method-assign]
 
 
 def _announcing(function: Callable[..., None], around: Surroundings) -> Callable[..., None]:
