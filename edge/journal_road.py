@@ -55,7 +55,6 @@ class JournalRoad(Road):
     Args:
         opened: the journal.
         vehicle: the VIN or pseudonym in topics.
-        boot: 16 bytes that name the boot.
         keys: the catalogue's wire keys.
         destinations: the platforms, the configuration's `[uplink]` first.
         rules: of each destination.
@@ -74,7 +73,6 @@ class JournalRoad(Road):
         opened: OpenJournal,
         *,
         vehicle: str,
-        boot: bytes,
         keys: ItemKeys,
         destinations: Sequence[Destination],
         rules: Sequence[ForwardRules],
@@ -87,7 +85,7 @@ class JournalRoad(Road):
         draw: Callable[[int], bytes],
         link: Link | None,
     ) -> None:
-        self.identity = Identity(vehicle, opened.stream, boot, opened.predecessor)
+        self.identity = Identity(vehicle, opened.stream, opened.boot, opened.predecessor)
         self._opened = opened
         self._journal = opened.journal
         self._keys = keys
@@ -103,7 +101,7 @@ class JournalRoad(Road):
         self._doubted = False
         self._bounds = bounds
         self._scrub = scrub
-        self._events = EventNotes(boot, locked_before=opened.locked_events())
+        self._events = EventNotes(opened.boot, locked_before=opened.locked_events())
         self._back: deque[Record] = deque()
         self._past: tuple[Dispatch, ...] = ()
         self._past_number = 0

@@ -126,7 +126,7 @@ def _through_journal(
         section.bounds.settings(),
         destinations=names,
         clock=clock,
-        boot=boot,
+        boot=opened.boot,
         space=space_at(section.folder),
         folder=section.folder,
     )
@@ -138,7 +138,6 @@ def _through_journal(
     return JournalRoad(
         opened,
         vehicle=vehicle,
-        boot=boot,
         keys=loaded.catalogue,
         destinations=[main, *further],
         rules=[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import apsw
 
@@ -126,6 +126,7 @@ def erase(opened: OpenJournal, request: ErasureRequest, inside: Inside) -> Erasu
             journal is opened next.
         apsw.Error: the database cannot be read.
     """
+    inside = replace(inside, boot=opened.boot)
     if not opened.journal.commit():
         raise JournalError(f"cannot be written now: {opened.journal.failure}", where="journal")
     doomed = tuple(entry for entry in opened.keys.listing() if request.concerns(entry))

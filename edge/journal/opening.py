@@ -71,17 +71,20 @@ class OpenJournal(Closing):
         keys: its data keys.
         stream: 16 bytes that name its stream.
         predecessor: the stream before it; None where there is none.
+        boot: 16 bytes that name the boot in it: the one asked for, or another where that one was over.
     """
 
     def __init__(
         self,
         journal: Journal,
+        boot: bytes,
         keys: KeyStore,
         connection: apsw.Connection,
         make_reader: Callable[[], Reader],
         stack: ExitStack,
     ) -> None:
         self.journal = journal
+        self.boot = boot
         self.keys = keys
         self.stream = journal.stream
         self.predecessor: bytes | None = connection.execute(
@@ -175,12 +178,13 @@ def open_journal(
         _settle(connection)
         _finish_erasure(connection, keys)
         stream = _own_stream(connection, inside, predecessor)
+        boot = _boot(connection, inside)
         journal = Journal(
             connection,
             stream=stream,
             keys=keys,
             drafts=DraftMaker(
-                boot=inside.boot,
+                boot=boot,
                 split=inside.split,
                 class_of=inside.class_of,
                 keys=inside.items,
@@ -191,7 +195,7 @@ def open_journal(
             checkpoints=Checkpointer(
                 settings,
                 stream=stream,
-                boot=inside.boot,
+                boot=boot,
                 sign=inside.sign,
                 last=_last_checkpoint(connection),
             ),
@@ -205,7 +209,7 @@ def open_journal(
                 return Reader(connection, keys, inside.items, borrowed=True)
             return Reader(open_to_read(path, vfs=vfs), keys, inside.items)
 
-        return OpenJournal(journal, keys, connection, make_reader, stack.pop_all())
+        return OpenJournal(journal, boot, keys, connection, make_reader, stack.pop_all())
 
 
 def _settle(connection: apsw.Connection) -> None:
@@ -235,6 +239,23 @@ def _own_stream(connection: apsw.Connection, inside: Inside, predecessor: bytes 
     drawn = inside.draw(STREAM_BYTES)
     connection.execute("INSERT INTO stream (ordinal, id, predecessor) VALUES (1, ?, ?)", (drawn, predecessor))
     return drawn
+
+
+def _boot(connection: apsw.Connection, inside: Inside) -> bytes:
+    """The boot that blocks will name: times of one boot stand together, so one that was over never returns.
+
+    A gateway may write, then a replay or an erasure, then the gateway again within the same boot of the
+    machine; from then on its times count as those of another boot.
+    """
+    known = dict(connection.execute("SELECT name, count FROM total WHERE hop = 'boot'"))
+    latest = max(known.values(), default=0)
+    boot = inside.boot
+    if known.get(boot.hex(), latest) != latest:
+        boot = inside.draw(len(boot))
+    connection.execute(
+        "INSERT OR REPLACE INTO total (hop, name, count) VALUES ('boot', ?, ?)", (boot.hex(), latest + 1)
+    )
+    return boot
 
 
 def _last_checkpoint(connection: apsw.Connection) -> LastCheckpoint:

@@ -111,7 +111,7 @@ def open_or_salvage(
         os.close(lock)
     opened = open_journal(folder, provider, settings, inside, predecessor=predecessor)
     try:
-        return opened, _report(opened, folder, salvages, inside)
+        return opened, _report(opened, folder, salvages, replace(inside, boot=opened.boot))
     except BaseException:
         opened.close()
         raise

@@ -148,6 +148,7 @@ class Rig:
         faults: of the link.
         maximum_packet_size: what the broker takes.
         seed: of what the gateway draws.
+        boot: names the boot; drawn without one.
     """
 
     def __init__(
@@ -160,6 +161,7 @@ class Rig:
         faults: LinkFaults | None = None,
         maximum_packet_size: int | None = None,
         seed: int = 2,
+        boot: bytes | None = None,
     ) -> None:
         self.clock = SteppedClock()
         self.platform = Platform()
@@ -175,9 +177,9 @@ class Rig:
         self.told: list[str] = []
         self.stop = threading.Event()
         self.clock.never_waited_on.append(self.stop)
-        self.gateway = self.make_gateway(seed)
+        self.gateway = self.make_gateway(seed, boot)
 
-    def make_gateway(self, seed: int = 2) -> Gateway:
+    def make_gateway(self, seed: int = 2, boot: bytes | None = None) -> Gateway:
         gateway = Gateway(
             self.loaded,
             clock=self.clock,
@@ -185,6 +187,7 @@ class Rig:
             draw=random.Random(seed).randbytes,  # noqa: S311 - a seed must replay the run
             notify=lambda notice: self.told.append(notice.text),
             link=self.link,
+            boot=boot,
         )
         self.clock.uplinks = [gateway.uplink]
         return gateway

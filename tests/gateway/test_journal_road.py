@@ -100,3 +100,14 @@ def test_a_journal_that_lost_its_end_is_put_aside_before_a_number_comes_twice(tm
     last.gateway.run(recording(5), stop=last.stop)
     assert last.gateway.finish(60)
     assert list(last.platform.streams[last.gateway.identity.stream].received) == [(1, 5)]
+
+
+def test_a_boot_that_was_over_never_returns_in_the_chain(tmp_path: Path) -> None:
+    boots: list[bytes] = []
+    for place, wanted in enumerate((b"a" * 16, b"a" * 16, b"b" * 16, b"a" * 16)):
+        rig = Rig(tmp_path / str(place), uplink=journal(tmp_path), seed=10 + place, boot=wanted)
+        boots.append(rig.gateway.identity.boot)
+        rig.gateway.run(recording(3), stop=rig.stop)
+        assert rig.gateway.finish(60)
+    assert boots[:3] == [b"a" * 16, b"a" * 16, b"b" * 16]
+    assert boots[3] not in boots[:3]
