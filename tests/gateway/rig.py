@@ -95,6 +95,7 @@ class Platform:
         streams: what is known of each stream.
         speeds: of each record that has one, by number, of the last stream.
         alarms: numbers of records that came as alarms.
+        topics: of each message of records.
     """
 
     answer: Callable[[str, bytes], None] | None = None
@@ -103,6 +104,7 @@ class Platform:
     streams: dict[bytes, Sequence] = field(default_factory=dict)
     speeds: dict[int, object] = field(default_factory=dict)
     alarms: list[int] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
 
     def take(self, topic: str, payload: bytes) -> None:
         verified = Verifier({VIN: [VEHICLE_KEY.public]}).verify(payload, vehicle=VIN)
@@ -111,6 +113,7 @@ class Platform:
             return
         message = decode(verified.payload, builtin())
         self.messages.append(payload)
+        self.topics.append(topic)
         sequence = self.streams.setdefault(message.stream, Sequence())
         for record in message.records:
             sequence.arrive(record.number)
