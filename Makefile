@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check mutation crash powercut damage bench packages venv clean
+.PHONY: help demo test check mutation crash powercut damage soak bench packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -42,6 +42,9 @@ powercut: packages venv ## cut the power at every write, and of a virtual machin
 
 damage: venv ## damage a journal in every way and print what is reported and what survives
 	$(BIN)/python -m tests.journal.damage
+
+soak: venv ## ten simulated days, the link away for seven of them: order, delays, memory, disk
+	$(BIN)/python -m tests.soak
 
 bench: venv ## measure ours and the peers in turn, print medians and ratios
 	$(BIN)/python -m tests.bench
