@@ -96,7 +96,8 @@ class ForwarderMachine(RuleBasedStateMachine):
         if not hasattr(self, "root"):
             return
         try:
-            self.heal()
+            self.disk.fault = Fault.NONE
+            self.rig.after(61)
             self.settle()
         finally:
             self.disk.fault = Fault.NONE
@@ -105,33 +106,50 @@ class ForwarderMachine(RuleBasedStateMachine):
             shutil.rmtree(self.root)
             logging.disable(logging.NOTSET)
 
-    @rule(seconds=st.sampled_from([0.0, 1.0, 9.0, 70.0]), alarm=st.booleans(), reissue=st.booleans())
-    def record(self, seconds: float, alarm: bool, reissue: bool) -> None:
-        self.rig.after(seconds)
-        self.speed += 1
-        made = Record(
-            0, self.rig.clock.boot_ns(), self.rig.clock.timebase(), {"vehicle.speed": self.speed}, "m"
-        )
-        taken = self.rig.open.journal.add_record(replace(made, alarm=alarm, reissue=reissue))
-        assert (taken is None) == bool(self.rig.open.journal.failure)
+    @rule(
+        seconds=st.sampled_from([1.0, 1.0, 9.0, 70.0]),
+        count=st.integers(1, 12),
+        alarm=st.booleans(),
+        reissue=st.booleans(),
+        commit=st.booleans(),
+    )
+    def record(self, seconds: float, count: int, alarm: bool, reissue: bool, commit: bool) -> None:
+        for place in range(count):
+            self.rig.after(seconds)
+            self.speed += 1
+            now_ns, timebase = self.rig.clock.boot_ns(), self.rig.clock.timebase()
+            made = Record(0, now_ns, timebase, {"vehicle.speed": self.speed}, "m")
+            made = replace(made, alarm=alarm and place == 0, reissue=reissue and place == 1)
+            taken = self.rig.open.journal.add_record(made)
+            assert (taken is None) == bool(self.rig.open.journal.failure)
+        if commit:
+            self.commit()
 
     @rule()
     def commit(self) -> None:
         journal = self.rig.open.journal
         assert journal.commit() == (not journal.failure)
 
+    @precondition(lambda self: self.disk.fault is Fault.NONE and self.model.speeds)
     @rule(fault=st.sampled_from([Fault.FULL, Fault.READ_ONLY, Fault.GONE]), left=st.integers(0, 60_000))
     def fail(self, fault: Fault, left: int) -> None:
         self.disk.fault, self.disk.left = fault, left
 
+    @precondition(lambda self: self.disk.fault is not Fault.NONE)
     @rule()
     def heal(self) -> None:
         self.disk.fault = Fault.NONE
         self.rig.after(61)
         assert self.rig.open.journal.commit()
 
-    @rule(kind=st.sampled_from(KINDS))
-    def send(self, kind: Kind) -> None:
+    @precondition(lambda self: self.model.speeds)
+    @rule(most=st.integers(1, 4))
+    def send(self, most: int) -> None:
+        for _ in range(most):
+            for kind in KINDS:
+                self.send_one(kind)
+
+    def send_one(self, kind: Kind) -> None:
         found = self.forwarder.next(kind, self.after[kind])
         if found is None:
             return
@@ -186,12 +204,13 @@ class ForwarderMachine(RuleBasedStateMachine):
                 self.rig.rows("INSERT OR REPLACE INTO erased VALUES (1, ?, ?)", first, last)
             self.model.erased |= set(range(first, last + 1))
 
-    @precondition(lambda self: self.disk.fault is Fault.NONE)
+    @precondition(lambda self: self.disk.fault is Fault.NONE and self.model.speeds)
     @rule()
     def restart(self) -> None:
         self.rig.stop()
         self.reopened()
 
+    @precondition(lambda self: self.model.speeds)
     @rule()
     def crash(self) -> None:
         self.disk.fault = Fault.NONE
@@ -199,7 +218,7 @@ class ForwarderMachine(RuleBasedStateMachine):
         self.rig.open._stack.close()
         self.reopened()
 
-    @precondition(lambda self: self.disk.fault is Fault.NONE)
+    @precondition(lambda self: self.disk.fault is Fault.NONE and self.model.sent)
     @rule()
     def lose_the_key_of_messages(self) -> None:
         """Messages that wait cannot be opened at the next start: their numbers are given in others."""
