@@ -63,7 +63,7 @@ class Choice:
             return None
         return first, first + min(count, wanted if count <= 2 * wanted else MOST_RECORDS) - 1
 
-    def backlog(self, cursors: Iterable[StreamCursor]) -> tuple[StreamCursor, Span] | None:
+    def backlog(self, cursors: Iterable[StreamCursor], now_ns: int) -> tuple[StreamCursor, Span] | None:
         """Backlog that is to be sent now: streams that were rescued first, then alarms, then the oldest.
 
         When the supply goes, the last minutes are first, which the own stream alone has.
@@ -71,6 +71,8 @@ class Choice:
         if self.newest_first:
             cursors = sorted(cursors, key=lambda one: one.ordinal)
         for cursor in cursors:
+            if cursor.ordinal == OWN_STREAM:
+                self._retire(cursor, now_ns)
             spans = cursor.backlog()
             if self.newest_first and cursor.ordinal == OWN_STREAM:
                 spans = iter(self._reordered(list(spans)))
@@ -78,32 +80,37 @@ class Choice:
                 return cursor, span
         return None
 
-    def too_old(self, records: Sequence[BootRecord]) -> int:
-        """How many of the first records are beyond the reissue window, by the newest record's time."""
-        return sum(
-            1
-            for _ in takewhile(
-                lambda one: self._beyond(one.boot, one.record.t_ns, one.record.timebase), records
-            )
+    def too_old(self, records: Sequence[BootRecord], now_ns: int) -> int:
+        """How many of the first records are beyond the reissue window."""
+        old = takewhile(
+            lambda one: self._beyond(one.boot, one.record.t_ns, one.record.timebase, now_ns), records
         )
+        return sum(1 for _ in old)
 
-    def old_block(self, header: BlockHeader) -> bool:
+    def old_block(self, header: BlockHeader, now_ns: int) -> bool:
         """Whether all records of a block are beyond the reissue window."""
-        return self._beyond(header.boot, header.to_ns, Timebase(header.wall_offset_ns, header.time_quality))
+        timebase = Timebase(header.wall_offset_ns, header.time_quality)
+        return self._beyond(header.boot, header.to_ns, timebase, now_ns)
 
-    def _beyond(self, boot: bytes, t_ns: int, timebase: Timebase) -> bool:
-        """Whether what was made then is beyond the window; what was made at an unknown time is not."""
+    def _beyond(self, boot: bytes, t_ns: int, timebase: Timebase, now_ns: int) -> bool:
+        """Whether what was made then is beyond the window; what was made at an unknown time is not.
+
+        It is judged by the newest record and by how long ago that was committed: a recording's records have a
+        time of their own, and after a sleep the newest record is old itself.
+        """
         newest = self._recent.newest()
         if not self._rules.reissue_days or newest is None:
             return False
         window_ns = round(self._rules.reissue_days * DAYS)
+        reached_ns = newest.record.t_ns + max(0, now_ns - newest.committed_ns)
         if boot == self._boot:
-            return newest.t_ns - t_ns > window_ns
+            return reached_ns - t_ns > window_ns
+        relation = newest.record.timebase
         known = all(
             one.quality is not TimeQuality.NONE and one.wall_ns(at_ns) >= EARLIEST_NS
-            for one, at_ns in ((timebase, t_ns), (newest.timebase, newest.t_ns))
+            for one, at_ns in ((timebase, t_ns), (relation, reached_ns))
         )
-        return known and newest.timebase.wall_ns(newest.t_ns) - timebase.wall_ns(t_ns) > window_ns
+        return known and relation.wall_ns(reached_ns) - timebase.wall_ns(t_ns) > window_ns
 
     def _retire(self, own: StreamCursor, now_ns: int) -> None:
         """Have what waited too long to be live go as backlog."""
@@ -116,9 +123,10 @@ class Choice:
 
     def _reordered(self, spans: Sequence[Span]) -> list[Span]:
         """The spans cut where the last minutes begin, these first."""
-        newest = self._recent.newest()
-        if newest is None:
+        arrival = self._recent.newest()
+        if arrival is None:
             return list(spans)
+        newest = arrival.record
         since_ns = newest.t_ns - round(self._rules.supply_loss_s * NS_PER_S)
         begin = newest.number
         while (earlier := self._recent.get(begin - 1)) is not None and earlier.record.t_ns >= since_ns:

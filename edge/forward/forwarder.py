@@ -312,11 +312,12 @@ class Forwarder(Store):
         return self._make(kind, own, first, self._source.own(own, first, last))
 
     def _from_backlog(self) -> bool:
-        found = self._choice.backlog(reversed(self._cursors))
+        now_ns = self._clock.boot_ns()
+        found = self._choice.backlog(reversed(self._cursors), now_ns)
         if found is None:
             return False
         cursor, (first, last) = found
-        old = self._source.older(cursor, first, last, self._choice.old_block)
+        old = self._source.older(cursor, first, last, lambda one: self._choice.old_block(one, now_ns))
         if old >= first:
             self._abandon(cursor, LossRange(first, old, LossCause.WITHHELD), TOO_OLD)
             return self._tell_gap()
@@ -334,7 +335,7 @@ class Forwarder(Store):
             entry = LossRange(first, end, LossCause.ERASED if erased else LossCause.LOST)
             self._abandon(cursor, entry, ERASED if erased else GONE)
             return self._tell_gap()
-        if kind is Kind.BACKLOG and (old := self._choice.too_old(records)):
+        if kind is Kind.BACKLOG and (old := self._choice.too_old(records, self._clock.boot_ns())):
             self._abandon(cursor, LossRange(first, first + old - 1, LossCause.WITHHELD), TOO_OLD)
             return self._tell_gap()
         run = consecutive(records)

@@ -56,7 +56,7 @@ class Recent:
             found = [self._arrivals.get(number) for number in range(first, last + 1)]
         return [one.record for one in found if one is not None] if all(found) else []
 
-    def newest(self) -> Record | None:
+    def newest(self) -> Arrival | None:
         """The record committed last."""
         with self._lock:
-            return next(reversed(self._arrivals.values())).record if self._arrivals else None
+            return next(reversed(self._arrivals.values()), None)
