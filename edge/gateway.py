@@ -183,21 +183,26 @@ class Gateway:
         for event in self._core.take_events():
             self.road.take_event(event)
         self.road.flush()
-        self._report()
         hurry = threading.Event() if stop is None or stop.is_set() else stop
-        never = threading.Event()
         end_ns = self._clock.boot_ns() + round(drain_s * NS_PER_S)
+        self._drain(end_ns, hurry)
+        self._report()
+        self._drain(end_ns, hurry)
+        left_s = 0.0 if hurry.is_set() else max(0.0, (end_ns - self._clock.boot_ns()) / NS_PER_S)
+        self.road.stop(left_s)
+        finished = self.road.settled()
+        self.road.close()
+        return finished
+
+    def _drain(self, end_ns: int, hurry: threading.Event) -> None:
+        """Wait until everything is acknowledged, but no longer than told."""
+        never = threading.Event()
         self.road.step()
         while not self.road.settled() and self._clock.boot_ns() < end_ns and not hurry.is_set():
             if self.road.failed:
                 break
             self._clock.wait(never, _DRAIN_WAIT_S)
             self.road.step()
-        left_s = 0.0 if hurry.is_set() else max(0.0, (end_ns - self._clock.boot_ns()) / NS_PER_S)
-        self.road.stop(left_s)
-        finished = self.road.settled()
-        self.road.close()
-        return finished
 
     def supply_lost(self) -> None:
         """The supply is going: commit, and send what matters most first."""

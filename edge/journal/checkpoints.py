@@ -70,7 +70,8 @@ class Checkpointer:
         if not count or not due:
             return None
         timebase = clock.timebase()
-        # The times of a recording that is replayed may be ahead of the clock's, and no block may be later than
+        wall_ns = timebase.wall_ns(t_ns)
+        # The times of a recording that is replayed may be ahead of the clock's; no block may be later than
         # its checkpoint.
         t_ns = max(t_ns, chain.latest_ns)
         return self._sign(
@@ -85,7 +86,7 @@ class Checkpointer:
                     previous=self._last.digest,
                     boot=self._boot,
                     t_ns=t_ns,
-                    wall_offset_ns=timebase.wall_offset_ns,
+                    wall_offset_ns=wall_ns - t_ns,
                     time_quality=timebase.quality,
                     last_number=last_number,
                 )
