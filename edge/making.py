@@ -16,14 +16,14 @@ from edge.destination import Destination, Sender
 from edge.dispatch import Identity
 from edge.errors import ConfigError
 from edge.forward.rules import ForwardRules, SupplyLoss
-from edge.journal.bounds import Bounds, space_at
-from edge.journal.doubt import clear_doubt, noted_doubt
-from edge.journal.integrity import Scrub
-from edge.journal.key_provider import CredentialKeyProvider, FileKeyProvider, KeyProvider
+from edge.journal.damage.doubt import clear_doubt, noted_doubt
+from edge.journal.damage.integrity import Scrub
+from edge.journal.damage.salvage import open_or_salvage
+from edge.journal.keys.key_provider import CredentialKeyProvider, FileKeyProvider, KeyProvider
+from edge.journal.keys.tpm_key_provider import TpmKeyProvider
 from edge.journal.opening import Inside
-from edge.journal.salvage import open_or_salvage
 from edge.journal.section import JournalSection
-from edge.journal.tpm_key_provider import TpmKeyProvider
+from edge.journal.upkeep.bounds import Bounds, space_at
 from edge.journal_road import JournalRoad
 from edge.loading import Loaded
 from edge.policy.door import Door

@@ -11,8 +11,8 @@ from edge.archive.opening import Archive
 from edge.errors import JournalError, WireError
 from edge.frames import FrameBatch
 from edge.journal.block import Block, BlockKind, commit, first_link, leaf, link
-from edge.journal.evidence import StoredCheckpoint
-from edge.journal.frame_block import decode_frames
+from edge.journal.evidence.evidence import StoredCheckpoint
+from edge.journal.frames.frame_block import decode_frames
 from edge.journal.record_block import decode_records
 from edge.records import Record
 from edge.wire import checkpoint

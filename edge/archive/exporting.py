@@ -23,7 +23,7 @@ from edge.archive.signals import Policy, SignalFile
 from edge.catalogue.catalogue import Catalogue
 from edge.clock import Timebase, TimeQuality
 from edge.journal.block import BlockKind
-from edge.journal.excerpt import make_excerpt
+from edge.journal.evidence.excerpt import make_excerpt
 
 Progress = Callable[[int], None]
 """Told how many blocks have been passed."""

@@ -15,7 +15,7 @@ import numpy as np
 from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S, SystemClock
 from edge.frames import FrameBatch, Int64s
-from edge.journal.key_provider import FileKeyProvider
+from edge.journal.keys.key_provider import FileKeyProvider
 from edge.journal.opening import Inside, OpenJournal, open_journal
 from edge.journal.settings import JournalSettings
 from edge.policy.classes import DataClass

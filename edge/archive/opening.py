@@ -16,8 +16,8 @@ from edge.closing import Closing
 from edge.errors import JournalError
 from edge.journal.block import Block, BlockHeader, BlockKind, read_header
 from edge.journal.database import open_to_read
-from edge.journal.key_provider import KeyProvider
-from edge.journal.key_store import KeyStore
+from edge.journal.keys.key_provider import KeyProvider
+from edge.journal.keys.key_store import KeyStore
 from edge.journal.opening import JOURNAL_FILE, KEYS_FILE
 from edge.journal.reader import Reader
 from edge.wire.item_keys import ItemKeys

@@ -166,7 +166,7 @@ def sum_up(archive: Archive) -> Overview:
 
 
 def damaged_beside(folder: Path) -> tuple[Path, ...]:
-    """Folders of damaged journals that were put aside, in order of name; see `edge.journal.salvage`."""
+    """Folders of damaged journals that were put aside (`edge.journal.damage.salvage`), by name."""
     return tuple(sorted(path for path in folder.glob("damaged-*") if path.is_dir()))
 
 

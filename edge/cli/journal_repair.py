@@ -11,7 +11,7 @@ from edge.archive.opening import reading
 from edge.cli.place import DEFAULT_CONFIG, find_place
 from edge.cli.program import emit_json
 from edge.errors import ConfigError
-from edge.journal.salvage import Salvage, open_or_salvage
+from edge.journal.damage.salvage import Salvage, open_or_salvage
 
 
 @click.command()

@@ -12,10 +12,10 @@ from edge.cli.page import counted
 from edge.cli.place import Place, find_place, kind_name, progress_bar
 from edge.cli.program import emit_json
 from edge.errors import JournalError, WireError
-from edge.journal.excerpt_file import MAX_BYTES
-from edge.journal.excerpt_proof import ExcerptReport, verify_excerpt
+from edge.journal.evidence.excerpt_file import MAX_BYTES
+from edge.journal.evidence.excerpt_proof import ExcerptReport, verify_excerpt
+from edge.journal.evidence.verify import JournalReport, verify_journal
 from edge.journal.section import JournalSection
-from edge.journal.verify import JournalReport, verify_journal
 from edge.wire import checkpoint
 from edge.wire.cose import unverified_payload
 from edge.wire.key_files import read_public_half

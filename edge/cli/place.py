@@ -19,7 +19,7 @@ from edge.catalogue.catalogue import builtin
 from edge.config import Config, load_config
 from edge.errors import ConfigError
 from edge.journal.block import BlockKind
-from edge.journal.key_provider import FileKeyProvider, KeyProvider
+from edge.journal.keys.key_provider import FileKeyProvider, KeyProvider
 from edge.journal.section import JournalSection
 from edge.making import wrapping_keys
 from edge.policy.classes import DataClass

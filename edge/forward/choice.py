@@ -8,10 +8,10 @@ from itertools import takewhile
 from edge.clock import NS_PER_S, Timebase, TimeQuality
 from edge.forward.recent import Recent
 from edge.forward.rules import DAYS, ForwardRules
-from edge.journal.believed_time import EARLIEST_NS
 from edge.journal.block import BlockHeader
 from edge.journal.cursors import OWN_STREAM, StreamCursor
 from edge.journal.reader import BootRecord
+from edge.journal.upkeep.believed_time import EARLIEST_NS
 from edge.records import Record
 
 MOST_RECORDS = 60

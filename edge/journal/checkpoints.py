@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge.clock import NS_PER_S, Clock
 from edge.journal.chain import Chain
-from edge.journal.merkle import root
+from edge.journal.evidence.merkle import root
 from edge.journal.settings import JournalSettings
 from edge.wire.checkpoint import Checkpoint, encode, signed_hash
 

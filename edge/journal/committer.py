@@ -12,7 +12,7 @@ from edge.clock import Clock
 from edge.journal.chain import Chain, Row
 from edge.journal.checkpoints import Checkpointer
 from edge.journal.database import transaction
-from edge.journal.key_store import KeyStore
+from edge.journal.keys.key_store import KeyStore
 from edge.journal.pending import Addition, DraftMaker, Edit, Pending
 from edge.journal.rows import insert
 

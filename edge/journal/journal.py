@@ -18,7 +18,7 @@ from edge.frames import FrameBatch
 from edge.journal.chain import Chain, Draft
 from edge.journal.checkpoints import Checkpointer
 from edge.journal.committer import Committer
-from edge.journal.key_store import KeyStore
+from edge.journal.keys.key_store import KeyStore
 from edge.journal.pending import TOO_SLOW, Addition, DraftMaker, Edit, EventFrames, Pending, batch_bytes
 from edge.journal.settings import JournalSettings
 from edge.journal.tally import NOT_WRITABLE, Tally
@@ -76,7 +76,7 @@ class Journal(Closing):
         chores: carried out after `pump` has committed or seen that nothing is due, each with the connection:
             short pieces of work such as `Bounds.step`.
         corrupt: whether the database was found damaged; nothing can be written until it is opened anew
-            (`edge.journal.salvage`).
+            (`edge.journal.damage.salvage`).
     """
 
     def __init__(

@@ -18,16 +18,16 @@ from edge.errors import JournalError
 from edge.journal.block import BlockKind
 from edge.journal.chain import load_chain
 from edge.journal.checkpoints import Checkpointer, LastCheckpoint
-from edge.journal.condemned import finish_erasure
 from edge.journal.cursors import StreamCursor, load_cursors
 from edge.journal.database import IN_MEMORY, lock_folder, open_database, open_to_read
 from edge.journal.journal import Journal
-from edge.journal.key_provider import KeyProvider
-from edge.journal.key_store import KeyStore
+from edge.journal.keys.key_provider import KeyProvider
+from edge.journal.keys.key_store import KeyStore
 from edge.journal.pending import DraftMaker, Split
 from edge.journal.reader import Reader
 from edge.journal.settings import JournalSettings
 from edge.journal.stored import StoredMessage, load_messages
+from edge.journal.upkeep.condemned import finish_erasure
 from edge.policy.classes import DataClass
 from edge.wire.checkpoint import signed_hash
 from edge.wire.item_keys import ItemKeys

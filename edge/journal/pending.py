@@ -13,7 +13,7 @@ from edge.errors import CatalogueError, JournalError
 from edge.frames import FrameBatch, Int64s, concatenate
 from edge.journal.block import BlockKind
 from edge.journal.chain import Draft
-from edge.journal.frame_block import DEFAULT_FRAME_LIMITS, encode_frames
+from edge.journal.frames.frame_block import DEFAULT_FRAME_LIMITS, encode_frames
 from edge.journal.record_block import encode_records
 from edge.policy.classes import DataClass
 from edge.records import Record

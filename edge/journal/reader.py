@@ -10,12 +10,12 @@ import apsw
 from edge.closing import Closing
 from edge.errors import JournalError
 from edge.journal.block import Block, BlockHeader, BlockKind, read_header
-from edge.journal.evidence import StoredCheckpoint
-from edge.journal.frame_block import FrameBlock, decode_frames
-from edge.journal.key_database import DamagedKeyError
-from edge.journal.key_store import KeyStore
+from edge.journal.evidence.evidence import StoredCheckpoint
+from edge.journal.frames.frame_block import FrameBlock, decode_frames
+from edge.journal.keys.key_database import DamagedKeyError
+from edge.journal.keys.key_store import KeyStore
+from edge.journal.keys.sealing import open_sealed
 from edge.journal.record_block import CARRIER, decode_records, join_records
-from edge.journal.sealing import open_sealed
 from edge.records import Record
 from edge.wire.item_keys import ItemKeys
 

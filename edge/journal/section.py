@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from edge.config_section import ConfigPath, Section
-from edge.journal.limits import BoundsSettings, usual_limits
 from edge.journal.settings import JournalSettings
+from edge.journal.upkeep.limits import BoundsSettings, usual_limits
 
 _MB = 1_000_000
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import apsw
 
 from edge.errors import JournalError
-from edge.journal.key_database import DamagedKeyError
-from edge.journal.key_store import KeyStore
+from edge.journal.keys.key_database import DamagedKeyError
+from edge.journal.keys.key_store import KeyStore
+from edge.journal.keys.sealing import open_sealed, seal
 from edge.journal.pending import Edit
-from edge.journal.sealing import open_sealed, seal
 
 MESSAGES = "message"
 """What stands for the class of a message, whose records may be of several classes."""

@@ -13,7 +13,7 @@ import numpy as np
 from edge.archive.opening import Archive, open_archive
 from edge.clock import Timebase
 from edge.frames import Frame, FrameBatch, FrameFlag, Int64s
-from edge.journal.key_provider import FileKeyProvider
+from edge.journal.keys.key_provider import FileKeyProvider
 from edge.policy.classes import SENSITIVITY, DataClass
 from edge.records import Record, Value
 from tests.journal.journal_rig import CATALOGUE, Rig

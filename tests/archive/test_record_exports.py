@@ -19,7 +19,7 @@ from edge.archive.selection import Selection
 from edge.clock import NS_PER_S, TimeQuality
 from edge.journal.block import BlockKind
 from edge.journal.chain import Draft
-from edge.journal.salvage import open_or_salvage
+from edge.journal.damage.salvage import open_or_salvage
 from edge.records import Missing, Record, Value
 from edge.uplink.outgoing import Kind
 from edge.wire.strict_cbor import CborValue, write_cbor

@@ -16,7 +16,7 @@ import can
 import numpy as np
 
 from edge.frames import FrameBatch, FrameFlag, concatenate
-from edge.journal.frame_block import decode_frames, encode_frames
+from edge.journal.frames.frame_block import decode_frames, encode_frames
 from simulator.vehicle.vehicle import ReferenceVehicle
 from tests.bench.comparison import Comparison, alternate
 

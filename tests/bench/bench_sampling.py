@@ -82,4 +82,4 @@ def _prepared() -> tuple[Sampler, Snapshot, dict[SignalRef, str]]:
         sampler = Sampler({"pt": [load_binding(path, database, builtin())]}, builtin())
     values: dict[SignalRef, int | float] = {ref: place * 0.1 for place, ref in enumerate(item_ids)}
     times = dict.fromkeys(item_ids, 9 * NS_PER_S)
-    return sampler, Snapshot(values, times, {}, {}), item_ids
+    return sampler, Snapshot(values, times, {}, {}, {}), item_ids

@@ -16,8 +16,8 @@ from edge.clock import NS_PER_S, Clock, Timebase, TimeQuality
 from edge.gateway import Gateway, View
 from edge.journal.chain import Draft, load_chain
 from edge.journal.database import open_database
-from edge.journal.key_provider import FileKeyProvider
-from edge.journal.key_store import KeyStore
+from edge.journal.keys.key_provider import FileKeyProvider
+from edge.journal.keys.key_store import KeyStore
 from edge.journal.opening import JOURNAL_FILE, KEYS_FILE
 from edge.journal.pending import DraftMaker
 from edge.journal.rows import insert

@@ -14,11 +14,11 @@ from random import Random
 from edge.catalogue.catalogue import builtin
 from edge.gateway import BOOT_BYTES
 from edge.journal.database import open_to_read
-from edge.journal.key_provider import FileKeyProvider
-from edge.journal.key_store import KeyStore
+from edge.journal.evidence.verify import verify_journal
+from edge.journal.keys.key_provider import FileKeyProvider
+from edge.journal.keys.key_store import KeyStore
 from edge.journal.opening import JOURNAL_FILE, KEYS_FILE
 from edge.journal.reader import Reader
-from edge.journal.verify import verify_journal
 from edge.wire.message import MessageKind
 from simulator.platform.findings import findings
 from simulator.platform.reader import StoreReader

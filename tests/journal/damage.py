@@ -14,8 +14,8 @@ from pathlib import Path
 
 import apsw
 
-from edge.journal.integrity import Scrub
-from edge.journal.salvage import Salvage, open_or_salvage
+from edge.journal.damage.integrity import Scrub
+from edge.journal.damage.salvage import Salvage, open_or_salvage
 from edge.uplink.outgoing import Kind
 from edge.wire.cose import Verifier
 from edge.wire.message import RecordMessage, decode

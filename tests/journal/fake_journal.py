@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from edge.clock import TimeQuality
-from edge.journal import merkle
 from edge.journal.block import Block, BlockHeader, BlockKind, commit, first_link, leaf, link, write_header
-from edge.journal.evidence import StoredCheckpoint
+from edge.journal.evidence import merkle
+from edge.journal.evidence.evidence import StoredCheckpoint
 from edge.wire import checkpoint, receipt
 from edge.wire.checkpoint import Checkpoint, signed_hash
 from edge.wire.cose import Role, Signer

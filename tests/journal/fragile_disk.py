@@ -12,8 +12,8 @@ from random import Random
 import apsw
 
 from edge.errors import JournalError
-from edge.journal.key_provider import MemoryKeyProvider
-from edge.journal.sealing import Draw
+from edge.journal.keys.key_provider import MemoryKeyProvider
+from edge.journal.keys.sealing import Draw
 
 
 class Refused(apsw.IOError):

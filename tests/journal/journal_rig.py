@@ -17,10 +17,10 @@ from edge.forward.rules import ForwardRules
 from edge.frames import FrameBatch, Int64s
 from edge.journal.block import BlockKind
 from edge.journal.chain import Draft
-from edge.journal.key_provider import FileKeyProvider, KeyProvider
+from edge.journal.evidence.verify import JournalReport, verify_journal
+from edge.journal.keys.key_provider import FileKeyProvider, KeyProvider
 from edge.journal.opening import Inside, OpenJournal, open_journal
 from edge.journal.settings import JournalSettings
-from edge.journal.verify import JournalReport, verify_journal
 from edge.policy.classes import DataClass
 from edge.records import Record
 from edge.wire.cose import Signer

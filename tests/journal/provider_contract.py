@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import JournalError
-from edge.journal.key_provider import KeyProvider
+from edge.journal.keys.key_provider import KeyProvider
 
 
 class ProviderContract(ABC):

@@ -12,9 +12,9 @@ import pytest
 
 from edge.clock import NS_PER_S, Timebase, TimeQuality
 from edge.journal.block import BlockKind
-from edge.journal.bounds import Bounds, endless
-from edge.journal.limits import BoundsSettings, Limit, usual_limits
-from edge.journal.removal import DiskSpace
+from edge.journal.upkeep.bounds import Bounds, endless
+from edge.journal.upkeep.limits import BoundsSettings, Limit, usual_limits
+from edge.journal.upkeep.removal import DiskSpace
 from tests.journal.journal_rig import DAY_NS, EPOCH_NS, PLATFORM, Rig, timebase_at
 
 NO_LIMITS = BoundsSettings(limits=(), total_bytes=1 << 40)

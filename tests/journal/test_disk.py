@@ -14,8 +14,8 @@ import pytest
 from edge.account import Hop
 from edge.clock import SystemClock
 from edge.journal.block import BlockKind
-from edge.journal.bounds import Bounds, space_at
-from edge.journal.limits import BoundsSettings
+from edge.journal.upkeep.bounds import Bounds, space_at
+from edge.journal.upkeep.limits import BoundsSettings
 from edge.journal.writer import WriterThread
 from edge.records import Record
 from edge.uplink.outgoing import Kind

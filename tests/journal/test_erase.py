@@ -11,8 +11,8 @@ import pytest
 from edge.clock import Timebase
 from edge.errors import JournalError
 from edge.journal.block import BlockKind
-from edge.journal.erase import ErasureRequest, erase
-from edge.journal.key_store import KeyStore
+from edge.journal.keys.key_store import KeyStore
+from edge.journal.upkeep.erase import ErasureRequest, erase
 from edge.policy.classes import DataClass
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.wire.cose import Verifier

@@ -11,14 +11,14 @@ import pytest
 
 from edge.clock import Timebase, TimeQuality, VirtualClock
 from edge.journal.block import BlockKind
-from edge.journal.excerpt import make_excerpt
-from edge.journal.excerpt_file import Showing
-from edge.journal.excerpt_proof import verify_excerpt
-from edge.journal.key_provider import MemoryKeyProvider
+from edge.journal.evidence.excerpt import make_excerpt
+from edge.journal.evidence.excerpt_file import Showing
+from edge.journal.evidence.excerpt_proof import verify_excerpt
+from edge.journal.evidence.verify import JournalReport, verify_journal
+from edge.journal.keys.key_provider import MemoryKeyProvider
 from edge.journal.opening import JOURNAL_FILE, Inside, OpenJournal, open_journal
 from edge.journal.reader import Reader
 from edge.journal.settings import JournalSettings
-from edge.journal.verify import JournalReport, verify_journal
 from edge.policy.classes import DataClass
 from edge.records import Record
 from edge.wire.cose import Signer

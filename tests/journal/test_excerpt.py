@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import JournalError
-from edge.journal import merkle
 from edge.journal.block import BlockKind, leaf
-from edge.journal.evidence import StoredCheckpoint
-from edge.journal.excerpt import make_excerpt
-from edge.journal.excerpt_file import Entry, Excerpt, Segment, Showing, read_excerpt, write_excerpt
-from edge.journal.excerpt_proof import ExcerptReport, verify_excerpt
+from edge.journal.evidence import merkle
+from edge.journal.evidence.evidence import StoredCheckpoint
+from edge.journal.evidence.excerpt import make_excerpt
+from edge.journal.evidence.excerpt_file import Entry, Excerpt, Segment, Showing, read_excerpt, write_excerpt
+from edge.journal.evidence.excerpt_proof import ExcerptReport, verify_excerpt
 from edge.wire.keys import Algorithm, SigningKey
 from tests.journal.fake_journal import (
     BOOTS,

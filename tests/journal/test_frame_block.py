@@ -18,7 +18,7 @@ from edge.bus.recording import open_recording
 from edge.clock import Timebase, TimeQuality
 from edge.errors import JournalError
 from edge.frames import Frame, FrameBatch, FrameFlag, Int64s, concatenate
-from edge.journal.frame_block import FrameBlock, FrameLimits, decode_frames, encode_frames
+from edge.journal.frames.frame_block import FrameBlock, FrameLimits, decode_frames, encode_frames
 from edge.wire.strict_cbor import CborValue, read_cbor, write_cbor
 from simulator.vehicle.vehicle import ReferenceVehicle
 

@@ -6,14 +6,14 @@ from random import Random
 import pytest
 
 from edge.errors import JournalError
-from edge.journal.key_provider import (
+from edge.journal.keys.key_provider import (
     CredentialKeyProvider,
     FileKeyProvider,
     KeyProvider,
     MemoryKeyProvider,
     credential_path,
 )
-from edge.journal.sealing import Draw
+from edge.journal.keys.sealing import Draw
 from tests.journal.provider_contract import FolderContract, ProviderContract
 
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import JournalError
-from edge.journal.key_provider import FileKeyProvider, KeyProvider, MemoryKeyProvider
-from edge.journal.key_store import DataKey, KeyStore, day_of
-from edge.journal.sealing import Draw
+from edge.journal.keys.key_provider import FileKeyProvider, KeyProvider, MemoryKeyProvider
+from edge.journal.keys.key_store import DataKey, KeyStore, day_of
+from edge.journal.keys.sealing import Draw
 
 
 def seeded(seed: int) -> Draw:

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from edge.errors import JournalError
-from edge.journal.key_store import DataKey, KeyStore
+from edge.journal.keys.key_store import DataKey, KeyStore
 from tests.journal.fragile_disk import FragileDisk, FragileProvider, Survivor
 
 PATH = "/keys.db"

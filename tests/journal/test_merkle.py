@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import JournalError
-from edge.journal import merkle
+from edge.journal.evidence import merkle
 
 # The entries and roots with which Certificate Transparency's own implementations are tested (RFC 6962, whose
 # tree RFC 9162 keeps).

@@ -12,8 +12,8 @@ import pytest
 
 from edge.errors import JournalError
 from edge.journal.block import BlockKind
-from edge.journal.integrity import Scrub
-from edge.journal.salvage import Salvage, open_or_salvage
+from edge.journal.damage.integrity import Scrub
+from edge.journal.damage.salvage import Salvage, open_or_salvage
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.wire.cose import Verifier
 from edge.wire.loss import LossCause
@@ -311,7 +311,7 @@ def test_a_rescue_that_is_interrupted_is_done_again(rig: Rig, monkeypatch: pytes
         raise JournalError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr("edge.journal.rescue._cursors", refuse)
+        patch.setattr("edge.journal.damage.rescue._cursors", refuse)
         with pytest.raises(JournalError, match="power cut"):
             salvage(rig, found="damage")
     (told,) = salvage(rig)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import JournalError
-from edge.journal.sealing import OVERHEAD_BYTES, Draw, commitment, open_sealed, seal
+from edge.journal.keys.sealing import OVERHEAD_BYTES, Draw, commitment, open_sealed, seal
 
 KEYS = st.binary(min_size=32, max_size=32)
 HEADERS = st.binary(max_size=200)

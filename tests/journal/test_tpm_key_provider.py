@@ -12,10 +12,10 @@ from random import Random
 import pytest
 
 from edge.errors import JournalError
-from edge.journal.key_provider import KeyProvider
-from edge.journal.key_store import KeyStore
-from edge.journal.sealing import Draw
-from edge.journal.tpm_key_provider import TpmKeyProvider
+from edge.journal.keys.key_provider import KeyProvider
+from edge.journal.keys.key_store import KeyStore
+from edge.journal.keys.sealing import Draw
+from edge.journal.keys.tpm_key_provider import TpmKeyProvider
 from tests.journal.provider_contract import ProviderContract
 
 DEADLINE_S = 20.0

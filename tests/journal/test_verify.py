@@ -11,7 +11,7 @@ import pytest
 
 from edge.errors import JournalError
 from edge.journal.block import Block, BlockKind, write_header
-from edge.journal.verify import KEPT_FAULTS, JournalReport, verify_journal
+from edge.journal.evidence.verify import KEPT_FAULTS, JournalReport, verify_journal
 from edge.wire.keys import SigningKey
 from tests.journal.fake_journal import (
     BOOTS,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import JournalError
-from edge.journal.wrapping import WRAPPED_BYTES, unwrap, wrap
+from edge.journal.keys.wrapping import WRAPPED_BYTES, unwrap, wrap
 
 KEYS = st.binary(min_size=32, max_size=32)
 IDENTITIES = st.lists(st.one_of(st.text(max_size=8), st.binary(max_size=8), st.integers(0, 1000)), max_size=5)

@@ -15,12 +15,12 @@ import numpy as np
 from edge.clock import NS_PER_S, Clock, Timebase, TimeQuality, VirtualClock
 from edge.errors import JournalError
 from edge.frames import Frame, FrameBatch, Int64s
-from edge.journal.key_provider import FileKeyProvider
+from edge.journal.evidence.verify import verify_journal
+from edge.journal.keys.key_provider import FileKeyProvider
 from edge.journal.opening import Inside, OpenJournal, open_journal
 from edge.journal.reader import Reader
 from edge.journal.settings import JournalSettings
 from edge.journal.stored import StoredMessage, deletion, insertion
-from edge.journal.verify import verify_journal
 from edge.policy.classes import DataClass
 from edge.records import Record
 from edge.wire.cose import Signer

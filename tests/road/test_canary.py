@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
@@ -26,13 +27,24 @@ from edge.bus.source import FrameSource
 from edge.catalogue.catalogue import builtin
 from edge.cli.decode import command as decode_command
 from edge.frames import FrameBatch, FrameFlag, concatenate
+from edge.journal.block import BlockKind
+from edge.journal.database import open_to_read
+from edge.journal.frames.frame_block import decode_frames
+from edge.journal.keys.key_provider import FileKeyProvider
+from edge.journal.keys.key_store import KeyStore
+from edge.journal.reader import Reader
+from edge.journal.record_block import decode_records
+from edge.journal_road import JournalRoad
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes
 from edge.policy.door import Door
+from edge.road import Road
 from edge.wire.cose import Role, Verifier
 from edge.wire.keys import SigningKey
 from edge.wire.message import RecordMessage, decode, encode
+from edge.wire.record_columns import write_records
+from edge.wire.strict_cbor import write_cbor
 from edge.wire.up_kinds import peek_kind
 from simulator.vehicle.vehicle import ReferenceVehicle
 from tests.road import truck
@@ -45,6 +57,9 @@ CANARY_S = float(os.environ.get("NEVGATE_CANARY_S", "6"))
 
 CHUNK = 100
 """Batches of 100 ms that are planted together."""
+
+BEGINNING = 20
+"""Batches whose canaries are searched for."""
 
 OPERATION = frozenset({DataClass.OPERATION})
 HEALTH = OPERATION | {DataClass.HEALTH}
@@ -68,6 +83,15 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ClassedData
     }
     return {**found, truck.BUS: truck.write(tmp_path_factory.mktemp("truck"))}
 
+
+EVENT = """
+[[event]]
+name = "on its way"
+pre_s = 2
+post_s = 2
+all_of = ["powertrain.VCU_VehicleState.ChargeState >= 0"]
+"""
+"""An event that the reference vehicle brings about."""
 
 Traffic = tuple[Canaries, list[FrameBatch]]
 
@@ -105,7 +129,9 @@ def planted(
 
 def searching(canaries: Canaries, batches: Sequence[FrameBatch]) -> Search:
     """Search for the canaries of the drive's beginning, by which every message has been sent."""
-    found = {piece for batch in batches[:20] for piece in canaries.pieces(batch, segments=truck.SEGMENTS)}
+    found = {
+        piece for batch in batches[:BEGINNING] for piece in canaries.pieces(batch, segments=truck.SEGMENTS)
+    }
     return Search.of(found | canaries.in_segments)
 
 
@@ -274,6 +300,52 @@ def test_no_canary_is_in_anything_that_leaves_or_is_written_or_said(
     assert len(search.patterns) > 100
     sent = path.read_bytes()[:20000]
     assert search.hits(sent) > 0
+
+
+def journaled(folder: Path) -> Iterator[tuple[str, BlockKind, bytes]]:
+    """What is in the blocks of a journal: as it was sealed, and as it decodes."""
+    keys = KeyStore(str(folder / "keys.db"), FileKeyProvider(folder, os.urandom), os.urandom, read_only=True)
+    with Reader(open_to_read(str(folder / "journal.db")), keys, builtin()) as reader:
+        for block in reader.blocks():
+            opened = reader.plaintext(block)
+            assert opened is not None
+            name, kind, plaintext = f"block {block.header.number}", block.header.kind, opened[1]
+            yield name, kind, block.header_bytes + plaintext
+            if kind in {BlockKind.FRAMES, BlockKind.EVENT_FRAMES}:
+                batch = decode_frames(plaintext).batch
+                yield name, kind, b"".join(batch.frame(place).data for place in range(len(batch)))
+            if kind is BlockKind.RECORDS:
+                records = decode_records(plaintext, builtin())
+                yield name, kind, repr(records).encode()
+                fields = write_records(records, builtin(), compress=False)
+                yield name, kind, write_cbor({int(key): value for key, value in fields.items()})
+    keys.close()
+
+
+def test_no_canary_is_in_a_journal(
+    vehicle: tuple[ReferenceVehicle, list[FrameBatch]],
+    databases: Mapping[str, ClassedDatabase],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Raw frames, records and all else that is sealed, each file, and what leaves through it."""
+    monkeypatch.setattr(JournalRoad, "start", Road.start)
+    canaries, batches = planted((vehicle[0], vehicle[1][:BEGINNING]), databases, HEALTH, None)
+    search = searching(canaries, batches)
+    folder = tmp_path / "run"
+    lines = f'[journal]\nfolder = "{folder / "journal"}"\nframes = true\n'
+    config = f"{configuration(databases, HEALTH)}{lines}{EVENT}"
+    left = drive(monkeypatch, folder, config, partial(memory, batches))
+    contents = list(journaled(folder / "journal"))
+    kinds = Counter(kind for _, kind, _ in contents)
+    assert {BlockKind.FRAMES, BlockKind.EVENT_FRAMES, BlockKind.EVENT, BlockKind.RECORDS} <= set(kinds)
+    once = {content: name for name, _, content in contents}
+    assert {name for content, name in once.items() if search.hits(content)} == set()
+    files = {str(file): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    pieces = [bytes.fromhex(text) for text in search.texts]
+    assert {name for name, content in files.items() if any(piece in content for piece in pieces)} == set()
+    assert search.hits(b"\n".join(payloads(left)) + left.account.encode()) == 0
+    assert search.hits(batches[0].data.tobytes()) > 0
 
 
 def test_the_door_hides_every_canary_and_shows_it_where_its_class_is_collected(

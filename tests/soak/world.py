@@ -18,7 +18,7 @@ from edge.config import load_config
 from edge.forward.forwarder import Forwarder
 from edge.frames import FrameBatch
 from edge.gateway import Gateway
-from edge.journal.integrity import Scrub
+from edge.journal.damage.integrity import Scrub
 from edge.journal_road import JournalRoad
 from edge.loading import load
 from edge.uplink.pacing import packet_bytes

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import apsw
 
 from edge.journal.block import BlockKind
-from edge.journal.limits import NOTES, PRIVATE, Limit, Shelf
 from edge.journal.ranges import RangeSet
+from edge.journal.upkeep.limits import NOTES, PRIVATE, Limit, Shelf
 
 _ROW = "SELECT number, size, wall_ns, first_number, last_number, header FROM block"
 _SERIES = " WHERE stream = ? AND kind = ? AND class = ? AND size > 0 AND locked = 0"

@@ -12,10 +12,10 @@ import apsw
 
 from edge.closing import Closing
 from edge.errors import JournalError
-from edge.journal.ages import read_own
 from edge.journal.block import STREAM_BYTES, Block, BlockKind, read_header
 from edge.journal.ranges import RangeSet
 from edge.journal.schema import APPLICATION_ID
+from edge.journal.upkeep.ages import read_own
 
 _MOST_ERRORS = 20_000
 _LONGEST_CHAIN = 1 << 24

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from edge.errors import JournalError
-from edge.journal import merkle
 from edge.journal.block import Block, BlockKind, commit, first_link, leaf, link, write_header
-from edge.journal.evidence import Evidence, SignatureCheck, StoredCheckpoint, check_order
+from edge.journal.evidence import merkle
+from edge.journal.evidence.evidence import Evidence, SignatureCheck, StoredCheckpoint, check_order
 from edge.wire.checkpoint import Checkpoint
 from edge.wire.keys import VerifyingKey
 from edge.wire.strict_cbor import INT64_MAX

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge.errors import JournalError
 from edge.frames import Int64s, UInt8s
-from edge.journal.frame_numbers import SectionWriter, read_section
+from edge.journal.frames.frame_numbers import SectionWriter, read_section
 from edge.wire.strict_cbor import CborValue
 
 DRAWERS = 3

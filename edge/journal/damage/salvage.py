@@ -13,14 +13,14 @@ import apsw
 from edge.errors import JournalError
 from edge.journal.block import BlockKind
 from edge.journal.chain import Draft
-from edge.journal.damaged import DamagedJournal
+from edge.journal.damage.damaged import DamagedJournal
+from edge.journal.damage.integrity import DamageError, check_at_opening
+from edge.journal.damage.rescue import Rescued, rescue
 from edge.journal.database import lock_folder, open_database
-from edge.journal.integrity import DamageError, check_at_opening
-from edge.journal.key_database import DamagedKeysError, open_key_database
-from edge.journal.key_provider import KeyProvider
-from edge.journal.key_store import KeyStore
+from edge.journal.keys.key_database import DamagedKeysError, open_key_database
+from edge.journal.keys.key_provider import KeyProvider
+from edge.journal.keys.key_store import KeyStore
 from edge.journal.opening import JOURNAL_FILE, KEYS_FILE, Inside, OpenJournal, open_journal
-from edge.journal.rescue import Rescued, rescue
 from edge.journal.settings import JournalSettings
 from edge.wire.strict_cbor import CborValue, write_cbor
 

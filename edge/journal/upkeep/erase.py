@@ -10,15 +10,15 @@ import apsw
 from edge.errors import CatalogueError, JournalError, WireError
 from edge.journal.block import BlockKind, read_header
 from edge.journal.chain import Draft, period_of
-from edge.journal.condemned import finish_erasure
 from edge.journal.database import transaction
-from edge.journal.key_store import KeyEntry, KeyStore, day_of
+from edge.journal.keys.key_store import KeyEntry, KeyStore, day_of
+from edge.journal.keys.sealing import open_sealed, seal
 from edge.journal.opening import Inside, OpenJournal
 from edge.journal.pending import Edit
 from edge.journal.ranges import RangeSet
 from edge.journal.record_block import CARRIER
-from edge.journal.sealing import open_sealed, seal
 from edge.journal.stored import MESSAGES, place_of
+from edge.journal.upkeep.condemned import finish_erasure
 from edge.policy.classes import DataClass
 from edge.records import Record
 from edge.wire.cose import unverified_payload

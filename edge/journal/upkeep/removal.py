@@ -11,9 +11,10 @@ import apsw
 
 from edge.clock import Clock
 from edge.errors import JournalError
-from edge.journal.ages import Ages
 from edge.journal.block import BlockKind, read_header
-from edge.journal.held import (
+from edge.journal.record_block import CARRIER
+from edge.journal.upkeep.ages import Ages
+from edge.journal.upkeep.held import (
     HeldBlock,
     Oldest,
     bytes_in_use,
@@ -21,8 +22,7 @@ from edge.journal.held import (
     empty_segments,
     series_of,
 )
-from edge.journal.limits import NS_PER_DAY, BoundsSettings, Limit, Shelf
-from edge.journal.record_block import CARRIER
+from edge.journal.upkeep.limits import NS_PER_DAY, BoundsSettings, Limit, Shelf
 
 NEVER_ACKNOWLEDGED = "never acknowledged"
 TOTALS = "bounds"

@@ -10,13 +10,13 @@ import apsw
 from edge.clock import Timebase
 from edge.errors import JournalError
 from edge.journal.chain import Draft, period_of
-from edge.journal.damaged import DamagedBlock, DamagedJournal, DamagedStream
-from edge.journal.key_store import KeyStore
+from edge.journal.damage.damaged import DamagedBlock, DamagedJournal, DamagedStream
+from edge.journal.keys.key_store import KeyStore
+from edge.journal.keys.sealing import open_sealed
 from edge.journal.opening import Inside, OpenJournal
 from edge.journal.pending import Edit
 from edge.journal.ranges import RangeSet
 from edge.journal.record_block import CARRIER, decode_records
-from edge.journal.sealing import open_sealed
 from edge.journal.stored import StoredMessage, insertion, place_of
 
 _BATCH = 256

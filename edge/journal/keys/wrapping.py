@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cryptography.exceptions import InvalidTag
 
 from edge.errors import JournalError
-from edge.journal.sealing import KEY_BYTES, NONCE_BYTES, TAG_BYTES, Draw, cipher, drawn
+from edge.journal.keys.sealing import KEY_BYTES, NONCE_BYTES, TAG_BYTES, Draw, cipher, drawn
 from edge.wire.strict_cbor import CborValue, write_cbor
 
 WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES

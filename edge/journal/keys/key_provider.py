@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from edge.errors import JournalError
-from edge.journal.generation_files import GenerationFiles
-from edge.journal.sealing import KEY_BYTES, Draw, drawn
-from edge.journal.wrapping import unwrap, wrap
+from edge.journal.keys.generation_files import GenerationFiles
+from edge.journal.keys.sealing import KEY_BYTES, Draw, drawn
+from edge.journal.keys.wrapping import unwrap, wrap
 
 _CREDENTIAL_LARGEST_BYTES = 16_384
 

@@ -13,13 +13,13 @@ import apsw
 
 from edge.account import Hop
 from edge.clock import NS_PER_S, Clock
-from edge.journal.ages import Ages
-from edge.journal.believed_time import BelievedTime
 from edge.journal.database import transaction
-from edge.journal.held import Oldest, waiting_of
-from edge.journal.limits import BoundsSettings
-from edge.journal.removal import TOTALS, DiskSpace, Removal
-from edge.journal.reserve import Reserve
+from edge.journal.upkeep.ages import Ages
+from edge.journal.upkeep.believed_time import BelievedTime
+from edge.journal.upkeep.held import Oldest, waiting_of
+from edge.journal.upkeep.limits import BoundsSettings
+from edge.journal.upkeep.removal import TOTALS, DiskSpace, Removal
+from edge.journal.upkeep.reserve import Reserve
 
 RESERVE_FILE = "reserve"
 _BELIEVED = "wall time believed last, ns"

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from edge.clock import NS_PER_S, TimeQuality
 from edge.errors import JournalError
-from edge.journal import merkle
-from edge.journal.evidence import SignatureCheck, check_order
-from edge.journal.excerpt_file import Entry, Excerpt, Segment, Showing, read_excerpt
+from edge.journal.evidence import merkle
+from edge.journal.evidence.evidence import SignatureCheck, check_order
+from edge.journal.evidence.excerpt_file import Entry, Excerpt, Segment, Showing, read_excerpt
 from edge.wire.checkpoint import Checkpoint
 from edge.wire.keys import VerifyingKey
 

@@ -10,7 +10,7 @@ from threading import RLock
 from typing import cast
 
 from edge.errors import JournalError
-from edge.journal.key_database import (
+from edge.journal.keys.key_database import (
     IN_MEMORY,
     DamagedKeyError,
     DamagedKeysError,
@@ -19,9 +19,9 @@ from edge.journal.key_database import (
     telling,
     transaction,
 )
-from edge.journal.key_provider import KeyProvider
-from edge.journal.sealing import KEY_BYTES, Draw, drawn
-from edge.journal.wrapping import unwrap, wrap
+from edge.journal.keys.key_provider import KeyProvider
+from edge.journal.keys.sealing import KEY_BYTES, Draw, drawn
+from edge.journal.keys.wrapping import unwrap, wrap
 
 KEY_ID_BYTES = 8
 _DAY = re.compile(r"day ([0-9]+)")

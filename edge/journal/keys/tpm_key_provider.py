@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.errors import JournalError, WireError
-from edge.journal.generation_files import GenerationFiles
-from edge.journal.key_provider import KeyProvider
-from edge.journal.sealing import KEY_BYTES, Draw, drawn
+from edge.journal.keys.generation_files import GenerationFiles
+from edge.journal.keys.key_provider import KeyProvider
+from edge.journal.keys.sealing import KEY_BYTES, Draw, drawn
 from edge.wire.strict_cbor import read_cbor, write_cbor
 
 COUNTER_INDEX = 0x018E6B76

@@ -9,7 +9,7 @@ import numpy as np
 from edge.clock import Timebase, TimeQuality
 from edge.errors import JournalError, WireError
 from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, Int64s
-from edge.journal.frame_numbers import (
+from edge.journal.frames.frame_numbers import (
     SectionWriter,
     UInt64s,
     folded,
@@ -20,8 +20,13 @@ from edge.journal.frame_numbers import (
     table,
     unfolded,
 )
-from edge.journal.frame_payloads import Grouping, read_payloads, write_payloads
-from edge.journal.frame_times import displacements, put_times_together, rows_by_arrival, take_times_apart
+from edge.journal.frames.frame_payloads import Grouping, read_payloads, write_payloads
+from edge.journal.frames.frame_times import (
+    displacements,
+    put_times_together,
+    rows_by_arrival,
+    take_times_apart,
+)
 from edge.wire.strict_cbor import INT64_MAX, INT64_MIN, CborValue, read_cbor, write_cbor
 
 FORMAT = 1

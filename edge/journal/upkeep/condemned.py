@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import apsw
 
-from edge.journal.key_store import KeyStore
+from edge.journal.keys.key_store import KeyStore
 
 
 def finish_erasure(connection: apsw.Connection, keys: KeyStore) -> int:

@@ -12,8 +12,8 @@ import apsw
 from edge.account import Hop
 from edge.clock import NS_PER_S, Clock
 from edge.errors import JournalError
-from edge.journal.ages import read_own
 from edge.journal.block import first_link, leaf, link, read_header
+from edge.journal.upkeep.ages import read_own
 
 _SMALL = ("stream", "checkpoint", "covered", "message", "gap", "erased", "total", "held", "erasing")
 _NS_PER_MS = 1_000_000

@@ -6,8 +6,8 @@ import apsw
 
 from edge.clock import Clock
 from edge.errors import JournalError, WireError
-from edge.journal.believed_time import EARLIEST_NS, BelievedTime
 from edge.journal.block import read_header
+from edge.journal.upkeep.believed_time import EARLIEST_NS, BelievedTime
 from edge.wire import checkpoint
 from edge.wire.checkpoint import Checkpoint
 from edge.wire.cose import unverified_payload

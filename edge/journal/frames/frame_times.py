@@ -6,8 +6,8 @@ import numpy as np
 
 from edge.errors import JournalError
 from edge.frames import Int64s
-from edge.journal.frame_numbers import UInt64s, folded, rising_order, unfolded
-from edge.journal.frame_payloads import Grouping
+from edge.journal.frames.frame_numbers import UInt64s, folded, rising_order, unfolded
+from edge.journal.frames.frame_payloads import Grouping
 
 _SAMPLES = 9
 _NEAR = 64

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from edge.clock import NS_PER_S
 from edge.errors import JournalError, WireError
-from edge.journal import merkle
 from edge.journal.block import Block, BlockKind, leaf
-from edge.journal.evidence import Evidence, StoredCheckpoint
-from edge.journal.excerpt_file import MAX_BYTES, Entry, Excerpt, Segment, write_excerpt
+from edge.journal.evidence import merkle
+from edge.journal.evidence.evidence import Evidence, StoredCheckpoint
+from edge.journal.evidence.excerpt_file import MAX_BYTES, Entry, Excerpt, Segment, write_excerpt
 from edge.wire.checkpoint import Checkpoint, decode
 from edge.wire.cose import unverified_payload
 

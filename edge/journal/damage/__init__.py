@@ -1,0 +1,1 @@
+"""A journal that is not whole: how that is found, and what is saved of it."""

@@ -1,0 +1,1 @@
+"""What a journal proves to others: checkpoints, excerpts, and how both are verified."""

@@ -1,0 +1,1 @@
+"""Raw frames as the plaintext of one block."""

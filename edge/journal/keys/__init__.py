@@ -1,0 +1,1 @@
+"""Data keys, the store that keeps them wrapped, and what wraps them."""

@@ -1,0 +1,1 @@
+"""What leaves a journal: by age, for want of space, and at a request."""
