@@ -22,6 +22,7 @@ from edge.journal.reader import Reader
 from edge.journal.writer import WriterThread
 from edge.records import Record
 from edge.uplink.outgoing import Kind, Outgoing
+from edge.wire.account_message import StreamLedger
 from edge.wire.cose import Signer
 from edge.wire.loss import LossCause, LossRange
 from edge.wire.message import RecordMessage
@@ -193,6 +194,33 @@ def test_a_range_entry_that_is_refused_is_told_by_the_next_run(rig: Rig) -> None
     rig.stop()
     rig.start()
     assert forwarder_of(rig).empty()
+
+
+def test_a_gap_whose_message_waits_is_told_once(rig: Rig) -> None:
+    add(rig, 5)
+    rig.rows("UPDATE block SET ciphertext = NULL, size = 0")
+    rig.stop()
+    rig.start()
+    found = forwarder_of(rig).next(Kind.BACKLOG, 0)
+    assert found is not None
+    rig.stop()
+    rig.start()
+    forwarder = forwarder_of(rig)
+    assert [item.payload for item in sent(forwarder)] == [found[1].payload]
+    assert forwarder.empty()
+
+
+def test_records_whose_message_is_being_kept_wait(rig: Rig) -> None:
+    forwarder = forwarder_of(rig)
+    add(rig, 10)
+    forwarder.own_thread = True
+    assert forwarder.next(Kind.LIVE, 0) is None
+    assert not forwarder.empty()
+    assert forwarder.ledger() == StreamLedger(0, 10, 0)
+    rig.open.journal.commit()
+    assert forwarder.next(Kind.LIVE, 0) is not None
+    assert forwarder.ledger() == StreamLedger(0, 10, 0)
+    forwarder.own_thread = False
 
 
 def test_a_record_that_no_reader_would_take_is_told_lost(rig: Rig) -> None:

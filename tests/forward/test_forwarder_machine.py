@@ -141,6 +141,7 @@ class ForwarderMachine(RuleBasedStateMachine):
         self.disk.fault = Fault.NONE
         self.rig.after(61)
         assert self.rig.open.journal.commit()
+        assert not self.forwarder._making
 
     @precondition(lambda self: self.model.speeds)
     @rule(most=st.integers(1, 4))
@@ -208,7 +209,9 @@ class ForwarderMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.rig.stop()
+        acknowledged = set(self.model.acknowledged)
         self.reopened()
+        assert self.model.acknowledged == acknowledged, "an orderly end forgets nothing"
 
     @precondition(lambda self: self.model.speeds)
     @rule()
@@ -299,6 +302,7 @@ class ForwarderMachine(RuleBasedStateMachine):
         assert not self.model.acknowledged & self.model.given_up
         assert not self.rig.rows("SELECT * FROM message")
         assert not self.rig.rows("SELECT * FROM gap")
+        assert not self.rig.verify(contents=True).fault_count
 
 
 TestForwarderMachine = ForwarderMachine.TestCase
