@@ -82,7 +82,14 @@ def test_records_go_past_a_journal_that_cannot_be_written_and_return(tmp_path: P
         def balanced() -> None:
             assert rig.gateway.account().balanced
 
-        at = {20: lambda: broken(Fault.READ_ONLY), 40: lambda: broken(Fault.NONE)}
+        def nothing_waits_for_company() -> None:
+            assert set(hop(rig.gateway, "dispatch").set_aside) == set()
+
+        at = {
+            20: lambda: broken(Fault.READ_ONLY),
+            43: lambda: broken(Fault.NONE),
+            60: nothing_waits_for_company,
+        }
         rig.gateway.run(recording(80), stop=rig.stop, watch=when(at, rig, balanced))
         assert rig.gateway.finish(60)
         own = rig.gateway.identity.stream
@@ -128,6 +135,32 @@ def test_a_disk_that_fails_for_the_last_records_costs_none_of_them(tmp_path: Pat
         arrived = [record for each in messages(rig.platform) for record in each.records]
         assert sorted(map(speed_of, arrived)) == [10 * second for second in range(23)]
         assert rig.gateway.account().balanced
+
+
+def test_what_a_thread_hands_back_after_the_flush_is_sent_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with faulty(tmp_path / "journal") as disk:
+        rig = Rig(tmp_path, uplink=journal(tmp_path, block_period_s=60))
+        rig.connect()
+        road = road_of(rig.gateway)
+        rig.gateway.run(recording(3), stop=rig.stop)
+        with monkeypatch.context() as threaded:
+            threaded.setattr(road, "_writer", object())
+            road.flush()
+            disk.fault = Fault.READ_ONLY
+            assert not road._journal.commit()
+            assert not road.settled()
+            road.step()
+            assert hop(rig.gateway, "dispatch").left == 3
+        rig.clock.pass_until(rig.clock.boot_ns() + 5 * S)
+        assert sorted(speed_of(record) for each in messages(rig.platform) for record in each.records) == [
+            0,
+            10,
+            20,
+        ]
+        disk.fault = Fault.NONE
+        rig.gateway.finish(5)
 
 
 def test_a_queue_in_memory_that_is_full_stops_nothing(tmp_path: Path) -> None:
