@@ -299,8 +299,8 @@ class Journal(Closing):
         with self._writing:
             try:
                 self._connection.close()
-            except apsw.Error:
-                logger.exception("the journal could not be closed well; what is committed is safe")
+            except apsw.Error as error:
+                logger.warning("the journal was not closed well; what is committed is safe: %s", error)
             self._keys.close()
 
     def run_with_connection(self, work: Callable[[apsw.Connection], Result]) -> Result:

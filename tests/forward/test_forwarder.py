@@ -17,6 +17,7 @@ from edge.forward.forwarder import Forwarder
 from edge.forward.held import VOLATILE_MESSAGES
 from edge.forward.recent import Recent
 from edge.forward.rules import ForwardRules, SupplyLoss
+from edge.journal.committer import Committer
 from edge.journal.pending import DraftMaker
 from edge.journal.reader import Reader
 from edge.journal.writer import WriterThread
@@ -221,6 +222,24 @@ def test_records_whose_message_is_being_kept_wait(rig: Rig) -> None:
     assert forwarder.next(Kind.LIVE, 0) is not None
     assert forwarder.ledger() == StreamLedger(0, 10, 0)
     forwarder.own_thread = False
+
+
+def test_a_message_that_could_not_be_kept_goes_when_it_can(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    forwarder = forwarder_of(rig)
+    add(rig, 10)
+
+    def refuse(*_: object) -> None:
+        raise apsw.FullError("full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Committer, "_transact", refuse)
+        assert forwarder.next(Kind.LIVE, 0) is None
+        assert forwarder.ledger() == StreamLedger(0, 10, 0)
+    rig.after(61)
+    rig.open.journal.pump()
+    (item,) = sent(forwarder, Kind.LIVE)
+    assert numbers([item]) == set(range(1, 11))
+    assert forwarder.empty()
 
 
 def test_a_record_that_no_reader_would_take_is_told_lost(rig: Rig) -> None:
