@@ -302,14 +302,18 @@ def test_no_canary_is_in_anything_that_leaves_or_is_written_or_said(
 
 
 def journaled(folder: Path) -> Iterator[tuple[str, BlockKind, bytes]]:
-    """What is in the blocks of a journal, but for frames as they decode: as sealed, and in plain words."""
+    """What is in the blocks of a journal: what was sealed, and records in plain words.
+
+    Of frames the header alone: their plaintext is packed, and `framed` has them unpacked.
+    """
     keys = KeyStore(str(folder / "keys.db"), FileKeyProvider(folder, os.urandom), os.urandom, read_only=True)
     with Reader(open_to_read(str(folder / "journal.db")), keys, builtin()) as reader:
         for block in reader.blocks():
             opened = reader.plaintext(block)
             assert opened is not None
             name, kind, plaintext = f"block {block.header.number}", block.header.kind, opened[1]
-            yield name, kind, block.header_bytes + plaintext
+            packed = kind in {BlockKind.FRAMES, BlockKind.EVENT_FRAMES}
+            yield name, kind, block.header_bytes + (b"" if packed else plaintext)
             if kind is BlockKind.RECORDS:
                 records = decode_records(plaintext, builtin())
                 yield name, kind, repr(records).encode()
