@@ -151,6 +151,7 @@ def test_a_clock_that_was_wrong_withholds_nothing_of_its_boot(rig: Rig) -> None:
 def test_the_last_minutes_go_first_when_the_supply_goes(rig: Rig) -> None:
     for _ in range(3):
         add(rig, 400)
+    rig.rows("INSERT INTO stream (ordinal, id, last_number) VALUES (2, ?, 5)", b"rescued_________")
     rig.stop()
     rig.boot = BOOT
     rig.start()
