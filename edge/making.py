@@ -18,12 +18,12 @@ from edge.errors import ConfigError
 from edge.forward.rules import ForwardRules, SupplyLoss
 from edge.journal.damage.doubt import clear_doubt, noted_doubt
 from edge.journal.damage.integrity import Scrub
-from edge.journal.damage.salvage import open_or_salvage
+from edge.journal.damage.salvage import Salvage, open_or_salvage
 from edge.journal.keys.key_provider import CredentialKeyProvider, FileKeyProvider, KeyProvider
 from edge.journal.keys.tpm_key_provider import TpmKeyProvider
-from edge.journal.opening import Inside
+from edge.journal.opening import Inside, OpenJournal
 from edge.journal.section import JournalSection
-from edge.journal.upkeep.bounds import Bounds, space_at
+from edge.journal.upkeep.bounds import RESERVE_FILE, Bounds, space_at
 from edge.journal_road import JournalRoad
 from edge.loading import Loaded
 from edge.policy.door import Door
@@ -68,9 +68,10 @@ def make_road(
                 loaded, config.journal, door, sender, clock=clock, draw=draw, boot=boot, link=link
             )
         except (apsw.Error, OSError) as error:
-            logger.exception("the journal cannot be opened: going on without one until the next start")
+            text = f"the journal cannot be opened ({error}): going on without one until the next start"
+            logger.warning("%s", text)
             if notify is not None:
-                notify(Notice(f"the journal cannot be opened ({error}): going on without one", trouble=True))
+                notify(Notice(text, trouble=True))
     identity = Identity(vehicle, draw(STREAM_BYTES), boot)
     road = VolatileRoad(
         identity,
@@ -113,13 +114,7 @@ def _through_journal(
         clock=clock,
         draw=draw,
     )
-    opened, salvaged = open_or_salvage(
-        section.folder,
-        wrapping_keys(section, draw),
-        section.settings(vehicle),
-        inside,
-        found=noted_doubt(section.folder),
-    )
+    opened, salvaged = _open(section, vehicle, inside)
     clear_doubt(section.folder)
     names = [MAIN_DESTINATION, *(one.name for one in config.destination)]
     bounds = Bounds(
@@ -161,6 +156,20 @@ def _through_journal(
         draw=draw,
         link=link,
     )
+
+
+def _open(section: JournalSection, vehicle: str, inside: Inside) -> tuple[OpenJournal, tuple[Salvage, ...]]:
+    """Open the journal whatever its state; on a disk that is full, by giving up what is reserved for that."""
+    provider = wrapping_keys(section, inside.draw)
+    settings, found = section.settings(vehicle), noted_doubt(section.folder)
+    try:
+        return open_or_salvage(section.folder, provider, settings, inside, found=found)
+    except apsw.FullError:
+        reserve = section.folder / RESERVE_FILE
+        if not reserve.exists():
+            raise
+        reserve.unlink()
+        return open_or_salvage(section.folder, provider, settings, inside, found=found)
 
 
 def wrapping_keys(section: JournalSection, draw: Callable[[int], bytes]) -> KeyProvider:

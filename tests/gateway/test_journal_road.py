@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import apsw
+import pytest
+
 from edge.gateway import Gateway
+from edge.journal.damage.salvage import open_or_salvage
+from edge.journal.keys.key_provider import KeyProvider
+from edge.journal.opening import Inside
+from edge.journal.settings import JournalSettings
+from edge.journal.upkeep.bounds import RESERVE_FILE
 from edge.wire.cose import Role, Signer
 from edge.wire.receipt import Receipt, encode
 from simulator.virtual_link import LinkFaults
@@ -111,3 +119,38 @@ def test_a_boot_that_was_over_never_returns_in_the_chain(tmp_path: Path) -> None
         assert rig.gateway.finish(60)
     assert boots[:3] == [b"a" * 16, b"a" * 16, b"b" * 16]
     assert boots[3] not in boots[:3]
+
+
+def test_a_full_disk_is_opened_with_what_was_reserved_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Rig(tmp_path / "first", uplink=journal(tmp_path))
+    first.gateway.run(recording(3), stop=first.stop)
+    assert first.gateway.finish(60)
+    reserve = tmp_path / "journal" / RESERVE_FILE
+    reserve.write_bytes(bytes(10))
+
+    def open_if_there_is_room(
+        folder: Path, provider: KeyProvider, settings: JournalSettings, inside: Inside, *, found: str = ""
+    ) -> object:
+        if reserve.exists():
+            raise apsw.FullError("database or disk is full")
+        return open_or_salvage(folder, provider, settings, inside, found=found)
+
+    monkeypatch.setattr("edge.making.open_or_salvage", open_if_there_is_room)
+    later = Rig(tmp_path / "later", uplink=journal(tmp_path))
+    assert later.gateway.identity.stream == first.gateway.identity.stream
+
+
+def test_a_disk_that_cannot_be_opened_leaves_a_gateway_without_a_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> object:
+        raise apsw.FullError("database or disk is full")
+
+    monkeypatch.setattr("edge.making.open_or_salvage", refuse)
+    rig = Rig(tmp_path / "rig", uplink=journal(tmp_path))
+    assert any("cannot be opened" in text for text in rig.told)
+    rig.gateway.run(recording(5), stop=rig.stop)
+    assert rig.gateway.finish(60)
+    assert rig.platform.received == [(1, 5)]
