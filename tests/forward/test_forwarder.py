@@ -212,6 +212,23 @@ def test_a_gap_whose_message_waits_is_told_once(rig: Rig) -> None:
     assert forwarder.empty()
 
 
+def test_a_gap_whose_message_cannot_be_kept_is_told_later(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(rig, 5)
+    rig.rows("UPDATE block SET ciphertext = NULL, size = 0")
+    rig.stop()
+    rig.start()
+    forwarder = forwarder_of(rig)
+
+    def refuse(*_: object) -> None:
+        raise JournalError("the key store cannot be written")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(rig.open.keys, "key_for", refuse)
+        assert forwarder.next(Kind.BACKLOG, 0) is None
+    rig.after(61)
+    assert losses(sent(forwarder)) == [LossRange(1, 5, LossCause.LOST)]
+
+
 def test_records_whose_message_is_being_kept_wait(rig: Rig) -> None:
     forwarder = forwarder_of(rig)
     add(rig, 10)
