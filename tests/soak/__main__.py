@@ -137,7 +137,7 @@ def main() -> None:
     """Run the ten days over each link that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kbit-per-s", type=float, nargs="*", default=[64.0, 10_000.0])
-    parser.add_argument("--share", type=float, default=1.0, help="of each drive and charge that is simulated")
+    parser.add_argument("--share", type=float, default=0.2, help="of each drive and charge that is simulated")
     arguments = parser.parse_args()
     console = Console(width=120)
     for kbit_per_s in arguments.kbit_per_s:
