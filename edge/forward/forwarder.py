@@ -100,7 +100,7 @@ class Forwarder(Store):
         self._rests = Rests(rules.destination, clock)
         self._losses: list[Loss] = []
         self._cursors = opened.cursors(rules.destination)
-        left = take_up(opened, rules.destination, self._cursors)
+        left = take_up(opened, rules.destination, self._cursors, clock)
         for held in left.held:
             self._held.put(held)
         self._journal.edit(left.edits)

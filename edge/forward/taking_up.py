@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from edge.clock import Clock, TimeQuality
 from edge.forward.gaps import Gap
 from edge.forward.held import Held
 from edge.journal.cursors import StreamCursor
 from edge.journal.opening import OpenJournal
 from edge.journal.pending import Edit
 from edge.journal.stored import StoredMessage, deletion
+from edge.journal.upkeep.limits import NS_PER_DAY, PRIVATE_DAYS
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.wire.loss import LossCause, LossRange
 
@@ -30,16 +33,23 @@ class TakenUp:
     edits: list[Edit] = field(default_factory=list)
 
 
-def take_up(opened: OpenJournal, destination: str, cursors: Sequence[StreamCursor]) -> TakenUp:
+def take_up(
+    opened: OpenJournal,
+    destination: str,
+    cursors: Sequence[StreamCursor],
+    clock: Clock,
+) -> TakenUp:
     """Load messages and gaps of a destination.
 
     A message that cannot be opened, because its data key was destroyed or its row changed, gives its numbers
-    back: their records go in a new message, or are found to be gone.
+    back: their records go in a new message, or are found to be gone. So does one with records that was made
+    too long ago: what was in it may be of a class that is kept no longer.
 
     Args:
         opened: the journal, before anything is committed.
         destination: its name in the journal.
         cursors: of its streams; numbers given back are taken out of them.
+        clock: time.
 
     Raises:
         JournalError: the key store cannot be read.
@@ -48,7 +58,7 @@ def take_up(opened: OpenJournal, destination: str, cursors: Sequence[StreamCurso
     found = TakenUp()
     by_ordinal = {cursor.ordinal: cursor for cursor in cursors}
     told: set[tuple[int, int]] = set()
-    for stored in opened.messages(destination):
+    for stored in opened.messages(destination, oldest_day=_oldest_day(clock)):
         cursor = by_ordinal.get(stored.stream)
         if stored.payload and (cursor is not None or not stored.stream):
             found.held.append(_held(stored, cursor))
@@ -71,3 +81,10 @@ def _held(stored: StoredMessage, cursor: StreamCursor | None) -> Held:
         Kind(stored.kind), stored.topic, stored.payload, stream, stored.first, stored.last, stored.records
     )
     return Held(item, stored.position, stored.stream)
+
+
+def _oldest_day(clock: Clock) -> int | None:
+    """The first UTC day of which private data may be kept; None if the vehicle does not know the day."""
+    if clock.timebase().quality is TimeQuality.NONE:
+        return None
+    return clock.wall_ns() // NS_PER_DAY - math.ceil(PRIVATE_DAYS)

@@ -103,9 +103,9 @@ class OpenJournal(Closing):
         """What a destination has been given; to be asked for before anything is committed."""
         return load_cursors(self._connection, destination)
 
-    def messages(self, destination: str) -> Sequence[StoredMessage]:
+    def messages(self, destination: str, *, oldest_day: int | None = None) -> Sequence[StoredMessage]:
         """Signed messages that a destination has not acknowledged; to be asked for likewise."""
-        return load_messages(self._connection, self.keys, destination)
+        return load_messages(self._connection, self.keys, destination, oldest_day=oldest_day)
 
     def gaps(self, destination: str) -> Sequence[tuple[int, int, int, int]]:
         """Numbers that a destination has yet to be told of: ordinal of the stream, first, last, cause."""

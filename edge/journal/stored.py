@@ -9,7 +9,7 @@ import apsw
 
 from edge.errors import JournalError
 from edge.journal.keys.key_database import DamagedKeyError
-from edge.journal.keys.key_store import KeyStore
+from edge.journal.keys.key_store import KeyStore, day_of
 from edge.journal.keys.sealing import open_sealed, seal
 from edge.journal.pending import Edit
 
@@ -35,7 +35,8 @@ class StoredMessage:
         first: the first number in it; 0 without numbers.
         last: the last.
         records: how many records are in it.
-        payload: the signed bytes; empty where their data key was destroyed or they were changed on the disk.
+        payload: the signed bytes; empty where their data key was destroyed, they were changed on the disk, or
+            they are too old to leave the vehicle as they are.
     """
 
     position: int
@@ -48,8 +49,17 @@ class StoredMessage:
     payload: bytes
 
 
-def load_messages(connection: apsw.Connection, keys: KeyStore, destination: str) -> Sequence[StoredMessage]:
+def load_messages(
+    connection: apsw.Connection, keys: KeyStore, destination: str, *, oldest_day: int | None = None
+) -> Sequence[StoredMessage]:
     """All messages that a destination has not acknowledged, in order.
+
+    Args:
+        connection: the journal.
+        keys: its data keys.
+        destination: its name in the journal.
+        oldest_day: records sealed in a message before this day (1970-01-01 UTC is 0) come without their
+            payload: what is in it may be of a class that is kept no longer. None for no limit.
 
     Raises:
         JournalError: the key store cannot be read at present.
@@ -60,12 +70,14 @@ def load_messages(connection: apsw.Connection, keys: KeyStore, destination: str)
         " WHERE destination = ? ORDER BY position",
         (destination,),
     )
-    return [
-        StoredMessage(
-            position, kind, topic, stream, first, last, records, _open(keys, key_id, position, sealed)
-        )
-        for position, kind, topic, stream, first, last, records, key_id, sealed in rows
-    ]
+    days = {entry.key_id: day_of(entry.period) for entry in keys.listing()}
+    messages: list[StoredMessage] = []
+    for position, kind, topic, stream, first, last, records, key_id, sealed in rows:
+        day = days.get(key_id)
+        old = bool(records) and day is not None and oldest_day is not None and day < oldest_day
+        payload = b"" if old else _open(keys, key_id, position, sealed)
+        messages.append(StoredMessage(position, kind, topic, stream, first, last, records, payload))
+    return messages
 
 
 def insertion(

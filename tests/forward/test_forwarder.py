@@ -422,3 +422,20 @@ def test_a_record_that_cannot_be_had_is_lost_and_no_other(rig: Rig, monkeypatch:
     rig.open.journal.pump()
     add(rig, 1)
     assert rig.open.journal.committed_number == 3
+
+
+@pytest.mark.parametrize(("days", "kept"), [(13, True), (16, False)])
+def test_a_message_does_not_outlast_what_may_be_kept_of_its_records(rig: Rig, days: int, kept: bool) -> None:
+    """Position is kept no longer than 14 days, neither in a block nor in a message that waits."""
+    forwarder = forwarder_of(rig)
+    add(rig, 12)
+    before = forwarder.next(Kind.LIVE, 0)
+    assert before is not None
+    rig.stop()
+    rig.boot = BOOT
+    rig.clock.set_timebase(timebase_at(EPOCH_NS + days * DAY_NS))
+    rig.start()
+    again = forwarder_of(rig)
+    assert again.next(Kind.LIVE, 0) == (before if kept else None)
+    assert again.waiting == (2 if kept else 12)
+    assert again.ledger().total == 12
