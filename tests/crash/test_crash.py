@@ -50,7 +50,7 @@ def test_nothing_committed_is_lost_renumbered_or_doubled(bench: Bench, lanes: li
 @pytest.mark.parametrize("flaw", SHARP)
 def test_a_broken_product_is_found_out(bench: Bench, lanes: list[Lane], flaw: str) -> None:
     # Where a kill falls is up to the threads: what a few kills do not bring to light, some more will.
-    for seed in range(5):
+    for seed in range(20):
         verdict = live(bench, lanes[seed % 2], next(numbers), seed=seed, kills=5, flaw=flaw)
         assert verdict.outcomes[-1].flawed
         if verdict.faults:
