@@ -17,16 +17,12 @@ from edge.wire.cose import Signer
 from edge.wire.item_keys import ItemKeys
 from edge.wire.limits import DEFAULT_LIMITS
 from edge.wire.loss import LossCause, LossRange
-from edge.wire.message import MessageKind, RecordMessage, encode
+from edge.wire.message import MESSAGE_WEIGHT, MessageKind, RecordMessage, encode, weight_of
 
 KINDS = {Kind.ALARM: MessageKind.ALARM, Kind.LIVE: MessageKind.LIVE}
 
 CANNOT_BE_WRITTEN = "cannot be written as a message"
 TOO_LARGE = "too large for a message"
-
-MESSAGE_WEIGHT = DEFAULT_LIMITS.body_bytes // 10
-"""The most that one message holds, in elements and what goes with them: in the worst case each is written
-with 64 bits and a few for its state and its series, and a reader takes no more."""
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +104,7 @@ class Dispatch:
             self.flush()
             self._send(Kind.ALARM, [record])
             return
-        weight = _weight(record)
+        weight = weight_of(record)
         if self._weight + weight > MESSAGE_WEIGHT:
             self.flush()
         self._waiting.append(record)
@@ -172,7 +168,7 @@ class Dispatch:
                 return
         else:
             readable = len(payload) <= DEFAULT_LIMITS.message_bytes
-            if len(records) == 1 and not (readable and _weight(records[0]) <= MESSAGE_WEIGHT):
+            if len(records) == 1 and not (readable and weight_of(records[0]) <= MESSAGE_WEIGHT):
                 self._set_aside[TOO_LARGE] += 1
                 self._give_up(records[0], TOO_LARGE, f"its message has {len(payload):,} bytes")
                 return
@@ -221,9 +217,3 @@ class Dispatch:
                 record_count=count,
             )
         )
-
-
-def _weight(record: Record) -> int:
-    """Elements of a record, and one more for each item and for the record itself."""
-    arrays = sum(len(value) for value in record.values.values() if isinstance(value, tuple))
-    return 8 + 2 * len(record.values) + arrays

@@ -12,7 +12,7 @@ from edge.wire.cose import Signer
 from edge.wire.item_keys import ItemKeys
 from edge.wire.limits import DEFAULT_LIMITS
 from edge.wire.loss import LossRange
-from edge.wire.message import MessageKind, RecordMessage, encode
+from edge.wire.message import MESSAGE_WEIGHT, MessageKind, RecordMessage, encode, weight_of
 
 KINDS = {
     Kind.ALARM: MessageKind.ALARM,
@@ -20,10 +20,6 @@ KINDS = {
     Kind.EVENT: MessageKind.EVENT,
     Kind.BACKLOG: MessageKind.BACKLOG,
 }
-
-MESSAGE_WEIGHT = DEFAULT_LIMITS.body_bytes // 10
-"""The most that one message holds, in elements and what goes with them: in the worst case each is written
-with 64 bits and a few for its state and its series, and a reader takes no more."""
 
 _ROOM = 0.85
 """A message is aimed at this share of what it may be: one that comes out too large has to be made again."""
@@ -139,9 +135,3 @@ class Composer:
                 break
             count += 1
         return count
-
-
-def weight_of(record: Record) -> int:
-    """Elements of a record, and what goes with each item and with the record itself."""
-    arrays = sum(len(value) for value in record.values.values() if isinstance(value, tuple))
-    return 8 + 2 * len(record.values) + arrays

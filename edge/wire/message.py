@@ -18,6 +18,10 @@ VERSION = 1
 STREAM_BYTES = 16
 BOOT_BYTES = 16
 
+MESSAGE_WEIGHT = DEFAULT_LIMITS.body_bytes // 10
+"""The most that one message holds, in elements and what goes with them: in the worst case each is written
+with 64 bits and a few for its state and its series, and a reader takes no more."""
+
 
 class MessageKind(IntEnum):
     """Which road a message takes; the names are those of the MQTT topics."""
@@ -136,3 +140,9 @@ def decode(data: bytes, keys: ItemKeys, limits: Limits = DEFAULT_LIMITS) -> Reco
         records = read_records(fields, keys, limits)
     fields.finish()
     return RecordMessage(kind, vehicle, stream, boot, records, losses, predecessor)
+
+
+def weight_of(record: Record) -> int:
+    """Elements of a record, and what goes with each item and with the record itself."""
+    arrays = sum(len(value) for value in record.values.values() if isinstance(value, tuple))
+    return 8 + 2 * len(record.values) + arrays

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from edge.catalogue.catalogue import builtin
 from edge.clock import Timebase
-from edge.dispatch import CANNOT_BE_WRITTEN, MESSAGE_WEIGHT, TOO_LARGE, Dispatch, Identity
+from edge.dispatch import CANNOT_BE_WRITTEN, TOO_LARGE, Dispatch, Identity
 from edge.records import Missing, Record, Value
 from edge.uplink.outbox import Loss, MemoryOutbox
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.wire.cose import Signer, Verifier
 from edge.wire.keys import SigningKey
-from edge.wire.message import MessageKind, RecordMessage, decode
+from edge.wire.message import MESSAGE_WEIGHT, MessageKind, RecordMessage, decode
 
 KEY = SigningKey.seeded(b"vehicle")
 IDENTITY = Identity("LNVTEST0000000001", bytes(range(16)), bytes(16))

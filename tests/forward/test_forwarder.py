@@ -12,7 +12,7 @@ import pytest
 
 from edge.clock import SystemClock, Timebase, TimeQuality
 from edge.errors import JournalError
-from edge.forward.composer import MESSAGE_WEIGHT, Composer
+from edge.forward.composer import Composer
 from edge.forward.forwarder import Forwarder
 from edge.forward.held import VOLATILE_MESSAGES
 from edge.forward.recent import Recent
@@ -26,7 +26,7 @@ from edge.uplink.outgoing import Kind, Outgoing
 from edge.wire.account_message import StreamLedger
 from edge.wire.cose import Signer
 from edge.wire.loss import LossCause, LossRange
-from edge.wire.message import RecordMessage
+from edge.wire.message import MESSAGE_WEIGHT, RecordMessage
 from tests.forward.test_forwarder_machine import numbers, read
 from tests.journal.journal_rig import CATALOGUE, DAY_NS, EPOCH_NS, KEY, PLATFORM, VEHICLE, Rig, timebase_at
 
