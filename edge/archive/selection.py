@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from edge.archive.wall_time import WallTimes
 from edge.clock import NS_PER_S, Timebase
-from edge.errors import ConfigError
 from edge.journal.block import BlockHeader, BlockKind
 
 _SLACK_NS = 3_600 * NS_PER_S
@@ -96,24 +95,6 @@ class Selection:
             and (self.from_ns is None or wall_ns >= self.from_ns)
             and (self.to_ns is None or wall_ns < self.to_ns)
         )
-
-
-def moment_ns(text: str | None, where: str) -> int | None:
-    """An ISO 8601 day or time as Unix nanoseconds, UTC where it names no zone.
-
-    Raises:
-        ConfigError: it is no time.
-    """
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(
-            f"'{text}' is no time", where=where, todo="Write it like 2026-03-01T08:00:00"
-        ) from error
-    whole = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(whole.replace(microsecond=0).timestamp()) * NS_PER_S + whole.microsecond * 1000
 
 
 def moment_text(unix_ns: int) -> str:

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from edge.archive.opening import Archive, open_archive, reading
-from edge.archive.selection import Selection, moment_ns
+from edge.archive.selection import Selection
 from edge.catalogue.catalogue import builtin
+from edge.cli.moment import moment_ns
 from edge.config import Config, load_config
 from edge.errors import ConfigError
 from edge.journal.block import BlockKind

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
 import click
 
 from edge.catalogue.catalogue import builtin
-from edge.clock import NS_PER_S
+from edge.cli.moment import moment_ns
 from edge.errors import ConfigError
 from simulator.platform.findings import checkpoint_looks, findings, stream_links
 from simulator.platform.listing import (
@@ -98,8 +97,8 @@ def command(
         if what == "records":
             records = reader.records(
                 vehicle=vehicle,
-                since_ns=_moment_ns(since, "--since"),
-                until_ns=_moment_ns(until, "--until"),
+                since_ns=moment_ns(since, "--since"),
+                until_ns=moment_ns(until, "--until"),
             )
             listing = list_records(records, catalogue, items=items, chinese=chinese)
         else:
@@ -115,17 +114,3 @@ def _write(listing: Listing, *, as_json: bool, as_csv: bool) -> None:
         write_csv(listing, out)
     else:
         write_table(listing, out)
-
-
-def _moment_ns(text: str | None, where: str) -> int | None:
-    """An ISO 8601 time as Unix nanoseconds."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(
-            f"'{text}' is no time", where=where, todo="Write it like 2026-03-01T08:00:00"
-        ) from error
-    whole = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(whole.replace(microsecond=0).timestamp()) * NS_PER_S + whole.microsecond * 1000
