@@ -12,6 +12,7 @@ from enum import IntEnum
 from pathlib import Path
 
 NS_PER_S = 1_000_000_000
+NS_PER_DAY = 86_400 * NS_PER_S
 
 
 class TimeQuality(IntEnum):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from edge.clock import NS_PER_S, Timebase, TimeQuality
+from edge.clock import NS_PER_DAY, NS_PER_S, Timebase, TimeQuality
 from edge.forward.recent import Recent
-from edge.forward.rules import DAYS, ForwardRules
+from edge.forward.rules import ForwardRules
 from edge.journal.block import BlockHeader
 from edge.journal.cursors import OWN_STREAM, StreamCursor
 from edge.journal.reader import BootRecord
@@ -101,7 +101,7 @@ class Choice:
         newest = self._recent.newest()
         if not self._rules.reissue_days or newest is None:
             return False
-        window_ns = round(self._rules.reissue_days * DAYS)
+        window_ns = round(self._rules.reissue_days * NS_PER_DAY)
         reached_ns = newest.record.t_ns + max(0, now_ns - newest.committed_ns)
         if boot == self._boot:
             return reached_ns - t_ns > window_ns

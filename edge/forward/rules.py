@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge.clock import NS_PER_S
-
-DAYS = 86_400 * NS_PER_S
-
 
 class SupplyLoss(StrEnum):
     """What comes first when the supply goes (`supply_lost`)."""

@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edge.clock import Clock, TimeQuality
+from edge.clock import NS_PER_DAY, Clock, TimeQuality
 from edge.forward.gaps import Gap
 from edge.forward.held import Held
 from edge.journal.cursors import StreamCursor
 from edge.journal.opening import OpenJournal
 from edge.journal.pending import Edit
 from edge.journal.stored import StoredMessage, deletion
-from edge.journal.upkeep.limits import NS_PER_DAY, PRIVATE_DAYS
+from edge.journal.upkeep.limits import PRIVATE_DAYS
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.wire.loss import LossCause, LossRange
 

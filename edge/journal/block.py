@@ -220,6 +220,8 @@ class Block:
 def commit(salt: bytes, plaintext: bytes) -> bytes:
     """Commit to a plaintext: SHA-256 over the salt of 16 random bytes and the plaintext.
 
+    The salt, which only the ciphertext holds, keeps everybody from confirming a guessed plaintext.
+
     Raises:
         JournalError: the salt has another length, so that salt and plaintext could be divided otherwise.
     """

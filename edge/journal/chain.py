@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from edge.clock import Timebase
+from edge.clock import NS_PER_DAY, Timebase
 from edge.errors import JournalError, WireError
 from edge.journal.block import BlockHeader, BlockKind, first_link, leaf, link, write_header
 from edge.journal.keys.key_store import KeyStore
 from edge.journal.keys.sealing import seal
 from edge.wire.strict_cbor import read_cbor, write_cbor
-
-NS_PER_DAY = 86_400 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

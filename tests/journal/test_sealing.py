@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import JournalError
-from edge.journal.keys.sealing import OVERHEAD_BYTES, Draw, commitment, open_sealed, seal
+from edge.journal.block import commit
+from edge.journal.keys.sealing import OVERHEAD_BYTES, Draw, open_sealed, seal
 
 KEYS = st.binary(min_size=32, max_size=32)
 HEADERS = st.binary(max_size=200)
@@ -26,7 +27,7 @@ def test_what_was_sealed_opens(key: bytes, header: bytes, plaintext: bytes, seed
     salt, opened = open_sealed(key, header, sealed.ciphertext)
     assert opened == plaintext
     assert len(salt) == 16
-    assert sealed.commitment == hashlib.sha256(salt + plaintext).digest() == commitment(salt, plaintext)
+    assert sealed.commitment == hashlib.sha256(salt + plaintext).digest() == commit(salt, plaintext)
     assert len(sealed.ciphertext) == len(plaintext) + OVERHEAD_BYTES
 
 

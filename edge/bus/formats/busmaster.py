@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 
 from edge.bus.formats.lines import LineRecording
 from edge.bus.formats.rows import MalformedError, Row, checked
-from edge.clock import NS_PER_S
+from edge.clock import NS_PER_DAY, NS_PER_S
 from edge.frames import FrameFlag
 
-DAY_NS = 86_400 * NS_PER_S
-HALF_DAY_NS = DAY_NS // 2
+HALF_DAY_NS = NS_PER_DAY // 2
 TENTH_NS, MILLI_NS = 100_000, 1_000_000
 
 START = re.compile(rb"\*{3}START DATE AND TIME (\d+):(\d+):(\d+) (\d+):(\d+):(\d+):(\d+)\*{3}")
@@ -74,9 +73,9 @@ class BusmasterRecording(LineRecording):
             return self._session_ns
         if self._mode == b"SYSTEM" and last_ns is not None:
             if stamp_ns < last_ns - HALF_DAY_NS:
-                self._midnight_ns += DAY_NS
+                self._midnight_ns += NS_PER_DAY
             elif stamp_ns > last_ns + HALF_DAY_NS:
-                self._midnight_ns -= DAY_NS
+                self._midnight_ns -= NS_PER_DAY
         return self._session_ns + self._midnight_ns + stamp_ns
 
     def _heading(self, line: bytes) -> None:

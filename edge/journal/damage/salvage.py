@@ -22,6 +22,7 @@ from edge.journal.keys.key_provider import KeyProvider
 from edge.journal.keys.key_store import KeyStore
 from edge.journal.opening import JOURNAL_FILE, KEYS_FILE, Inside, OpenJournal, open_journal
 from edge.journal.settings import JournalSettings
+from edge.journal.syncing import sync_folder
 from edge.wire.strict_cbor import CborValue, write_cbor
 
 STATE_FILE = "state"
@@ -221,7 +222,7 @@ def _move(folder: Path, kept: Path, names: Sequence[str], cause: str, *, then: s
     """
     kept.mkdir(mode=_PRIVATE)
     _write_state(kept, _MOVING, "\n".join([cause.replace("\n", " "), then, *names]))
-    _sync_folder(folder)
+    sync_folder(folder)
     _finish_moving(folder)
 
 
@@ -236,8 +237,8 @@ def _finish_moving(folder: Path) -> None:
                 moved = folder / f"{name}{side}"
                 if moved.exists():
                     moved.rename(kept / moved.name)
-        _sync_folder(kept)
-        _sync_folder(folder)
+        sync_folder(kept)
+        sync_folder(folder)
         _write_state(kept, then, cause)
 
 
@@ -256,15 +257,7 @@ def _write_state(kept: Path, state: str, details: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.rename(kept / STATE_FILE)
-    _sync_folder(kept)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(kept)
 
 
 def _note(salvage: Salvage, inside: Inside) -> Draft:

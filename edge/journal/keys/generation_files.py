@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.errors import JournalError
+from edge.journal.syncing import sync_folder
 
 _PRIVATE_FILE = 0o600
 _PRIVATE_FOLDER = 0o700
@@ -89,7 +90,7 @@ class GenerationFiles:
                 waiting.unlink(missing_ok=True)
                 raise
             for folder in dict.fromkeys((self.folder, self.folder.parent, *above)):
-                _sync_folder(folder)
+                sync_folder(folder)
 
     def destroy(self, generation: int) -> None:
         """Overwrite a generation's file with zeros, sync, remove it, sync; no complaint where there is none.
@@ -105,14 +106,14 @@ class GenerationFiles:
                 descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             except FileNotFoundError:
                 if self.folder.exists():
-                    _sync_folder(self.folder)
+                    sync_folder(self.folder)
                 return
             with os.fdopen(descriptor, "wb") as file:
                 file.write(bytes(os.fstat(descriptor).st_size))
                 file.flush()
                 os.fsync(descriptor)
             path.unlink()
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
 
     def _clear_unfinished(self) -> None:
         """Remove what a power cut left of a file that never got its name: its key has wrapped nothing."""
@@ -172,11 +173,3 @@ def _telling(path: Path) -> Iterator[None]:
         raise JournalError(
             f"the wrapping key cannot be read, written or destroyed: {error.strerror}", where=str(path)
         ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from edge.errors import JournalError
+from edge.journal.block import commit
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -58,16 +58,6 @@ def cipher(key: bytes) -> ChaCha20Poly1305:
     return ChaCha20Poly1305(key)
 
 
-def commitment(salt: bytes, plaintext: bytes) -> bytes:
-    """What is public of a plaintext: SHA-256 over its salt and itself.
-
-    The salt, which only the ciphertext holds, keeps everybody from confirming a guessed plaintext.
-    """
-    digest = hashlib.sha256(salt)
-    digest.update(plaintext)
-    return digest.digest()
-
-
 def seal(key: bytes, header: bytes, plaintext: bytes, draw: Draw) -> Sealed:
     """Encrypt with ChaCha20-Poly1305 (RFC 8439), the header authenticated beside.
 
@@ -92,7 +82,7 @@ def seal(key: bytes, header: bytes, plaintext: bytes, draw: Draw) -> Sealed:
         encrypted = sealing.encrypt(nonce, salt + plaintext, header)
     except OverflowError as error:
         raise JournalError("a block is too large to be sealed", todo="Shorten the block period") from error
-    return Sealed(nonce + encrypted, commitment(salt, plaintext))
+    return Sealed(nonce + encrypted, commit(salt, plaintext))
 
 
 def open_sealed(key: bytes, header: bytes, ciphertext: bytes) -> tuple[bytes, bytes]:

@@ -17,7 +17,7 @@ from edge.journal.opening import Inside, OpenJournal
 from edge.journal.pending import Edit
 from edge.journal.ranges import RangeSet
 from edge.journal.record_block import CARRIER
-from edge.journal.stored import MESSAGES, place_of
+from edge.journal.stored import MESSAGES, deletion, place_of
 from edge.journal.upkeep.condemned import finish_erasure
 from edge.policy.classes import DataClass
 from edge.records import Record
@@ -220,7 +220,7 @@ def _messages(
             plan.resealed += 1
             continue
         plan.messages.append(position)
-        plan.edits.append(("DELETE FROM message WHERE position = ?", (position,)))
+        plan.edits.append(deletion(position))
         if records:
             freed.setdefault((destination, stream), RangeSet()).add(first, last)
     for (destination, stream), ranges in freed.items():

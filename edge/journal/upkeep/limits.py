@@ -9,7 +9,6 @@ from edge.errors import JournalError
 from edge.journal.block import BlockKind
 from edge.policy.classes import DataClass
 
-NS_PER_DAY = 86_400_000_000_000
 MB = 1_000_000
 GB = 1_000_000_000
 INSPECTION_DAYS = 7.0

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import apsw
 
-from edge.clock import Clock
+from edge.clock import NS_PER_DAY, Clock
 from edge.errors import JournalError
 from edge.journal.block import BlockKind, read_header
 from edge.journal.record_block import CARRIER
@@ -22,7 +22,7 @@ from edge.journal.upkeep.held import (
     empty_segments,
     series_of,
 )
-from edge.journal.upkeep.limits import NS_PER_DAY, BoundsSettings, Limit, Shelf
+from edge.journal.upkeep.limits import BoundsSettings, Limit, Shelf
 
 NEVER_ACKNOWLEDGED = "never acknowledged"
 TOTALS = "bounds"
