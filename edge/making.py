@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 from collections.abc import Callable
-from pathlib import Path
 
 import apsw
 
@@ -14,12 +12,17 @@ from edge.clock import Clock
 from edge.config import MAIN_DESTINATION
 from edge.destination import Destination, Sender
 from edge.dispatch import Identity
-from edge.errors import ConfigError
+from edge.errors import ConfigError, JournalError
 from edge.forward.rules import ForwardRules, SupplyLoss
 from edge.journal.damage.doubt import clear_doubt, noted_doubt
 from edge.journal.damage.integrity import Scrub
 from edge.journal.damage.salvage import Salvage, open_or_salvage
-from edge.journal.keys.key_provider import CredentialKeyProvider, FileKeyProvider, KeyProvider
+from edge.journal.keys.key_provider import (
+    CredentialKeyProvider,
+    FileKeyProvider,
+    KeyProvider,
+    credential_path,
+)
 from edge.journal.keys.tpm_key_provider import TpmKeyProvider
 from edge.journal.opening import Inside, OpenJournal
 from edge.journal.section import JournalSection
@@ -79,7 +82,6 @@ def make_road(
         Destination(config.uplink, loaded.platform_key),
         sender(identity.stream, lambda: road.dispatch.last_number),
         live_records=_live_records(loaded),
-        clock=clock,
         link=link,
     )
     return road
@@ -186,11 +188,8 @@ def wrapping_keys(section: JournalSection, draw: Callable[[int], bytes]) -> KeyP
         case "tpm":
             return TpmKeyProvider(folder, draw)
         case "credential":
-            held = os.environ.get("CREDENTIALS_DIRECTORY")
-            if held is None:
-                raise ConfigError(
-                    f"there are no systemd credentials here, so no '{wrapping.credential}'",
-                    where="journal.wrapping",
-                    todo="Start nevgate by its unit, with LoadCredentialEncrypted=",
-                )
-            return CredentialKeyProvider(Path(held) / wrapping.credential, folder, draw)
+            try:
+                credential = credential_path(wrapping.credential)
+            except JournalError as error:
+                raise ConfigError(error.what, where="journal.wrapping", todo=error.todo) from error
+            return CredentialKeyProvider(credential, folder, draw)

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 
 from edge import up_messages
 from edge.account import Account, Hop
-from edge.clock import Clock, Timebase
+from edge.clock import Timebase
 from edge.destination import Destination, Sender, make_uplink
 from edge.dispatch import Dispatch, Identity
 from edge.frames import FrameBatch
@@ -134,7 +134,6 @@ class VolatileRoad(Road):
         destination: the one platform.
         sender: this vehicle.
         live_records: how many records make a live message.
-        clock: time.
         link: the connection; without one, MQTT as configured.
     """
 
@@ -146,12 +145,10 @@ class VolatileRoad(Road):
         sender: Sender,
         *,
         live_records: int,
-        clock: Clock,
         link: Link | None,
     ) -> None:
         section = destination.section
         self.identity = identity
-        self._clock = clock
         self._queue_messages = section.queue_messages
         self._queue_bytes = section.queue_bytes
         self._outbox = MemoryOutbox(max_messages=section.queue_messages, max_bytes=section.queue_bytes)
