@@ -15,11 +15,12 @@ from pydantic import (
 )
 
 from edge.config_events import CollisionSection, EventSection
+from edge.config_policy import ControlSection, PolicySection
 from edge.config_section import ConfigPath
 from edge.config_section import Section as _Section
 from edge.errors import ConfigError
 from edge.journal.section import JournalSection
-from edge.policy.classes import DataClass
+from edge.policy.rules import Purpose
 from edge.tomlfile import read_toml, validate
 
 _VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
@@ -135,12 +136,6 @@ class IioSection(_Section):
 SensorSection = Annotated[NmeaSection | GpsdSection | IioSection, Field(discriminator="kind")]
 
 
-class DoorSection(_Section):
-    """What may be collected; what has no class, or a class not named here, never passes."""
-
-    collect: tuple[DataClass, ...] = (DataClass.OPERATION,)
-
-
 class SamplingSection(_Section):
     """When records are made and sent (GB/T 32960.2 and .3)."""
 
@@ -205,6 +200,13 @@ class UplinkSection(_Section):
     keep_alive_s: Annotated[int, Field(ge=5, le=240)] = 30
     in_flight: Annotated[int, Field(ge=1, le=100)] = 20
     acknowledge: Literal["receipt", "puback"] = "receipt"
+    purpose: Literal[Purpose.REGULATED, Purpose.SERVICE] = Field(
+        default=Purpose.REGULATED, description="what its platform gets records for, as the policy knows it"
+    )
+    jurisdiction: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = Field(
+        default="",
+        description="where its machines stand, ISO 3166-1 alpha-2; a machine of the vehicle has none",
+    )
     account_period_s: Annotated[float, Field(ge=10, le=86_400)] = Field(
         default=3600.0, description="the account of the whole road goes up so often"
     )
@@ -266,7 +268,8 @@ class Config(_Section):
     vehicle: VehicleSection
     bus: tuple[BusSection, ...]
     sensor: tuple[SensorSection, ...] = ()
-    door: DoorSection = DoorSection()
+    policy: PolicySection = PolicySection()
+    control: ControlSection = ControlSection()
     sampling: SamplingSection = SamplingSection()
     event: tuple[EventSection, ...] = ()
     collision: CollisionSection | None = None

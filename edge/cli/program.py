@@ -26,6 +26,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "simulate": "Play the reference vehicle on buses or into a recording.",
         "journal": "Look into what the gateway has kept, prove it, take data out.",
         "account": "What became of every frame and record, by the journal.",
+        "policy": "What may be collected, why, and the proof of it.",
+        "consent": "What people in the vehicle have agreed to.",
         "platform": "The platform side: receive, check, store, acknowledge.",
         "config": "Make and check configurations.",
         "dbc": "Look into databases.",

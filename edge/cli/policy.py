@@ -1,0 +1,22 @@
+"""`nevgate policy`: what may be collected, why, and the proof of it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import click
+
+from edge.cli.program import LazyGroup
+
+MEMBERS: MappingProxyType[str, str] = MappingProxyType({})
+
+
+@click.command(cls=LazyGroup, members=MEMBERS, package="edge.cli.policy_")
+def command() -> None:
+    """What may be collected, why, and the proof of it.
+
+    \b
+    Examples:
+      nevgate policy check -c nevgate.toml
+      nevgate policy explain -c nevgate.toml body.DoorStatus.DriverBelt
+    """
