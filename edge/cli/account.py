@@ -11,8 +11,8 @@ from edge.archive.accounts import KeptAccount, last_account
 from edge.archive.destinations import DestinationState, read_destinations
 from edge.archive.selection import moment_text
 from edge.cli.account_table import account_table
+from edge.cli.console import page
 from edge.cli.journal_ls import destination_json, destination_table
-from edge.cli.page import page
 from edge.cli.place import find_place, place_options
 from edge.cli.program import emit_json
 from edge.clock import NS_PER_S, TimeQuality

@@ -11,7 +11,7 @@ from rich.text import Text
 from edge.account import Account
 from edge.catalogue.catalogue import Catalogue
 from edge.catalogue.item import Item, Kind
-from edge.cli.page import page
+from edge.cli.console import page
 from edge.gateway import View
 from edge.records import Missing, Record, Value
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge.cli.page import page
+from edge.cli.console import page
 from edge.cli.program import emit_json
 from edge.database.explain import (
     Explanation,

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from edge.account import Hop
 from edge.bus.recording import open_recording
-from edge.cli.page import page
+from edge.cli.console import page
 from edge.cli.program import complete_file, emit_json
 from edge.database.load import load_database
 from edge.database.model import Database

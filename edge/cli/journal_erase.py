@@ -9,7 +9,7 @@ import click
 
 from edge.archive.changing import ErasurePreview, check_idle, inside_of, preview
 from edge.archive.opening import reading
-from edge.cli.page import counted
+from edge.cli.console import counted
 from edge.cli.place import DEFAULT_CONFIG, find_place, kind_name
 from edge.cli.program import emit_json
 from edge.errors import ConfigError

@@ -13,7 +13,7 @@ from edge.archive.destinations import DestinationState
 from edge.archive.opening import Archive, Entry
 from edge.archive.overview import Instant, Overview, SeriesSummary, instant_of, sum_up
 from edge.archive.selection import Selection, moment_text
-from edge.cli.page import counted, page
+from edge.cli.console import counted, page
 from edge.cli.place import find_place, kind_name, make_selection, place_options, selection_options
 from edge.cli.program import emit_json
 from edge.clock import NS_PER_S, TimeQuality

@@ -14,7 +14,7 @@ from edge.archive.overview import instant_of
 from edge.archive.records import values_of
 from edge.archive.selection import moment_text
 from edge.catalogue.catalogue import builtin
-from edge.cli.page import page
+from edge.cli.console import page
 from edge.cli.place import find_place, kind_name, place_options
 from edge.cli.program import emit_json
 from edge.clock import NS_PER_S, Timebase, TimeQuality

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from edge.archive.opening import Archive
-from edge.cli.page import counted
+from edge.cli.console import counted
 from edge.cli.place import Place, find_place, kind_name, progress_bar
 from edge.cli.program import emit_json
 from edge.errors import JournalError, WireError
