@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -15,12 +15,13 @@ from edge.database.model import SignalRef
 from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, Int64s, UInt16s
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
+from edge.policy.gates import Gate, Gates
 from edge.policy.isotp_transport import IsotpTransport
 from edge.policy.j1939_transport import J1939Transport, is_transport
 from edge.policy.judgement import Reason
 from edge.policy.layers import Booleans, raw_values
 from edge.policy.masks import REMOVED, STANDARD_IDS, UNKNOWN_ROW, Int32s, MaskSet, Row, split_by_row
-from edge.policy.split import ClassPart, ClassSplit
+from edge.policy.split import ClassPart
 from edge.policy.transport import LOST, WAITING, Reassembled, Segment
 
 ERROR = "error frame"
@@ -60,23 +61,28 @@ DESCRIBED = "frames that a database describes"
 class Door:
     """Keeps the bits of signals whose class is collected and drops all others (docs/class-files.md).
 
-    Built once for a set of databases and classes and immutable in what it lets pass; it only remembers
-    messages that are not whole yet, and counts. Not for use by several threads at once.
+    What it lets pass changes with the classes to collect, from one batch to the next; besides, it only
+    remembers messages that are not whole yet, and counts. `split` and `gate_of` may be asked by any thread;
+    the rest is for one.
     """
 
-    def __init__(self, buses: Mapping[str, Sequence[ClassedDatabase]], collect: frozenset[DataClass]) -> None:
+    def __init__(
+        self,
+        buses: Mapping[str, Sequence[ClassedDatabase]],
+        collect: Collection[DataClass],
+        admission: str = "",
+    ) -> None:
         """Build the masks.
 
         Args:
             buses: the databases of each bus by its name; a bus without databases passes nothing.
             collect: the classes to collect.
+            admission: name of the `Admission` that says so, which goes into the name of the mask.
         """
-        self._collect = frozenset(collect)
-        self._masks = MaskSet(buses, self._collect)
-        self._split = ClassSplit(self._masks)
-        self._reasons = self._masks.withheld()
-        self._collected = self._masks.collected() - self._reasons.keys()
-        self._numbers = {bus: number for number, bus in enumerate(self._masks.buses)}
+        self._gates = Gates(buses)
+        self._standing = self._gate = self._gates.of(collect)
+        self._admission = admission
+        self._numbers = {bus: number for number, bus in enumerate(self._gate.masks.buses)}
         self._j1939 = J1939Transport()
         self._isotp = IsotpTransport()
         self._entered = 0
@@ -85,32 +91,58 @@ class Door:
         self._newest_ns = 0
         self._set_aside: Counter[str] = Counter()
         self._removed = np.zeros(len(REMOVED), np.int64)
+        self._passed = np.zeros(len(DataClass), np.int64)
+        self._changes = 0
         self._refused_standard = np.zeros(len(self._masks.buses) * STANDARD_IDS, np.int64)
         self._refused_extended: Counter[tuple[str, int]] = Counter()
         self._refused_elsewhere = 0
 
     @property
     def mask(self) -> str:
-        """The name of the mask set: a hash over databases, classes, the classes to collect and the rules."""
-        return self._masks.name
+        """The name of the mask in force.
+
+        A hash over databases, classes, the classes to collect and the rules; behind a slash, the admission
+        that says so, if it has a name.
+        """
+        name = self._gate.name
+        return f"{name}/{self._admission}" if self._admission else name
+
+    @property
+    def _masks(self) -> MaskSet:
+        return self._gate.masks
+
+    def adopt(self, collect: Collection[DataClass], admission: str = "") -> None:
+        """Collect other classes from the next batch on.
+
+        Args:
+            collect: the classes to collect.
+            admission: name of the `Admission` that says so.
+        """
+        self._standing = self._gates.of(collect)
+        self._admission = admission
+        self._turn_to(self._standing)
 
     def admits(self, data_class: DataClass) -> bool:
         """Whether data of `data_class` may be collected; item sources beside CAN ask this."""
-        return data_class in self._collect
+        return data_class in self._gate.collect
 
     def collected(self, ref: SignalRef) -> bool:
         """Whether a signal passes, whole and whenever it is there; False for what no database knows."""
-        return ref in self._collected
+        return ref in self._gate.collected
 
     def withheld(self) -> frozenset[SignalRef]:
         """All signals of the databases that do not pass."""
-        return frozenset(self._reasons)
+        return frozenset(self._gate.reasons)
 
     def reason(self, ref: SignalRef) -> Reason | None:
         """Why a signal is withheld; None if it passes, or if no database knows it."""
-        return self._reasons.get(ref)
+        return self._gate.reasons.get(ref)
 
-    def admit(self, batch: FrameBatch) -> FrameBatch:
+    def gate_of(self, mask: str) -> Gate | None:
+        """What passed under a mask of these databases, also one that is no longer in force."""
+        return self._gates.of_mask(mask)
+
+    def admit(self, batch: FrameBatch, withhold: Collection[DataClass] = ()) -> FrameBatch:
         """Let a batch through.
 
         The arrays of `batch` are not written to. The order of frames is kept; a reassembled message stands
@@ -118,6 +150,7 @@ class Door:
 
         Args:
             batch: frames as they came from a bus.
+            withhold: classes that are not collected for this batch, such as inside a forbidden area.
 
         Returns:
             The frames of which something may be collected, all other bits 0, under the name `mask`.
@@ -127,6 +160,9 @@ class Door:
         """
         if batch.mask:
             raise ValueError(f"the batch went through the mask {batch.mask} already")
+        self._turn_to(
+            self._gates.of(self._standing.collect - frozenset(withhold)) if withhold else self._standing
+        )
         self._entered += len(batch)
         if not len(batch):
             return replace(batch, mask=self.mask)
@@ -148,8 +184,17 @@ class Door:
         return self._masked(batch, passing, places)
 
     def split(self, batch: FrameBatch) -> Mapping[DataClass, ClassPart]:
-        """Divide what this door, or one built alike, has admitted by data class, see `ClassSplit.split`."""
-        return self._split.split(batch)
+        """Divide what this door, or one built alike, has admitted by data class, see `ClassSplit.split`.
+
+        Raises:
+            ValueError: the batch went through a door over other databases, or none.
+        """
+        gate = self._gates.of_mask(batch.mask)
+        if gate is None:
+            raise ValueError(
+                f"the batch went through {batch.mask or 'no mask'}, which is none of this door's"
+            )
+        return gate.split.split(batch)
 
     def hop(self) -> Hop:
         """The account: every frame that entered left, or is counted under one cause."""
@@ -162,6 +207,9 @@ class Door:
         facts[DESCRIBED] = self._described
         for name, count in zip(REMOVED, self._removed, strict=True):
             facts[f"frames with {name} removed"] = int(count)
+        for data_class, count in zip(DataClass, self._passed, strict=True):
+            facts[f"frames with {data_class} kept"] = int(count)
+        facts["changes of the mask"] = self._changes
         facts["frames of ids beyond the table of refused ids"] = self._refused_elsewhere
         return Hop(
             name="door",
@@ -179,6 +227,14 @@ class Door:
             bus, identifier = divmod(int(place), STANDARD_IDS)
             refused[self._masks.buses[bus], identifier] += int(self._refused_standard[place])
         return MappingProxyType(dict(sorted(refused.items())))
+
+    def _turn_to(self, gate: Gate) -> None:
+        """Let through what `gate` says; what began under another one is not made whole under this."""
+        if gate is not self._gate:
+            self._gate = gate
+            self._changes += 1
+            self._j1939.forget()
+            self._isotp.forget()
 
     def _begin(self, batch: FrameBatch, bus: Int64s, extended: Booleans) -> _Pass:
         error = batch.has(FrameFlag.ERROR)
@@ -245,10 +301,12 @@ class Door:
     def _judge_diagnostics(self, passing: _Pass, place: int, segment: Segment, message: Reassembled) -> None:
         row = self._masks.rows[int(passing.rows[place])]
         rules = row.channel.rules if row.channel is not None else ()
-        if not any(rule.data_class in self._collect and rule.matches(message.payload) for rule in rules):
+        classes = {rule.data_class for rule in rules if rule.matches(message.payload)} & self._gate.collect
+        if not classes:
             self._set_aside[NOTHING_ALLOWED] += 1
             self._refuse(segment.bus, segment.arbitration_id, extended=segment.extended)
             return
+        self._passed += [data_class in classes for data_class in DataClass]
         length = bytes([len(message.payload) & 0xFF])
         if 0 < segment.data[0] < CLASSIC_BYTES:
             passing.single.add(place)
@@ -314,6 +372,8 @@ class Door:
         }
         kept = batch.take(places)
         rows = passing.rows[places]
+        by_row = rows if not passing.forced else rows[~np.isin(places, list(passing.forced))]
+        self._passed += np.bincount(by_row, minlength=len(self._masks.rows)) @ self._masks.passes
         width = _width(max([batch.data.shape[1], *(len(payload) for payload in messages.values())]))
         padded = -(-width // CLASSIC_BYTES) * CLASSIC_BYTES
         data = np.ascontiguousarray(kept.widened(padded).data)

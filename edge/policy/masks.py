@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,7 +102,7 @@ class MaskSet:
     """
 
     def __init__(self, buses: Mapping[str, Sequence[ClassedDatabase]], collect: frozenset[DataClass]) -> None:
-        self.name = _name(buses, collect)
+        self.name = mask_set_name(buses, collect)
         self.collect = collect
         self.buses = tuple(sorted(buses))
         self.judgements = tuple(BusJudgement(bus, buses[bus], collect) for bus in self.buses)
@@ -128,6 +128,13 @@ class MaskSet:
         self.described = np.array([row.described for row in self.rows], np.bool_)
         self.removes = np.array(
             [[place in row.removed for place in range(len(REMOVED))] for row in self.rows], np.int64
+        )
+        self.passes = np.array(
+            [
+                [str(name) in {judged.data_class for judged in row.kept} for name in DataClass]
+                for row in self.rows
+            ],
+            np.int64,
         )
         self._base = BaseMasks([row.base for row in self.rows])
 
@@ -234,7 +241,8 @@ class MaskSet:
         return len(self.rows) - 1
 
 
-def _name(buses: Mapping[str, Sequence[ClassedDatabase]], collect: frozenset[DataClass]) -> str:
+def mask_set_name(buses: Mapping[str, Sequence[ClassedDatabase]], collect: Collection[DataClass]) -> str:
+    """The name that a `MaskSet` of these databases and classes has."""
     inputs = {
         "format": FORMAT,
         "collect": sorted(collect),
@@ -245,6 +253,16 @@ def _name(buses: Mapping[str, Sequence[ClassedDatabase]], collect: frozenset[Dat
     }
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return f"m-{digest[:16]}"
+
+
+def mask_set_of(mask: str) -> str:
+    """The mask set in the name of a batch's mask, which may name an admission behind it."""
+    return mask.partition("/")[0]
+
+
+def admission_of(mask: str) -> str:
+    """The admission in the name of a batch's mask; empty where it names none."""
+    return mask.partition("/")[2]
 
 
 def _inputs(classed: ClassedDatabase) -> dict[str, object]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edge.frames import CLASSIC_BYTES, FrameBatch, FrameFlag, Indices, Int64s, UInt8s, UInt16s, concatenate
 from edge.policy.classes import SENSITIVITY, DataClass
 from edge.policy.layers import bits_of, layers_of, selected_bits
-from edge.policy.masks import BaseMasks, Int32s, MaskSet, Row, split_by_row
+from edge.policy.masks import BaseMasks, Int32s, MaskSet, Row, mask_set_of, split_by_row
 
 _SEVERAL = -1
 """In place of a class: which it is depends on the frame, or several have a share."""
@@ -75,7 +75,7 @@ class ClassSplit:
         Raises:
             ValueError: the batch went through other masks, or none.
         """
-        if batch.mask != self._masks.name:
+        if mask_set_of(batch.mask) != self._masks.name:
             raise ValueError(f"the batch went through {batch.mask or 'no mask'}, not {self._masks.name}")
         if not len(batch):
             return {}

@@ -106,6 +106,11 @@ class Reassembler(ABC, Generic[Key]):
         waiting = sum(session.segments for session in self._sessions.values() if not session.late(now_ns))
         return waiting, sum(session.segments for session in self._sessions.values()) - waiting
 
+    def forget(self) -> None:
+        """Give up what is not whole yet: from now on other rules hold than when it began."""
+        for key in tuple(self._sessions):
+            self._lose(key, "the policy changed before it was whole")
+
     def _open(self, key: Key, session: Session) -> None:
         self._lose(key, "a new message began before the last was whole")
         if len(self._sessions) >= SESSIONS:
