@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
@@ -183,7 +183,7 @@ class Policy:
     version: int
     profile: str
     rules: Mapping[tuple[DataClass, Purpose], Rule]
-    destinations: Mapping[str, AllowedDestination] = MappingProxyType({})
+    destinations: Mapping[str, AllowedDestination] = field(default_factory=lambda: MappingProxyType({}))
     areas: tuple[Area, ...] = ()
     contact: str = ""
 
