@@ -24,7 +24,9 @@ class About:
     Attributes:
         stream: of the journal, hexadecimal.
         masks: names of the door's masks that the data went through, and how many data each.
-        not_collected: signals that the door withheld, by their full names; None where no configuration says.
+        not_collected: signals that the door withheld at all times that are covered, by their full names; None
+            where no configuration says.
+        not_collected_at_times: those that it withheld at some of these times.
         not_at_hand: classes that had a share in the data and are not in the export, and in how many periods.
         left_out: data that the format cannot hold or that could not be read, by cause.
         buses: number of each bus in formats that number them.
@@ -38,6 +40,7 @@ class About:
     stream: str = ""
     masks: Counter[str] = field(default_factory=Counter)
     not_collected: tuple[str, ...] | None = None
+    not_collected_at_times: tuple[str, ...] = ()
     not_at_hand: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     buses: dict[str, int] = field(default_factory=dict)
@@ -63,6 +66,7 @@ class About:
             "without_wall_time": self.without_wall_time,
             "masks": dict(self.masks),
             "not_collected": None if self.not_collected is None else [*self.not_collected],
+            "not_collected_at_times": [*self.not_collected_at_times],
             "not_at_hand": dict(self.not_at_hand),
             "left_out": dict(self.left_out),
             "bus_numbers": dict(self.buses),

@@ -19,7 +19,7 @@ from edge.archive.opening import Archive
 from edge.archive.record_tables import CsvRecords, McapRecords, ParquetRecords, RecordFile, ToldRecord
 from edge.archive.records import RecordReader, corrected, values_of
 from edge.archive.selection import Selection
-from edge.archive.signals import Policy, SignalFile
+from edge.archive.signals import Rules, SignalFile
 from edge.catalogue.catalogue import Catalogue
 from edge.clock import Timebase, TimeQuality
 from edge.journal.block import BlockKind
@@ -138,7 +138,7 @@ def export(
     request: ExportRequest,
     catalogue: Catalogue,
     *,
-    policy: Policy | None = None,
+    rules: Rules | None = None,
     progress: Progress = lambda _: None,
 ) -> About:
     """Export; the file is there whole or not at all.
@@ -147,7 +147,7 @@ def export(
         archive: the journal, opened with its keys.
         request: what goes where.
         catalogue: the items.
-        policy: of the configuration; signals need it, frames are told by it what was not collected.
+        rules: of the configuration; signals need them, frames are told by them what was not collected.
         progress: told how many blocks have been passed.
 
     Returns:
@@ -158,21 +158,20 @@ def export(
         apsw.Error: the journal cannot be read.
     """
     about = About(stream=archive.stream.hex())
-    if policy is not None and request.what in {What.FRAMES, What.EVENT_FRAMES}:
-        about.not_collected = policy.not_collected()
     with whole_file(request.path, force=request.force) as path:
         match request.what:
             case What.FRAMES | What.EVENT_FRAMES:
-                _export_frames(archive, request, FRAME_FILES[request.format](path, about), about, progress)
+                file = FRAME_FILES[request.format](path, about)
+                _export_frames(archive, request, file, about, progress, rules)
             case What.SIGNALS:
-                if policy is None:
+                if rules is None:
                     raise ExportError("signals need databases", todo="Name the configuration by --config")
                 place = path.with_suffix(SIGNAL_ENDINGS[request.format])
-                _export_frames(archive, request, SignalFile(place, about, policy), about, progress)
+                _export_frames(archive, request, SignalFile(place, about, rules), about, progress)
                 place.replace(path)
             case What.RECORDS:
-                file = RECORD_FILES[request.format](path, about)
-                _export_records(archive, request, file, about, catalogue, progress)
+                records = RECORD_FILES[request.format](path, about)
+                _export_records(archive, request, records, about, catalogue, progress)
             case What.EXCERPT:
                 path.write_bytes(_excerpt(archive, request.selection, about))
     if request.format not in _SPEAK_FOR_THEMSELVES and request.what in {
@@ -202,6 +201,7 @@ def _export_frames(
     file: FrameFile | SignalFile,
     about: About,
     progress: Progress,
+    rules: Rules | None = None,
 ) -> None:
     reader = FrameReader(archive, request.selection)
     with _finished(file):
@@ -209,6 +209,8 @@ def _export_frames(
             _saw_frames(joined, about)
             file.write(joined)
             progress(reader.blocks)
+        if rules is not None:
+            rules.withheld(about.masks).tell(about)
         about.left_out.update({f"blocks: {cause}": count for cause, count in reader.unreadable.items()})
 
 

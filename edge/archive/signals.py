@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from edge.archive.export_file import About
 from edge.archive.joining import JoinedFrames
@@ -16,50 +17,75 @@ from edge.offline.tables import open_table
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes
-from edge.policy.door import Door
+from edge.policy.gates import Gate, Gates
 
-OTHER_MASK = "frames of a door with other rules than the configuration's"
+OTHER_MASK = "frames of a door over other databases or classes than the configuration's"
 
 
-@dataclass(slots=True)
-class Policy:
-    """What a configuration's door lets pass.
+class Rules:
+    """What the masks of a configuration's databases let pass, whichever classes were collected at the time.
 
-    Attributes:
+    Args:
         databases: of each bus, with their classes.
-        collect: the classes that are collected.
-        door: with these rules.
     """
 
-    databases: Mapping[str, Sequence[ClassedDatabase]]
-    collect: frozenset[DataClass]
-    door: Door = field(init=False)
+    def __init__(self, databases: Mapping[str, Sequence[ClassedDatabase]]) -> None:
+        self._gates = Gates(databases)
+        self._databases = {bus: [one.database for one in several] for bus, several in databases.items()}
 
-    def __post_init__(self) -> None:
-        self.door = self.door_without(frozenset())
+    def gate(self, mask: str, missing: Collection[DataClass] = ()) -> Gate | None:
+        """What passed under a mask, less classes that are not at hand; None for a mask of other databases."""
+        gate = self._gates.of_mask(mask)
+        return gate if gate is None or not missing else self._gates.of(gate.collect - frozenset(missing))
 
-    def door_without(self, missing: frozenset[DataClass]) -> Door:
-        """The door that collects all classes but some."""
-        return Door(self.databases, self.collect - missing)
+    def plan(self, gate: Gate) -> DecodePlan:
+        """Decodes what passed."""
+        return DecodePlan(self._databases, withheld=frozenset(gate.reasons))
 
-    def not_collected(self) -> tuple[str, ...]:
-        """Full names of the signals that the door withholds."""
-        return tuple(sorted(map(str, self.door.withheld())))
+    def withheld(self, masks: Iterable[str]) -> Withheld:
+        """The signals that did not pass under some masks."""
+        found = [frozenset(gate.reasons) for mask in masks if (gate := self.gate(mask)) is not None]
+        return Withheld.of(found)
 
 
-def load_policy(config: Config) -> Policy:
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Signals that were not collected.
+
+    Attributes:
+        always: at no time.
+        at_times: at some times, and collected at others.
+    """
+
+    always: frozenset[SignalRef]
+    at_times: frozenset[SignalRef]
+
+    @classmethod
+    def of(cls, several: Sequence[frozenset[SignalRef]]) -> Self:
+        """From what was withheld under each of several masks."""
+        always = frozenset.intersection(*several) if several else frozenset()
+        return cls(always, frozenset().union(*several) - always)
+
+    def tell(self, about: About) -> None:
+        """Write it into what an export says of itself."""
+        about.not_collected = tuple(sorted(map(str, self.always)))
+        about.not_collected_at_times = tuple(sorted(map(str, self.at_times)))
+
+
+def load_rules(config: Config) -> Rules:
     """Read databases and class files of a configuration.
 
     Raises:
         NevgateError: one of them cannot be used.
     """
-    databases = {
-        bus.name: tuple(
-            load_classes(section.class_file, load_database(section.file)) for section in bus.database
-        )
-        for bus in config.bus
-    }
-    return Policy(databases, frozenset(config.door.collect))
+    return Rules(
+        {
+            bus.name: tuple(
+                load_classes(section.class_file, load_database(section.file)) for section in bus.database
+            )
+            for bus in config.bus
+        }
+    )
 
 
 class SignalFile:
@@ -71,14 +97,13 @@ class SignalFile:
     Args:
         path: where to; its ending tells the format.
         about: what the export says of itself.
-        policy: databases and classes.
+        rules: what masks let pass.
     """
 
-    def __init__(self, path: Path, about: About, policy: Policy) -> None:
+    def __init__(self, path: Path, about: About, rules: Rules) -> None:
         self.about = about
-        self._policy = policy
-        self._plans: dict[frozenset[DataClass], DecodePlan] = {}
-        self._withheld: set[SignalRef] = set()
+        self._rules = rules
+        self._plans: dict[str, DecodePlan] = {}
         self._writer = open_table(path)
 
     def write(self, joined: JoinedFrames) -> None:
@@ -88,10 +113,13 @@ class SignalFile:
             OSError: the disk refuses.
         """
         batch = joined.batch
-        if batch.mask != self._policy.door.mask:
+        gate = self._rules.gate(batch.mask, joined.missing)
+        if gate is None:
             self.about.left_out[OTHER_MASK] += len(batch)
             return
-        plan = self._plan(joined.missing)
+        plan = self._plans.get(gate.name)
+        if plan is None:
+            plan = self._plans[gate.name] = self._rules.plan(gate)
         decoded = plan.decode(batch)
         self._writer.write(joined.stamps.time_ns, decoded.columns)
         for cause, count in (
@@ -106,22 +134,10 @@ class SignalFile:
 
     def close(self) -> None:
         """Finish the file, naming what was not collected."""
-        if not self._plans:
-            self._plan(frozenset())
-        self.about.not_collected = tuple(sorted(map(str, self._withheld)))
-        self._writer.close(self._policy.door.mask, self._withheld)
+        withheld = Withheld.of([plan.withheld for plan in self._plans.values()])
+        withheld.tell(self.about)
+        self._writer.close(", ".join(self._plans) or "none", withheld.always)
 
     def abandon(self) -> None:
         """Let go of the file."""
         self._writer.close("", ())
-
-    def _plan(self, missing: frozenset[DataClass]) -> DecodePlan:
-        plan = self._plans.get(missing)
-        if plan is None:
-            door = self._policy.door_without(missing) if missing else self._policy.door
-            databases = {
-                bus: [one.database for one in several] for bus, several in self._policy.databases.items()
-            }
-            plan = self._plans[missing] = DecodePlan(databases, withheld=door.withheld())
-            self._withheld |= plan.withheld
-        return plan

@@ -20,7 +20,7 @@ from edge.archive.exporting import (
 )
 from edge.archive.opening import Archive
 from edge.archive.selection import Selection
-from edge.archive.signals import load_policy
+from edge.archive.signals import load_rules
 from edge.catalogue.catalogue import builtin
 from edge.cli.place import find_place, make_selection, place_options, progress_bar, selection_options
 from edge.cli.program import emit_json
@@ -87,14 +87,14 @@ def command(
     what, meant = chosen_what(format_, selection.kinds, event=event is not None, decode=decode)
     if what is What.SIGNALS and place.config is None:
         raise ConfigError("signals are decoded by a configuration's databases", todo="Name it by --config")
-    wants_policy = what in {What.FRAMES, What.EVENT_FRAMES, What.SIGNALS}
-    policy = load_policy(place.config) if wants_policy and place.config is not None else None
+    wants_rules = what in {What.FRAMES, What.EVENT_FRAMES, What.SIGNALS}
+    rules = load_rules(place.config) if wants_rules and place.config is not None else None
     with place.open() as archive:
         selection = replace(_within(archive, selection, event), kinds=meant)
         request = ExportRequest(out, what, format_, selection, force)
         blocks = archive.count(replace(selection, classes=frozenset()))
         with progress_bar(f"exporting {what}", blocks) as progress:
-            about = export(archive, request, builtin(), policy=policy, progress=progress)
+            about = export(archive, request, builtin(), rules=rules, progress=progress)
     if as_json:
         emit_json({"out": str(out), "what": what.value, "format": format_.value, **about.as_json()})
         return
