@@ -1,0 +1,1 @@
+"""Places: where the vehicle may not be known to be, and how exactly it may be known elsewhere."""
