@@ -89,10 +89,11 @@ class Admission:
             for (_, purpose), rule in self.rules.items()
             if rule.data_class is DataClass.POSITION and purpose in frozenset(purposes)
         ]
-        return min(found, key=_coarseness, default=FULL)
+        return min(found, key=coarseness_m, default=FULL)
 
 
-def _coarseness(precision: Precision) -> float:
+def coarseness_m(precision: Precision) -> float:
+    """About how long the side of a cell is, by which two precisions are compared; 0 for full precision."""
     if precision.geohash:
         return 40_000_000.0 / 2 ** (2.5 * precision.geohash)
     return precision.cell_m
