@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +17,7 @@ from edge.archive.frame_tables import McapFrames, ParquetFrames
 from edge.archive.joining import FRAME_KINDS, FrameReader, JoinedFrames
 from edge.archive.opening import Archive
 from edge.archive.record_tables import CsvRecords, McapRecords, ParquetRecords, RecordFile, ToldRecord
-from edge.archive.records import RecordReader, corrected, values_of
+from edge.archive.records import JoinedRecords, RecordReader, corrected, values_of
 from edge.archive.selection import Selection
 from edge.archive.signals import Rules, SignalFile
 from edge.catalogue.catalogue import Catalogue
@@ -206,7 +206,7 @@ def _export_frames(
     reader = FrameReader(archive, request.selection)
     with _finished(file):
         for joined in reader:
-            _saw_frames(joined, about)
+            saw_frames(joined, about)
             file.write(joined)
             progress(reader.blocks)
         if rules is not None:
@@ -214,11 +214,36 @@ def _export_frames(
         about.left_out.update({f"blocks: {cause}": count for cause, count in reader.unreadable.items()})
 
 
-def _saw_frames(joined: JoinedFrames, about: About) -> None:
+def saw_frames(joined: JoinedFrames, about: About) -> None:
+    """Take into account that frames were exported; how many were written the file itself tells."""
     about.boots[joined.boot.hex()] = None
     about.masks[joined.batch.mask] += len(joined.batch)
     about.without_wall_time += int((joined.stamps.quality == 0).sum())
     about.not_at_hand.update(str(one) for one in joined.missing)
+
+
+def told_records(joined: JoinedRecords, archive: Archive, catalogue: Catalogue) -> list[ToldRecord]:
+    """Records with all that a table says of them."""
+    return [
+        ToldRecord(
+            record,
+            joined.stream,
+            joined.boot,
+            corrected(record, joined.boot, archive),
+            tuple(values_of(record, catalogue)),
+        )
+        for record in joined.records
+    ]
+
+
+def saw_records(told: Sequence[ToldRecord], joined: JoinedRecords, about: About) -> None:
+    """Take into account that records, at least one, were exported."""
+    about.written += len(told)
+    about.boots[joined.boot.hex()] = None
+    about.masks.update(one.record.mask for one in told)
+    about.not_at_hand.update(joined.missing)
+    about.without_wall_time += sum(one.timebase.quality is TimeQuality.NONE for one in told)
+    about.saw(min(one.time_ns for one in told), max(one.time_ns for one in told))
 
 
 def _export_records(
@@ -232,23 +257,9 @@ def _export_records(
     reader = RecordReader(archive, request.selection)
     with _finished(file):
         for joined in reader:
-            told = [
-                ToldRecord(
-                    record,
-                    joined.stream,
-                    joined.boot,
-                    corrected(record, joined.boot, archive),
-                    tuple(values_of(record, catalogue)),
-                )
-                for record in joined.records
-            ]
+            told = told_records(joined, archive, catalogue)
             file.write(told)
-            about.written += len(told)
-            about.boots[joined.boot.hex()] = None
-            about.masks.update(one.record.mask for one in told)
-            about.not_at_hand.update(joined.missing)
-            about.without_wall_time += sum(one.timebase.quality is TimeQuality.NONE for one in told)
-            about.saw(min(one.time_ns for one in told), max(one.time_ns for one in told))
+            saw_records(told, joined, about)
             progress(reader.blocks)
         about.left_out.update({f"blocks: {cause}": count for cause, count in reader.unreadable.items()})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -87,7 +87,8 @@ COLUMNS = (
 empty and its ``state`` says why; an item without a row was not collected."""
 
 
-def _rows(told: list[ToldRecord]) -> Iterator[tuple[object, ...]]:
+def table_rows(told: Iterable[ToldRecord]) -> Iterator[tuple[object, ...]]:
+    """A row a value, as `COLUMNS` names its cells."""
     for one in told:
         record = one.record
         head = (
@@ -123,8 +124,8 @@ class CsvRecords(RecordFile):
 
     def write(self, told: list[ToldRecord]) -> None:
         """See `RecordFile.write`."""
-        for row in _rows(told):
-            self._rows.writerow(["" if cell is None else _cell(cell) for cell in row])
+        for row in table_rows(told):
+            self._rows.writerow([csv_cell(cell) for cell in row])
 
     def close(self) -> None:
         """See `RecordFile.close`."""
@@ -154,7 +155,7 @@ class ParquetRecords(RecordFile):
 
     def write(self, told: list[ToldRecord]) -> None:
         """See `RecordFile.write`."""
-        rows = list(_rows(told))
+        rows = list(table_rows(told))
         if not rows:
             return
         self._file.add(
@@ -244,5 +245,8 @@ def _number(value: ItemValue) -> int | float | None:
     return int(physical) if physical == physical.to_integral_value() else float(physical)
 
 
-def _cell(cell: object) -> object:
+def csv_cell(cell: object) -> object:
+    """A cell as CSV has it: empty for what is missing, truth in small letters."""
+    if cell is None:
+        return ""
     return str(cell).lower() if isinstance(cell, bool) else cell
