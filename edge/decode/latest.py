@@ -14,7 +14,7 @@ from edge.database.model import SignalRef
 from edge.decode.container import unpack
 from edge.decode.field import Field, raw_field
 from edge.decode.lookup import FIRST_CODE, NOT_DATA, UNKNOWN, Lookup
-from edge.decode.message import MessagePlan
+from edge.decode.message import MessagePlan, SignalGroup
 from edge.decode.payloads import Payloads
 from edge.decode.plan import DecodePlan
 from edge.decode.seen import SeenValues
@@ -76,9 +76,17 @@ class Snapshot:
 class _Slot:
     """One kept payload: the signals of a message that share their conditions, from one source."""
 
-    refs: Mapping[str, SignalRef]
-    fields: tuple[Field, ...]
+    plan: MessagePlan | None
+    group: SignalGroup | None
     source: int
+
+    @property
+    def refs(self) -> Mapping[str, SignalRef]:
+        return {} if self.plan is None else self.plan.refs
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return () if self.group is None else self.group.fields
 
 
 class LatestValues:
@@ -110,7 +118,8 @@ class LatestValues:
         self._lookup = Lookup(plan.by_bus, by_source=True)
         needed = max((one.needed_bytes for one in plan.messages.values()), default=0)
         self._width = 8 if needed <= 8 else -(-needed // 8) * 8 + 8  # noqa: PLR2004 - one word, or more and a spare
-        self._slots = [_Slot({}, (), -1)]
+        self._slots = [_Slot(None, None, -1)]
+        self._withheld: frozenset[SignalRef] = frozenset()
         self._slot_of_code = np.zeros(FIRST_CODE, np.intp)
         self._least_of_code = np.zeros(FIRST_CODE, np.uint16)
         self._length_of_code = np.zeros(FIRST_CODE, np.uint16)
@@ -144,10 +153,36 @@ class LatestValues:
                 rows = np.flatnonzero(codes == code) if order is None else order[codes[order] == code]
                 self._keep_special(code, batch, rows)
 
+    def restrict(self, withheld: Collection[SignalRef]) -> None:
+        """Take note of which signals the door removes from now on.
+
+        The bits of those that it newly removes are cleared in what is held. What is held of a message of
+        which it lets more through than before says nothing of that, so it is forgotten.
+
+        Args:
+            withheld: all signals that it removes; those beyond the ones that the plan was made without.
+        """
+        now = frozenset(withheld)
+        gone, back = now - self._withheld, self._withheld - now
+        self._withheld = now
+        if not gone and not back:
+            return
+        for number, slot in enumerate(self._slots):
+            if slot.plan is None or slot.group is None:
+                continue
+            refs = {slot.plan.ref(signal): signal for signal in slot.plan.message.signals}
+            cleared = [signal for ref, signal in refs.items() if ref in gone]
+            if refs.keys() & back or (cleared and slot.group.conditions):
+                self._store.forget(number)
+            else:
+                self._store.clear(number, [bit for signal in cleared for bit in signal.bits])
+        self._seen.forget(gone)
+        self._reader = None
+
     def snapshot(self) -> Snapshot:
         """Decode the wanted signals from what is held; the latches begin anew."""
         if self._reader is None:
-            self._reader = _Reader(self._slots, self._latched, self._width)
+            self._reader = _Reader(self._slots, self._latched, self._withheld, self._width)
         with np.errstate(all="ignore"):
             return self._reader.read(self._store, self._seen.take())
 
@@ -290,7 +325,7 @@ class LatestValues:
 
     def _new_slots(self, plan: MessagePlan, source: int) -> tuple[int, ...]:
         first = len(self._slots)
-        self._slots += [_Slot(plan.refs, group.fields, source) for group in plan.groups]
+        self._slots += [_Slot(plan, group, source) for group in plan.groups]
         return tuple(range(first, len(self._slots)))
 
 
@@ -306,8 +341,19 @@ class _Member:
 class _Reader:
     """Decodes every wanted signal of a store at once: one element a (slot, signal)."""
 
-    def __init__(self, slots: Sequence[_Slot], latched: frozenset[SignalRef], width: int) -> None:
-        pairs = [(number, field) for number, slot in enumerate(slots) for field in slot.fields]
+    def __init__(
+        self,
+        slots: Sequence[_Slot],
+        latched: frozenset[SignalRef],
+        withheld: frozenset[SignalRef],
+        width: int,
+    ) -> None:
+        pairs = [
+            (number, field)
+            for number, slot in enumerate(slots)
+            for field in slot.fields
+            if slot.refs[field.signal.name] not in withheld
+        ]
         self._elements = Elements(pairs, width)
         self._refs = [slots[number].refs[field.signal.name] for number, field in self._elements.pairs]
         self._source = [slots[number].source for number, _ in self._elements.pairs]

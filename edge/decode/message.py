@@ -99,6 +99,10 @@ class MessagePlan:
         always = [_needed(signal) for signal in message.signals if not signal.conditions]
         self.least_bytes = min(always, default=0)
 
+    def ref(self, signal: Signal) -> SignalRef:
+        """The reference of a signal of the message, wanted or not."""
+        return SignalRef(self.bus, self.message.name, signal.name)
+
     def decode(
         self,
         payloads: Payloads,

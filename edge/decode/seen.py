@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,11 @@ class SeenValues:
             )
             if len(known) > MOST_VALUES:
                 self._seen[ref] = set(sorted(known)[-MOST_VALUES:])
+
+    def forget(self, refs: Collection[SignalRef]) -> None:
+        """Let go of what was gathered of some signals."""
+        for ref in refs:
+            self._seen.pop(ref, None)
 
     def take(self) -> dict[SignalRef, frozenset[int | float]]:
         """Hand out what was gathered, and begin anew."""

@@ -84,6 +84,20 @@ class Store:
             self.ored_length[places], np.maximum.reduceat(lengths[order], begins)
         )
 
+    def clear(self, slot: int, bits: Sequence[int]) -> None:
+        """Set bits of what is held in a slot to 0, by their payload bit numbers."""
+        for bit in bits:
+            if bit < 8 * self.width:
+                keep = np.uint8(0xFF ^ 1 << bit % 8)
+                self.data[slot, bit // 8] &= keep
+                self.ored[slot, bit // 8] &= keep
+
+    def forget(self, slot: int) -> None:
+        """Hold nothing in a slot."""
+        self.t_ns[slot] = NEVER
+        self.length[slot] = self.ored_length[slot] = 0
+        self.data[slot] = self.ored[slot] = 0
+
     def clear_latches(self) -> None:
         """Forget what was ORed."""
         self.ored[:] = 0

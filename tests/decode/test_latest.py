@@ -95,12 +95,51 @@ def test_each_multiplexer_path_has_its_own_last_payload() -> None:
     assert held.hop().facts["unknown multiplexer value"] == 1
 
 
+def test_a_signal_that_is_withheld_keeps_no_bit_and_its_neighbours_keep_theirs() -> None:
+    held = latest(latched=[ref("Plain.Alarms")])
+    held.update(batch(plain(10, 3, alarms=0xABC)))
+    held.restrict({ref("Plain.Alarms")})
+    snapshot = held.snapshot()
+    assert snapshot.values[ref("Plain.Low")] == 3 * 0.1
+    assert not any(snapshot.latched.values())
+    assert ref("Plain.Alarms") not in snapshot.values
+
+
+def test_a_signal_that_is_collected_again_has_no_value_before_its_next_frame() -> None:
+    held = latest()
+    held.restrict({ref("Plain.Alarms")})
+    held.update(batch(plain(10, 3)))
+    held.restrict(set())
+    assert ref("Plain.Alarms") not in held.snapshot().values
+    held.update(batch(plain(20, 4, alarms=5)))
+    snapshot = held.snapshot()
+    assert snapshot.values[ref("Plain.Alarms")] == 5
+    assert snapshot.values[ref("Plain.Low")] == 4 * 0.1
+
+
+def test_a_path_whose_multiplexer_is_withheld_is_forgotten_and_the_plain_bits_stay() -> None:
+    held = latest()
+    held.update(batch(page(1, 1, 11), page(2, 2, 22)))
+    held.restrict({ref("Pages.Page"), ref("Pages.One"), ref("Pages.Two")})
+    values = held.snapshot().values
+    assert ref("Pages.One") not in values
+    assert ref("Pages.Two") not in values
+    assert values[ref("Pages.Always")] == 22
+
+
+def test_values_gathered_of_a_followed_signal_go_when_it_is_withheld() -> None:
+    held = latest(followed=[ref("Plain.Low"), ref("Plain.Alarms")])
+    held.update(batch(plain(1, 10, alarms=3)))
+    held.restrict({ref("Plain.Alarms")})
+    assert set(held.snapshot().seen) == {ref("Plain.Low")}
+
+
 def test_latched_signals_collect_every_bit_since_the_last_snapshot() -> None:
     held = latest(latched=[ref("Plain.Alarms"), ref("Pages.One")])
     held.update(batch(plain(1, 0, 0b001), plain(2, 0, 0b100), page(3, 1, 0x10), page(4, 2, 0xFF)))
     held.update(batch(plain(3, 0, 0b000), page(5, 1, 0x01)))
     snapshot = held.snapshot()
-    assert snapshot.values[ref("Plain.Alarms")] == 0
+    assert ref("Plain.Alarms") not in snapshot.values
     assert snapshot.latched == {ref("Plain.Alarms"): 0b101, ref("Pages.One"): 0x11}
     assert held.snapshot().latched == {}
 

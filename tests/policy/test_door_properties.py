@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edge.database.model import Message, Signal, SignalRef
 from edge.frames import Frame, FrameBatch, FrameFlag
 from edge.policy.classed import ClassedDatabase
+from edge.policy.classes import DataClass
 from edge.policy.door import Door
 from tests.policy.drawn import COLLECT, classed_databases, present, raw, with_checksums
 
@@ -71,7 +72,11 @@ def frame(identifier: int, payload: int, length: int, flags: FrameFlag) -> Frame
 
 
 def forbidden_bits(
-    databases: Sequence[ClassedDatabase], identifier: int, payload: int, length: int
+    databases: Sequence[ClassedDatabase],
+    identifier: int,
+    payload: int,
+    length: int,
+    collect: Collection[DataClass] = COLLECT,
 ) -> set[int]:
     """Bits of denied signals, and bits that no signal which is there describes."""
     denied: set[int] = set()
@@ -80,7 +85,7 @@ def forbidden_bits(
         for signal in message.signals:
             if present(payload, length, message, signal):
                 described.update(signal.bits)
-                if classed.class_of(message.name, signal.name) not in COLLECT:
+                if classed.class_of(message.name, signal.name) not in collect:
                     denied.update(signal.bits)
     return {bit for bit in range(8 * length) if bit in denied or bit not in described}
 
