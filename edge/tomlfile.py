@@ -58,16 +58,29 @@ def read_toml(path: Path, error: type[NevgateError]) -> TomlFile:
         NevgateError: of the kind `error`, if the file cannot be read or is no TOML.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except FileNotFoundError:
         raise error("there is no such file", where=str(path), todo="Check the path") from None
     except OSError as fault:
         raise error(f"cannot be read: {fault.strerror}", where=str(path)) from fault
+    return parse_toml(path, content, error)
+
+
+def parse_toml(path: Path, content: bytes, error: type[NevgateError]) -> TomlFile:
+    """Parse what was read from `path`.
+
+    Raises:
+        NevgateError: of the kind `error`, if it is no TOML.
+    """
+    try:
+        text = content.decode("utf-8")
     except UnicodeDecodeError as fault:
         raise error("is no text in UTF-8", where=str(path), todo="Is it a TOML file?") from fault
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
+    except RecursionError:
+        raise error("is nested too deeply", where=str(path), todo="Is it a TOML file?") from None
+    except ValueError as fault:
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(fault))
         place = f"{path}:{found[1]}" if found else str(path)
         words = re.sub(r"\s*\(at [^)]*\)$", "", str(fault))
