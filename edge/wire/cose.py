@@ -31,6 +31,8 @@ class Role(StrEnum):
     UP = "up"
     DOWN = "down"
     STATUS = "status"
+    POLICY = "policy"
+    """Of a policy file, which has no topic: no message is taken for its signature."""
 
 
 def binding(vehicle: str, role: Role) -> bytes:
