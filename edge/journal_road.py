@@ -15,7 +15,9 @@ from edge.destination import Destination, Sender, make_uplink
 from edge.dispatch import Dispatch, Identity
 from edge.errors import JournalError
 from edge.forward.composer import Composer
+from edge.forward.erasing import Erasing
 from edge.forward.forwarder import Forwarder
+from edge.forward.past_labels import PastLabels
 from edge.forward.recent import Recent
 from edge.forward.rules import ForwardRules
 from edge.frames import FrameBatch
@@ -29,12 +31,17 @@ from edge.journal.journal import Committed
 from edge.journal.opening import OpenJournal
 from edge.journal.time_notes import time_note
 from edge.journal.upkeep.bounds import Bounds
+from edge.journal.upkeep.condemned import Condemned
+from edge.journal.upkeep.erase import erase_ended
+from edge.journal.upkeep.erasure import Erasure, ErasureRequest
 from edge.journal.writer import WriterThread
+from edge.policy.classes import DataClass
 from edge.records import Record
 from edge.road import Road
 from edge.timekeeping import TimeChange
 from edge.uplink.events import Notice
 from edge.uplink.link import Link
+from edge.uplink.outgoing import Outgoing
 from edge.uplink.uplink import Uplink
 from edge.vehicle.outcome import EventFrames, EventOutcome
 from edge.wire.cose import Signer
@@ -96,7 +103,9 @@ class JournalRoad(Road):
         self._journal.on_commit.append(self._committed)
         self._journal.on_failure = self._handed_back
         self._journal.make_room = bounds.make_room
-        self._journal.chores += [bounds.step, scrub.step]
+        condemned = Condemned(opened.keys, clock)
+        self._journal.chores += [condemned.step, bounds.step, scrub.step]
+        self._finish_erasures(condemned)
         self._folder = folder
         self._doubted = False
         self._bounds = bounds
@@ -105,12 +114,17 @@ class JournalRoad(Road):
         self._back: deque[Record] = deque()
         self._past: tuple[Dispatch, ...] = ()
         self._past_number = 0
+        self._past_labels = PastLabels(opened.boot)
         self._flushed = False
         self._destinations = destinations
         self._live_records = rules[0].live_records
         self._sender = make_sender(opened.stream, lambda: self._journal.committed_number)
         self._signer = Signer(self._sender.key, vehicle=vehicle)
         self.forwarders = tuple(self._forwarder(one) for one in rules)
+        self._names = tuple(one.destination for one in rules)
+        self._erasing = Erasing(
+            opened, tuple(zip(self._names, self.forwarders, strict=True)), self._recent, condemned
+        )
         self._journal.on_checkpoint += [forwarder.keep_checkpoint for forwarder in self.forwarders]
         self.uplinks = tuple(
             self._uplink(destination, forwarder, link if place == 0 else None)
@@ -193,6 +207,48 @@ class JournalRoad(Road):
         for dispatch, forwarder in zip(self._past, self.forwarders, strict=False):
             dispatch.report_losses(forwarder.room)
 
+    def erase(self, *requests: ErasureRequest) -> Erasure:
+        """Erase while everything runs; when this returns, nothing on the medium opens to what was meant.
+
+        To be called on the thread that hands records in. The policy should say by then that what rests on
+        consents that have ended is not kept any more; if it does not, the journal does not keep it either.
+        To be asked again for the same is harmless.
+
+        Raises:
+            JournalError: nothing can be written: consents that are named have ended all the same, and the
+                rest is to be asked for again; or a key could not be destroyed, which is tried again without
+                being asked for.
+            apsw.Error: the journal cannot be read.
+        """
+        self._drain_back()
+        self._flush_past()
+        ended = self._opened.keys.ended
+        for request in requests:
+            self._erase_past(request.and_ended(ended))
+        return self._erasing.erase(requests)
+
+    def recompose(self, destination: str, data_class: DataClass) -> int:
+        """Take back signed messages that wait and hold a class that their destination may no longer have.
+
+        The composer has to know that by then. What went past the journal and waits is told as lost.
+
+        Args:
+            destination: its name, as the journal calls it.
+            data_class: the class.
+
+        Returns:
+            How many messages were taken back; their records go again, without the class.
+
+        Raises:
+            JournalError: nothing can be written; to be asked for again.
+            apsw.Error: the journal cannot be read.
+        """
+        self._drain_back()
+        self._flush_past()
+        forwarder = self.forwarders[self._names.index(destination)]
+        forwarder.drop_past(lambda item: self._erasing.holds(item, data_class))
+        return self._erasing.recompose(destination, data_class)
+
     def flush(self) -> None:
         """See `Road.flush`."""
         self._journal.seal()
@@ -247,6 +303,25 @@ class JournalRoad(Road):
         while self._back:
             self._pass_by(self._back.popleft())
 
+    def _erase_past(self, request: ErasureRequest) -> None:
+        """Give up messages of records that went past the journal and hold what is meant."""
+        numbers = self._past_labels.meant(request)
+
+        def meant(item: Outgoing) -> bool:
+            return next(numbers.between(item.first_number, item.last_number), None) is not None
+
+        if numbers:
+            for forwarder in self.forwarders:
+                forwarder.drop_past(meant)
+
+    def _finish_erasures(self, condemned: Condemned) -> None:
+        """Erase what rests on consents that ended in an earlier run, before anything of it is sent."""
+        try:
+            if erase_ended(self._opened, condemned):
+                logger.warning("an erasure that was interrupted has been carried out")
+        except JournalError:
+            logger.exception("what rests on consents that have ended cannot be erased yet")
+
     def _flush_past(self) -> None:
         """Hand on what went past the journal: no more is coming to keep it company."""
         for dispatch in self._past:
@@ -271,8 +346,11 @@ class JournalRoad(Road):
                 for forwarder, uplink in zip(self.forwarders, self.uplinks, strict=True)
             )
         self._past_number += 1
+        grounds = self._opened.grounds()
+        record = grounds.admitted(replace(record, number=self._past_number))
+        self._past_labels.add(record, grounds)
         for dispatch in self._past:
-            dispatch.add(replace(record, number=self._past_number))
+            dispatch.add(record)
 
     def _forwarder(self, rules: ForwardRules) -> Forwarder:
         return Forwarder(

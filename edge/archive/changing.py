@@ -18,7 +18,7 @@ from edge.journal.block import BOOT_BYTES, BlockKind, read_header
 from edge.journal.database import lock_folder, open_to_read
 from edge.journal.keys.key_store import KeyEntry
 from edge.journal.opening import JOURNAL_FILE, Inside
-from edge.journal.upkeep.erase import ErasureRequest
+from edge.journal.upkeep.erasure import ErasureRequest
 from edge.wire.cose import Signer
 from edge.wire.key_files import read_signing_key
 

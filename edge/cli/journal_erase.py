@@ -14,7 +14,8 @@ from edge.cli.place import DEFAULT_CONFIG, find_place, kind_name
 from edge.cli.program import emit_json
 from edge.errors import ConfigError
 from edge.journal.opening import open_journal
-from edge.journal.upkeep.erase import ErasureRequest, erase
+from edge.journal.upkeep.erase import erase
+from edge.journal.upkeep.erasure import ErasureRequest
 from edge.policy.classes import DataClass
 
 _EPOCH = date(1970, 1, 1)

@@ -94,6 +94,11 @@ class Ahead:
                 return None
             return Found([one for one in window.records if one.record.number <= last], min(window.last, last))
 
+    def forget(self) -> None:
+        """Let go of what was read: something of it has been erased."""
+        with self._condition:
+            self._window = None
+
     def close(self) -> None:
         """End the reading."""
         with self._condition:

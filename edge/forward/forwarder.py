@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import apsw
 
@@ -22,6 +23,7 @@ from edge.forward.recent import Recent
 from edge.forward.rests import Rests
 from edge.forward.rules import ForwardRules, SupplyLoss
 from edge.forward.source import RecordSource
+from edge.forward.taken_back import TakenBack
 from edge.forward.taking_up import take_up
 from edge.journal.cursors import StreamCursor
 from edge.journal.journal import Committed
@@ -37,6 +39,8 @@ TOO_OLD = "too old to be sent"
 GONE = "gone from the journal"
 ERASED = "erased on purpose"
 UNWRITABLE = "cannot be written as a message"
+TAKEN_BACK = "taken back, its records go anew"
+ERASED_PAST = "erased before it arrived"
 
 _SMALL_BYTES = 4_096
 _TROUBLE = (apsw.Error, JournalError, OSError, UnicodeDecodeError)
@@ -98,6 +102,7 @@ class Forwarder(Store):
         self._making: dict[int, Held] = {}
         self._choice = Choice(rules, recent, boot)
         self._rests = Rests(rules.destination, clock)
+        self._taken_back = TakenBack(rules.destination, clock)
         self._losses: list[Loss] = []
         self._cursors = opened.cursors(rules.destination)
         left = take_up(opened, rules.destination, self._cursors, clock)
@@ -189,10 +194,13 @@ class Forwarder(Store):
             if held is not None:
                 held.progress = progress
                 held.sent = held.sent or progress is not Progress.WAITING
+            elif progress is Progress.WAITING:
+                self._taken_back.failed(position)
 
     def next(self, kind: Kind, after: int) -> tuple[int, Outgoing] | None:
         """See `Store.next`; makes a message if there is none and something to make it of."""
         with self._lock:
+            self._taken_back.expire()
             if self._making and not self.own_thread:
                 self._journal.commit()
             found = self._held.next(kind, after)
@@ -215,6 +223,10 @@ class Forwarder(Store):
                 if held.item.numbered and not held.item.record_count:
                     edits.append(self._gaps.acknowledged(held.stream, held.item.first_number))
                 self._journal.edit(edits)
+            elif held is None and (arrived := self._taken_back.arrived(position)) is not None:
+                records, edits = arrived
+                self._passage.entered -= records
+                self._journal.edit(edits)
             return held is not None
 
     def set_aside(self, position: int, cause: str) -> bool:
@@ -222,6 +234,7 @@ class Forwarder(Store):
         with self._lock:
             held = self._held.give_up(position, cause)
             if held is None:
+                self._taken_back.failed(position)
                 return False
             if held.row != VOLATILE:
                 edits = [deletion(held.row)]
@@ -244,6 +257,52 @@ class Forwarder(Store):
         with self._lock:
             losses, self._losses = self._losses, []
             return tuple(losses)
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nothing is begun, sent or let go meanwhile; to be taken inside `Journal.alone`."""
+        with self._lock:
+            yield
+
+    def kept(self) -> list[Held]:
+        """The messages with records that the journal keeps."""
+        with self._lock:
+            return [held for held in self._held.all() if held.row != VOLATILE and held.item.record_count]
+
+    def take_back(self, rows: Collection[int]) -> None:
+        """Let go of messages whose rows have been deleted; their numbers go again, in messages made anew.
+
+        Those of a message that is on its way wait for its answer: what the platform has it keeps.
+
+        Args:
+            rows: in the journal, where their numbers count as not given already.
+        """
+        with self._lock:
+            for position, held in self._held.places():
+                cursor = self._cursor(held.stream)
+                if held.row not in rows or cursor is None or not held.item.record_count:
+                    continue
+                item = held.item
+                self._held.give_up(position, TAKEN_BACK)
+                self._passage.entered += item.record_count
+                cursor.give_back(
+                    item.first_number,
+                    item.last_number,
+                    alarm=item.kind is Kind.ALARM,
+                    late=item.kind is Kind.BACKLOG,
+                )
+                if held.progress is not Progress.WAITING:
+                    self._taken_back.take(position, cursor, item)
+            self._source.forget()
+        self.wake()
+
+    def drop_past(self, meant: Callable[[Outgoing], bool]) -> None:
+        """Give up messages of records that the journal has no part in, and tell their numbers as lost."""
+        with self._lock:
+            for position, held in self._held.places():
+                if held.row == VOLATILE and held.item.record_count and meant(held.item):
+                    self._held.give_up(position, ERASED_PAST)
+                    self._losses.append(loss_of(held.item))
 
     def empty(self) -> bool:
         """Whether nothing is held, waits, or is to be told."""

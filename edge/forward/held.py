@@ -115,6 +115,10 @@ class HeldMessages:
             self._lost[cause] = self._lost.get(cause, Tally()).plus(held.item)
         return held
 
+    def places(self) -> list[tuple[int, Held]]:
+        """All that are held, with their positions."""
+        return list(self._by_position.items())
+
     def all(self) -> Iterable[Held]:
         """All that are held."""
         return self._by_position.values()

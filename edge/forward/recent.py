@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from edge.records import Record
 
@@ -39,6 +39,16 @@ class Recent:
                 self._arrivals[record.number] = Arrival(record, now_ns)
             while len(self._arrivals) > self._kept:
                 self._arrivals.popitem(last=False)
+
+    def scrub(self, change: Callable[[Record], Record | None]) -> None:
+        """Replace each record by what `change` leaves of it; None for nothing."""
+        with self._lock:
+            for number, arrival in list(self._arrivals.items()):
+                left = change(arrival.record)
+                if left is None:
+                    del self._arrivals[number]
+                elif left is not arrival.record:
+                    self._arrivals[number] = replace(arrival, record=left)
 
     def get(self, number: int) -> Arrival | None:
         """One of them, or None if it is no longer kept."""

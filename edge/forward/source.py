@@ -72,6 +72,11 @@ class RecordSource:
         """Whether a record was destroyed on purpose."""
         return self._open().erased(number, stream=cursor.ordinal)
 
+    def forget(self) -> None:
+        """Let go of what was read ahead: something of it has been erased."""
+        if self._ahead is not None:
+            self._ahead.forget()
+
     def close(self) -> None:
         """Let go of what is open; it is opened again when it is needed."""
         if self._ahead is not None:

@@ -96,7 +96,7 @@ class Committer:
             JournalError: a block cannot be sealed.
             apsw.Error: the disk refuses.
         """
-        counts: Counter[str] = Counter(notes=len(taken.notes))
+        counts: Counter[str] = Counter()
         chain = self._chain.copy()
         rows = [chain.add(draft, self._keys, self._draw) for draft in self._drafts.drafts(taken, counts)]
         checkpoint = self._checkpoints.make(chain, last_number, self._clock, now=sealing)

@@ -35,6 +35,8 @@ class StreamCursor:
         alarms: numbers whose records carry an alarm; the others in them do no harm.
         late: numbers of records that are to go as backlog.
         live_from: smaller numbers go as backlog.
+        unanswered: numbers that were sent in a message that is no longer kept, whose answer may still come:
+            they are not covered, and do not go again yet.
     """
 
     ordinal: int
@@ -45,6 +47,7 @@ class StreamCursor:
     alarms: RangeSet = field(default_factory=RangeSet)
     late: RangeSet = field(default_factory=RangeSet)
     live_from: int = 1
+    unanswered: RangeSet = field(default_factory=RangeSet)
 
     @property
     def waiting(self) -> int:
@@ -54,21 +57,21 @@ class StreamCursor:
     def backlog(self) -> Iterator[tuple[int, int]]:
         """Ranges that wait and are no live records, alarms first, with what lies between close ones."""
         for first, last in self._close_alarms():
-            yield from self.covered.gaps(first, last)
-        yield from self.covered.gaps(1, self.live_from - 1)
+            yield from self._open(first, last)
+        yield from self._open(1, self.live_from - 1)
         for first, last in self.late.between(self.live_from, self.last):
-            yield from self.covered.gaps(first, last)
+            yield from self._open(first, last)
 
     def next_alarm(self) -> tuple[int, int] | None:
         """The first range of live alarms that waits."""
         for first, last in self.alarms.between(self.live_from, self.last):
-            for gap in self.covered.gaps(first, last):
+            for gap in self._open(first, last):
                 return gap
         return None
 
     def next_live(self) -> tuple[int, int] | None:
         """The first range of live records that waits, up to an alarm or a late record."""
-        for first, last in self.covered.gaps(self.live_from, self.last):
+        for first, last in self._open(self.live_from, self.last):
             begin = first
             while begin <= last:
                 others = [
@@ -81,6 +84,26 @@ class StreamCursor:
                     return begin, end
                 begin = max(other_end for other, other_end in others if other == begin) + 1
         return None
+
+    def give_back(self, first: int, last: int, *, alarm: bool = False, late: bool = False) -> None:
+        """Count numbers as not given, as the database does already.
+
+        Args:
+            first: number.
+            last: number, included.
+            alarm: whether they are to go as alarms again.
+            late: whether they are to go as backlog again.
+        """
+        self.covered.remove(first, last)
+        if alarm:
+            self.alarms.add(first, last)
+        elif late:
+            self.late.add(first, last)
+
+    def _open(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The ranges of numbers that may go."""
+        for begin, end in self.covered.gaps(first, last):
+            yield from self.unanswered.gaps(begin, end)
 
     def _close_alarms(self) -> Iterator[tuple[int, int]]:
         """Ranges of alarms that are no longer live; those that are close together as one."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from edge.errors import JournalError
 from edge.frames import FrameBatch
 from edge.journal.chain import Chain, Draft
 from edge.journal.checkpoints import Checkpointer
-from edge.journal.committer import Committer
+from edge.journal.committer import Committer, Written
 from edge.journal.keys.key_store import KeyStore
 from edge.journal.pending import TOO_SLOW, Addition, DraftMaker, Edit, EventFrames, Pending, batch_bytes
 from edge.journal.settings import JournalSettings
@@ -110,7 +111,7 @@ class Journal(Closing):
         self._settings = settings
         self._clock = clock
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
         self._pending = Pending()
         self._urgent = False
         self._wake: threading.Event | None = None
@@ -282,6 +283,44 @@ class Journal(Closing):
                 with self._lock:
                     self._busy = False
 
+    @contextmanager
+    def alone(self) -> Iterator[apsw.Connection]:
+        """Keep all others from committing meanwhile; whoever holds this may commit and write.
+
+        To be taken before the lock of a forwarder, which is held while the journal tells of a commit.
+        """
+        with self._writing:
+            yield self._connection
+
+    def write_alone(self, notes: Sequence[Draft], edits: Sequence[Edit]) -> None:
+        """Write notes and edits in one transaction of their own; on the disk when this returns.
+
+        Unlike what `add_note` and `edit` take, none of it waits for better days: where it cannot be written
+        now, nothing has happened.
+
+        Raises:
+            JournalError: it cannot be written.
+        """
+        with self._writing:
+            if self._abandoned is not None or self._failure:
+                raise JournalError(f"cannot be written now: {self._failure}", where="journal")
+            try:
+                written = self._committer.write(
+                    Pending(notes=list(notes), edits=list(edits)),
+                    self._committed_number,
+                    sealing=False,
+                    recovering=False,
+                    make_room=self.make_room,
+                    on_checkpoint=self.on_checkpoint,
+                )
+            except (apsw.Error, OSError) as error:
+                self._judge(error)
+                raise JournalError(f"cannot be written now: {error}", where="journal") from error
+            with self._lock:
+                self._tally.entered["notes"] += len(notes)
+            self._count(written)
+            self._tell(written, ())
+
     def abandon(self, error: Exception) -> None:
         """Write nothing any more: what waits is handed back, and whatever comes is refused.
 
@@ -364,18 +403,25 @@ class Journal(Closing):
             raise
         with self._lock:
             self._committed_number = last_number
-            self._tally.add(written.counts)
-            self._tally.facts.update(written.facts)
             recovered, self._failure = self._failure, ""
             self._sealing = self._sealing and not sealing
+        self._count(written)
         if recovered:
             logger.warning("the journal can be written again (it could not: %s)", recovered)
+        self._tell(written, taken.records)
+        return True
+
+    def _count(self, written: Written) -> None:
+        with self._lock:
+            self._tally.add(written.counts)
+            self._tally.facts.update(written.facts)
+
+    def _tell(self, written: Written, records: Sequence[Record]) -> None:
         for done in written.then:
             done()
-        committed = Committed(tuple(taken.records), last_number, written.checkpoint)
+        committed = Committed(tuple(records), self._committed_number, written.checkpoint)
         for listener in self.on_commit:
             listener(committed)
-        return True
 
     def _fail(self, taken: Pending, error: Exception) -> None:
         """Hand the records back, keep the edits, count the rest, and try again later."""

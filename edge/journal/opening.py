@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from edge.journal.chain import load_chain
 from edge.journal.checkpoints import Checkpointer, LastCheckpoint
 from edge.journal.cursors import StreamCursor, load_cursors
 from edge.journal.database import IN_MEMORY, lock_folder, open_database, open_to_read
+from edge.journal.grounds import Ground, Grounds, by_law
 from edge.journal.journal import Journal
 from edge.journal.keys.key_provider import KeyProvider
 from edge.journal.keys.key_store import KeyStore
@@ -27,7 +28,7 @@ from edge.journal.pending import DraftMaker, Split
 from edge.journal.reader import Reader
 from edge.journal.settings import JournalSettings
 from edge.journal.stored import StoredMessage, load_messages
-from edge.journal.upkeep.condemned import finish_erasure
+from edge.journal.upkeep.condemned import destroy_condemned
 from edge.policy.classes import DataClass
 from edge.wire.checkpoint import signed_hash
 from edge.wire.item_keys import ItemKeys
@@ -52,6 +53,8 @@ class Inside:
         sign: signs checkpoints for the vehicle, role up.
         clock: time.
         draw: draws random bytes.
+        ground: what data of a mask and class rest on that are kept for some purposes: the label of their data
+            key, empty for the law; None where they may not be kept. Asked from the thread that commits.
     """
 
     boot: bytes
@@ -61,6 +64,7 @@ class Inside:
     sign: Callable[[bytes], bytes]
     clock: Clock
     draw: Callable[[int], bytes]
+    ground: Ground = by_law
 
 
 class OpenJournal(Closing):
@@ -72,19 +76,24 @@ class OpenJournal(Closing):
         stream: 16 bytes that name its stream.
         predecessor: the stream before it; None where there is none.
         boot: 16 bytes that name the boot in it: the one asked for, or another where that one was over.
+        inside: what it was opened with, under that boot.
+        grounds: tells what data rest on at this moment.
     """
 
     def __init__(
         self,
         journal: Journal,
-        boot: bytes,
+        inside: Inside,
         keys: KeyStore,
         connection: apsw.Connection,
         make_reader: Callable[[], Reader],
+        grounds: Callable[[], Grounds],
         stack: ExitStack,
     ) -> None:
         self.journal = journal
-        self.boot = boot
+        self.boot = inside.boot
+        self.inside = inside
+        self.grounds = grounds
         self.keys = keys
         self.stream = journal.stream
         self.predecessor: bytes | None = connection.execute(
@@ -178,24 +187,27 @@ def open_journal(
         _settle(connection)
         _finish_erasure(connection, keys)
         stream = _own_stream(connection, inside, predecessor)
-        boot = _boot(connection, inside)
+        inside = replace(inside, boot=_boot(connection, inside))
+        drafts = DraftMaker(
+            boot=inside.boot,
+            split=inside.split,
+            class_of=inside.class_of,
+            keys=inside.items,
+            resolution_ns=settings.resolution_ns,
+            ground=inside.ground,
+            ended=keys.has_ended,
+        )
         journal = Journal(
             connection,
             stream=stream,
             keys=keys,
-            drafts=DraftMaker(
-                boot=boot,
-                split=inside.split,
-                class_of=inside.class_of,
-                keys=inside.items,
-                resolution_ns=settings.resolution_ns,
-            ),
+            drafts=drafts,
             chain=load_chain(connection, stream),
             last_number=int(connection.execute("SELECT last_number FROM stream WHERE ordinal = 1").get or 0),
             checkpoints=Checkpointer(
                 settings,
                 stream=stream,
-                boot=boot,
+                boot=inside.boot,
                 sign=inside.sign,
                 last=_last_checkpoint(connection),
             ),
@@ -209,7 +221,7 @@ def open_journal(
                 return Reader(connection, keys, inside.items, borrowed=True)
             return Reader(open_to_read(path, vfs=vfs), keys, inside.items)
 
-        return OpenJournal(journal, boot, keys, connection, make_reader, stack.pop_all())
+        return OpenJournal(journal, inside, keys, connection, make_reader, drafts.grounds, stack.pop_all())
 
 
 def _settle(connection: apsw.Connection) -> None:
@@ -227,7 +239,7 @@ def _settle(connection: apsw.Connection) -> None:
 def _finish_erasure(connection: apsw.Connection, keys: KeyStore) -> None:
     """Destroy what an interrupted erasure condemned; where that fails the next opening tries again."""
     try:
-        if finish_erasure(connection, keys):
+        if destroy_condemned(connection, keys):
             logger.warning("an erasure that was interrupted has been finished")
     except JournalError:
         logger.exception("an erasure that was interrupted cannot be finished yet")

@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from types import MappingProxyType
+
+import numpy as np
 
 from edge.clock import Timebase
 from edge.errors import CatalogueError, JournalError
@@ -14,8 +17,10 @@ from edge.frames import FrameBatch, Int64s, concatenate
 from edge.journal.block import BlockKind
 from edge.journal.chain import Draft
 from edge.journal.frames.frame_block import DEFAULT_FRAME_LIMITS, encode_frames
-from edge.journal.record_block import encode_records
+from edge.journal.grounds import EVENT_FRAMES_FOR, FRAMES_FOR, RECORDS_FOR, Ground, Grounds, by_law
+from edge.journal.record_block import CARRIER, encode_records
 from edge.policy.classes import DataClass
+from edge.policy.rules import Purpose
 from edge.records import Record
 from edge.wire.item_keys import ItemKeys
 
@@ -41,7 +46,11 @@ Split = Callable[[FrameBatch], Mapping[DataClass, tuple[FrameBatch, Int64s]]]
 
 TOO_SLOW = "journal too slow"
 UNWRITABLE = "cannot be written as a block"
+NOT_KEPT = "not kept for this purpose"
 _SAME_OFFSET_NS = 1_000_000
+_FRAMES_FOR: Mapping[BlockKind, tuple[Purpose, ...]] = MappingProxyType(
+    {BlockKind.FRAMES: FRAMES_FOR, BlockKind.EVENT_FRAMES: EVENT_FRAMES_FOR}
+)
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +115,8 @@ class DraftMaker:
         class_of: the class of a concrete item id.
         keys: the catalogue's wire keys.
         resolution_ns: of the times of raw frames.
+        ground: what data rest on, by which their keys are labelled; what rests on nothing is not kept.
+        ended: whether all consents that a key's label names have ended: nothing more is kept under it.
     """
 
     def __init__(
@@ -116,15 +127,30 @@ class DraftMaker:
         class_of: Callable[[str], DataClass],
         keys: ItemKeys,
         resolution_ns: int,
+        ground: Ground = by_law,
+        ended: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.boot = boot
         self._split = split
         self._class_of = class_of
         self._keys = keys
         self._resolution_ns = resolution_ns
+        self._ground = ground
+        self._ended = ended
+        self._grounds = self.grounds()
+
+    def grounds(self) -> Grounds:
+        """What data rest on at this moment."""
+        return Grounds(self._ground, self._ended, self._class_of)
 
     def drafts(self, pending: Pending, written: Counter[str]) -> Iterator[Draft]:
-        """All drafts of one transaction; `written` counts frames and records."""
+        """All drafts of one transaction; `written` counts frames, records and notes.
+
+        What may not be kept is taken out of the records that wait too, so that nobody who hears of the
+        transaction has more of them than the journal.
+        """
+        self._grounds = self.grounds()
+        pending.records = [self._grounds.admitted(one) for one in pending.records]
         for batch in _together(pending.frames):
             yield from self._of_sound(batch, BlockKind.FRAMES, "frames", written, locked=False)
         for locked, group in groupby(pending.event_frames, key=lambda one: one.locked):
@@ -132,12 +158,21 @@ class DraftMaker:
                 yield from self._of_sound(
                     batch, BlockKind.EVENT_FRAMES, "event frames", written, locked=locked
                 )
-        yield from pending.notes
-        if pending.records:
-            yield from self._of_writable(pending.records, written)
+        for note in pending.notes:
+            if self._ended(note.purpose):
+                written[f"notes {NOT_KEPT}"] += 1
+            else:
+                written["notes"] += 1
+                yield note
+        for _, run in groupby(pending.records, key=lambda one: one.mask):
+            yield from self._of_writable(list(run), written)
 
     def of_records(self, records: Sequence[Record], *, stream: int = 1) -> Iterator[Draft]:
-        """The blocks of some records, one for each class."""
+        """The blocks of some records of one mask, one for each class; what may not be kept is out of them.
+
+        The carrier's block is there in any case: without items it names numbers and times alone, which rest
+        on no consent.
+        """
         for data_class, plaintext in encode_records(records, self._class_of, self._keys).items():
             last = records[-1]
             yield Draft(
@@ -152,9 +187,16 @@ class DraftMaker:
                 first_number=records[0].number,
                 last_number=last.number,
                 mask=last.mask,
+                purpose=self._label_of_records(last.mask, data_class),
                 alarm=any(one.alarm for one in records),
                 stream=stream,
             )
+
+    def _label_of_records(self, mask: str, data_class: DataClass) -> str:
+        label = self._grounds.label(mask, data_class, RECORDS_FOR)
+        if label is None and data_class is not CARRIER:
+            raise JournalError(f"items of class '{data_class}' may not be kept", where=f"mask {mask}")
+        return label or ""
 
     def _of_writable(self, records: Sequence[Record], written: Counter[str]) -> Iterator[Draft]:
         """Blocks that can be read again; a record that cannot be written is counted and costs no other."""
@@ -177,24 +219,33 @@ class DraftMaker:
         self, batch: FrameBatch, kind: BlockKind, unit: str, written: Counter[str], *, locked: bool
     ) -> Iterator[Draft]:
         """The blocks of some frames; frames that cannot be written are counted and cost nothing else."""
+        aside: Counter[str] = Counter()
         try:
-            drafts = list(self._of_frames(batch, kind, locked=locked))
+            drafts = list(self._of_frames(batch, kind, aside, locked=locked))
         except ValueError as error:
             if not written[f"{unit} {UNWRITABLE}"]:
                 logger.warning("%d %s are left out: %s", len(batch), unit, error)
             written[f"{unit} {UNWRITABLE}"] += len(batch)
             return
-        written[unit] += len(batch)
+        written[f"{unit} {NOT_KEPT}"] += aside[NOT_KEPT]
+        written[unit] += len(batch) - aside[NOT_KEPT]
         yield from drafts
 
-    def _of_frames(self, batch: FrameBatch, kind: BlockKind, *, locked: bool) -> Iterator[Draft]:
+    def _of_frames(
+        self, batch: FrameBatch, kind: BlockKind, aside: Counter[str], *, locked: bool
+    ) -> Iterator[Draft]:
         parts = self._split(batch)
         if not all(DEFAULT_FRAME_LIMITS.admits(part) for part, _ in parts.values()):
             middle = len(batch) // 2
-            yield from self._of_frames(batch.take(slice(0, middle)), kind, locked=locked)
-            yield from self._of_frames(batch.take(slice(middle, None)), kind, locked=locked)
+            yield from self._of_frames(batch.take(slice(0, middle)), kind, aside, locked=locked)
+            yield from self._of_frames(batch.take(slice(middle, None)), kind, aside, locked=locked)
             return
+        labels = {one: self._grounds.label(batch.mask, one, _FRAMES_FOR[kind]) for one in parts}
+        aside[NOT_KEPT] += _left_out(parts, labels)
         for data_class, (part, places) in parts.items():
+            label = labels[data_class]
+            if label is None:
+                continue
             yield Draft(
                 kind,
                 data_class,
@@ -205,8 +256,20 @@ class DraftMaker:
                 part.timebase,
                 count=len(part),
                 mask=part.mask,
+                purpose=label,
                 locked=locked,
             )
+
+
+def _left_out(
+    parts: Mapping[DataClass, tuple[FrameBatch, Int64s]], labels: Mapping[DataClass, str | None]
+) -> int:
+    """How many frames have bits in parts that may not be kept, and none in those that may."""
+    denied = [places for one, (_, places) in parts.items() if labels[one] is None]
+    kept = [places for one, (_, places) in parts.items() if labels[one] is not None]
+    if not denied:
+        return 0
+    return len(np.setdiff1d(np.concatenate(denied), np.concatenate(kept) if kept else denied[0][:0]))
 
 
 def _together(batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from edge.account import Hop
-from edge.journal.pending import UNWRITABLE, Pending
+from edge.journal.pending import NOT_KEPT, UNWRITABLE, Pending
 
 NOT_WRITABLE = "journal not writable"
 HANDED_BACK = "journal not writable, handed back"
@@ -32,11 +32,14 @@ class Tally:
     facts: Counter[str] = field(default_factory=Counter)
 
     def add(self, written: Counter[str]) -> None:
-        """Count what one transaction wrote, and what in it could not be written as a block."""
+        """Count what one transaction wrote, and what in it could or may not be written as a block."""
         for unit in UNITS:
             unwritable = written.pop(f"{unit} {UNWRITABLE}", 0)
             if unwritable:
                 self.set_aside[unit, UNWRITABLE] += unwritable
+            not_kept = written.pop(f"{unit} {NOT_KEPT}", 0)
+            if not_kept:
+                self.set_aside[unit, NOT_KEPT] += not_kept
         self.written.update(written)
 
     def refuse(self, pending: Pending) -> None:

@@ -15,7 +15,8 @@ from edge.archive.overview import SeriesSummary, sum_up
 from edge.archive.selection import Selection
 from edge.errors import JournalError
 from edge.journal.block import BlockKind
-from edge.journal.upkeep.erase import ErasureRequest, erase
+from edge.journal.upkeep.erase import erase
+from edge.journal.upkeep.erasure import ErasureRequest
 from edge.policy.classes import DataClass
 from edge.uplink.outgoing import Kind
 from tests.archive.kept import KeptRig, archive, drawn_second, keep_frames

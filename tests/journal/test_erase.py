@@ -12,7 +12,8 @@ from edge.clock import Timebase
 from edge.errors import JournalError
 from edge.journal.block import BlockKind
 from edge.journal.keys.key_store import KeyStore
-from edge.journal.upkeep.erase import ErasureRequest, erase
+from edge.journal.upkeep.erase import erase
+from edge.journal.upkeep.erasure import ErasureRequest
 from edge.policy.classes import DataClass
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.wire.cose import Verifier

@@ -26,7 +26,7 @@ IN_MEMORY = ":memory:"
 APPLICATION_ID = 0x4E45564B
 """``NEVK`` in the database's header."""
 
-VERSION = 1
+VERSION = 2
 _MIGRATIONS = {
     1: """
     CREATE TABLE state (
@@ -48,7 +48,12 @@ _MIGRATIONS = {
         wrapped BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
     INSERT INTO state VALUES (1, 0, 0, x'', 0);
-    """
+    """,
+    2: """
+    CREATE TABLE ended (             -- consents under which no key may be used or made any more
+        consent INTEGER PRIMARY KEY
+    ) STRICT;
+    """,
 }
 _BUSY_MS = 5_000
 _PRIVATE = 0o600

@@ -22,6 +22,7 @@ from edge.journal.keys.key_database import (
 from edge.journal.keys.key_provider import KeyProvider
 from edge.journal.keys.sealing import KEY_BYTES, Draw, drawn
 from edge.journal.keys.wrapping import unwrap, wrap
+from edge.policy.admission import consents_in
 
 KEY_ID_BYTES = 8
 _DAY = re.compile(r"day ([0-9]+)")
@@ -88,6 +89,9 @@ class KeyStore:
     seen through the system's cache, and a power cut can still take it back. So before a key that was read is
     handed out for sealing, and before a wrapping key is destroyed because of a note, one small write is
     committed; its syncs cover what was read.
+
+    **Consents that have ended** stay on a list: no key whose purpose names such consents alone is handed out
+    for sealing or made any more, also when its rows are long gone.
     """
 
     def __init__(
@@ -116,6 +120,8 @@ class KeyStore:
         self._entries: dict[bytes, KeyEntry] = {}
         self._keys: dict[bytes, bytes] = {}
         self._in_use: dict[_Use, DataKey] = {}
+        self._ended: frozenset[int] = frozenset()
+        self._retired: set[bytes] = set()
         self._seen_version = -1
         self._settled = False
         self.trouble: JournalError | None = None
@@ -155,10 +161,13 @@ class KeyStore:
             purpose: what the key is for besides.
 
         Raises:
-            JournalError: a new key is needed and cannot be kept, or the database cannot be read.
+            JournalError: a new key is needed and cannot be kept, the consents that it would rest on have
+                ended, or the database cannot be read.
         """
         with self._guard:
             self._refresh()
+            if self.has_ended(purpose):
+                raise JournalError(f"nothing may be kept under {purpose} any more", where=self._path)
             use = (data_class, period, purpose)
             if use not in self._in_use:
                 if self._read_only:
@@ -184,6 +193,46 @@ class KeyStore:
             if key_id in self._entries:
                 raise DamagedKeyError(f"the data key {key_id.hex()} is damaged", where=self._path)
             return None
+
+    @property
+    def ended(self) -> frozenset[int]:
+        """The numbers of the consents that have ended."""
+        with self._guard:
+            self._refresh()
+            return self._ended
+
+    def has_ended(self, purpose: str) -> bool:
+        """Whether a key's purpose names consents, and all of them have ended."""
+        named = consents_in(purpose)
+        return bool(named) and named <= self._ended
+
+    def end(self, consents: Collection[int]) -> None:
+        """Never again seal anything under these consents alone; on the disk when this returns.
+
+        Raises:
+            JournalError: the list cannot be written.
+        """
+        with self._guard:
+            self._refresh()
+            new = frozenset(consents) - self._ended
+            if not new:
+                self._settle()
+                return
+            if self._read_only:
+                raise JournalError("consents cannot be ended: opened for reading alone", where=self._path)
+            with self._writing():
+                self._connection.executemany(
+                    "INSERT OR IGNORE INTO ended (consent) VALUES (?)", ((one,) for one in new)
+                )
+            self._ended |= new
+
+    def retire(self, key_ids: Iterable[bytes]) -> None:
+        """Hand these keys out for sealing no more, in this process: they are about to be destroyed."""
+        with self._guard:
+            self._retired.update(key_ids)
+            for use, key in tuple(self._in_use.items()):
+                if key.key_id in self._retired:
+                    del self._in_use[use]
 
     def listing(self) -> tuple[KeyEntry, ...]:
         """All keys there are, by period and class.
@@ -314,6 +363,7 @@ class KeyStore:
                 seen_version = self._connection.pragma("data_version")
                 generation, _, proof = self._state()
                 rows = cast("list[_Row]", self._connection.execute(_ROWS).fetchall())
+                ended = frozenset(row[0] for row in self._connection.execute("SELECT consent FROM ended"))
             finally:
                 self._connection.execute("RELEASE reading")
         try:
@@ -339,12 +389,14 @@ class KeyStore:
                 self._entries[key_id] = KeyEntry(key_id, *use, row_generation, readable=False)
                 continue
             self._keep(key_id, use, generation, key)
+        self._ended = ended
         self._generation, self._wrapping_key, self._seen_version = generation, wrapping_key, seen_version
 
     def _keep(self, key_id: bytes, use: _Use, generation: int, key: bytes) -> None:
         self._entries[key_id] = KeyEntry(key_id, *use, generation, readable=True)
         self._keys[key_id] = key
-        self._in_use.setdefault(use, DataKey(key_id, key))
+        if key_id not in self._retired:
+            self._in_use.setdefault(use, DataKey(key_id, key))
 
     def _make_key(self, use: _Use) -> None:
         key_id, key = drawn(self._draw, KEY_ID_BYTES), drawn(self._draw, KEY_BYTES)
