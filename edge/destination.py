@@ -9,13 +9,18 @@ from importlib.metadata import version
 
 from edge.clock import Clock
 from edge.config import UplinkSection
+from edge.errors import UplinkError
 from edge.loading import tls_settings
+from edge.policy.destinations import ConfiguredDestination
+from edge.policy.standing import Standing
 from edge.uplink.events import Notice
+from edge.uplink.gated_link import GatedLink
 from edge.uplink.link import Link
 from edge.uplink.mqtt import MqttLink
 from edge.uplink.mqtt_settings import MqttSettings, Will
 from edge.uplink.outbox import Store
 from edge.uplink.outgoing import VehicleTopics
+from edge.uplink.permit import OPEN, Permit, not_allowed
 from edge.uplink.session import Session
 from edge.uplink.settings import SessionSettings
 from edge.uplink.uplink import Uplink
@@ -31,10 +36,12 @@ class Destination:
     Attributes:
         section: how it is reached.
         platform_key: verifies its receipts; None where a PUBACK is enough.
+        permit: asked before each connection.
     """
 
     section: UplinkSection
     platform_key: VerifyingKey | None
+    permit: Permit = OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,7 @@ def make_uplink(
         password_file=section.password_file,
         will=Will(topics.status, lambda: last_will.make(False)),
         keep_alive_s=section.keep_alive_s,
+        address_refused=destination.permit.address_refused,
     )
     settings = SessionSettings(
         where=link_settings.where, acknowledge=section.acknowledge, in_flight=section.in_flight
@@ -105,12 +113,37 @@ def make_uplink(
 
     return Uplink(
         session=Session(settings, topics, store, rng=sender.rng, make_status=own_status.make),
-        link=link or MqttLink(link_settings),
+        link=GatedLink(link or MqttLink(link_settings), destination.permit.may_connect),
         store=store,
         clock=sender.clock,
         read_receipt=read_receipt,
         notify=sender.notify,
     )
+
+
+def configured_destination(name: str, section: UplinkSection) -> ConfiguredDestination:
+    """What the configuration says of a destination, as the policy judges it.
+
+    Args:
+        name: `edge.config.MAIN_DESTINATION` for the table `[uplink]`.
+        section: of the configuration.
+    """
+    return ConfiguredDestination(name, section.host, section.port, section.purpose, section.jurisdiction)
+
+
+def permit_of(standing: Standing) -> Permit:
+    """The permit by which a destination is connected to while it may have anything."""
+    return Permit(standing.may_connect, standing.address_refused)
+
+
+def refusal_notice(standing: Standing) -> Notice | None:
+    """What a person reads of a destination that may not be connected to; None if it may."""
+    verdict, destination = standing.verdict(), standing.destination
+    if verdict.allowed:
+        return None
+    reason = not_allowed(verdict.why)
+    where = f"{destination.name} ({destination.host})"
+    return Notice(str(UplinkError(reason.what, where=where, todo=reason.todo)), trouble=True)
 
 
 class _StatusMaker:

@@ -7,7 +7,9 @@ import socket
 import struct
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
@@ -16,6 +18,7 @@ from paho.mqtt.properties import MQTTException, Properties  # type: ignore[attr-
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.errors import NevgateError
+from edge.uplink.dialling import AddressRefusedError, dial
 from edge.uplink.events import (
     RECEIVE_MAXIMUM_DEFAULT,
     Arrived,
@@ -28,7 +31,9 @@ from edge.uplink.events import (
 )
 from edge.uplink.failures import connect_failure, lost_connection, no_connack, no_such_host
 from edge.uplink.mqtt_settings import MqttSettings
+from edge.uplink.permit import refused_address
 from edge.uplink.reasons import CONNECTION_LOST, STOPPED, Pace, Reason, close_reason
+from edge.uplink.redirects import REDIRECTS, redirected
 from edge.uplink.settings import IN_FLIGHT_MOST
 from edge.uplink.tls import tls_context
 
@@ -52,11 +57,25 @@ _BAD_PACKET = Reason(
 )
 
 
-class _DirectClient(paho.Client):
-    """paho's client without its way to be redirected by environment variables, which it has with PySocks."""
+class _DialledClient(paho.Client):
+    """paho's client on a connection that was opened for it.
 
-    def _get_proxy(self) -> None:
-        return None
+    By itself paho looks the host up and connects to whatever it is told, and with PySocks goes wherever
+    environment variables redirect it. It opens its connection in the one method that is replaced here, so
+    that its look-up, its proxies and its connecting are all out of the way, while TLS is still begun with,
+    and verified for, the configured host name.
+    """
+
+    dial: Callable[[], socket.socket]
+
+    def _create_socket_connection(self) -> socket.socket:
+        return self.dial()
+
+
+if not hasattr(paho.Client, "_create_socket_connection"):
+    raise ImportError(
+        "this paho-mqtt does not open connections where nevgate checks addresses; use 2.1 or 2.2"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +182,8 @@ class Connection:
                 clean_start=False if settings.protocol == "5" else paho.MQTT_CLEAN_START_FIRST_ONLY,
                 properties=properties,
             )
+        except AddressRefusedError as error:
+            return refused_address(error.what)
         except OSError as error:
             ca_file = settings.tls.ca_file if settings.tls is not None else None
             return connect_failure(
@@ -209,12 +230,20 @@ class Connection:
     def _make_client(self) -> paho.Client:
         settings = self._settings
         version5 = settings.protocol == "5"
-        client = _DirectClient(
+        client = _DialledClient(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
             clean_session=None if version5 else False,
             protocol=MQTTProtocolVersion.MQTTv5 if version5 else MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
+        )
+        client.dial = partial(
+            dial,
+            settings.host,
+            settings.port,
+            resolve=settings.resolve,
+            address_refused=settings.address_refused,
+            timeout_s=settings.connect_timeout_s,
         )
         client.connect_timeout = settings.connect_timeout_s
         client.max_inflight_messages = _PAHO_HOLDS
@@ -268,7 +297,7 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         if reason_code.is_failure:
-            self._reason = close_reason(reason_code.value)
+            self._reason = self._said(reason_code, properties)
             return
         self._emit(
             Connected(
@@ -287,14 +316,22 @@ class Connection:
         _userdata: object,
         flags: paho.DisconnectFlags,
         reason_code: ReasonCode,
-        _properties: Properties | None,
+        properties: Properties | None,
     ) -> None:
         if self._reason is not None:
             return
         if flags.is_disconnect_packet_from_server:
-            self._reason = close_reason(reason_code.value)
+            self._reason = self._said(reason_code, properties)
         elif reason_code.value == _KEEP_ALIVE_CODE and self._connected():
             self._reason = _NO_PONG
+
+    def _said(self, reason_code: ReasonCode, properties: Properties | None) -> Reason:
+        """Why the broker refuses or ends the session."""
+        reason = close_reason(reason_code.value)
+        if reason_code.value not in REDIRECTS:
+            return reason
+        reference = getattr(properties, "ServerReference", "")
+        return redirected(reason, reference, host=self._settings.host, port=self._settings.port)
 
     def _on_publish(
         self,

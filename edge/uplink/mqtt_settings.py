@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from edge.uplink.dialling import Resolve, look_up
+from edge.uplink.permit import OPEN
 from edge.uplink.tls import TlsSettings
 
 
@@ -28,7 +30,7 @@ class MqttSettings:
     """How to reach one broker.
 
     Attributes:
-        host: name or address; nothing else is ever resolved or connected to, no proxy and no referral.
+        host: name or address; nothing else is ever resolved or connected to, no proxy and no redirect.
         port: TCP port.
         client_id: names this gateway's session at the broker; unique there.
         protocol: MQTT version.
@@ -45,6 +47,8 @@ class MqttSettings:
             one's. A send buffer (SO_SNDBUF) so small would allow only so much for each round trip: 16 KB in
             100 ms are 1.3 Mbit/s.
         send_buffer_bytes: size of the socket's send buffer; None for the system's choice.
+        address_refused: see `edge.uplink.permit.Permit`; asked of every address of the host, at each connect.
+        resolve: looks the host up.
     """
 
     host: str
@@ -60,6 +64,8 @@ class MqttSettings:
     connect_timeout_s: float = 10.0
     unsent_bytes: int = 16_384
     send_buffer_bytes: int | None = None
+    address_refused: Callable[[str], str] = OPEN.address_refused
+    resolve: Resolve = look_up
 
     @property
     def where(self) -> str:

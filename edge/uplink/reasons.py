@@ -45,6 +45,7 @@ class Reason:
         todo: what the reader can do.
         pace: how soon to try again.
         culprit: what it says about what was in flight.
+        fact: what the account counts it as, beside the connection itself; empty for nothing.
     """
 
     key: str
@@ -52,6 +53,7 @@ class Reason:
     todo: str = ""
     pace: Pace = Pace.SOON
     culprit: Culprit = Culprit.NOTHING
+    fact: str = ""
 
 
 class Reaction(Enum):
@@ -142,6 +144,8 @@ def puback_rule(code: int) -> PubackRule:
         return known
     return PubackRule(Reaction.ACCEPT) if code < FIRST_FAILURE_CODE else _PUBACK_RULES[0x80]
 
+
+_REDIRECT = "redirects refused"
 
 _CLOSE_REASONS: Mapping[int, Reason] = MappingProxyType(
     {
@@ -272,12 +276,14 @@ _CLOSE_REASONS: Mapping[int, Reason] = MappingProxyType(
             ),
             "If you trust that server, set uplink.host to it",
             pace=Pace.LATE,
+            fact=_REDIRECT,
         ),
         0x9D: Reason(
             "server-moved",
             ("the broker has moved to another server; nevgate connects only to the host that is configured"),
             "If you trust that server, set uplink.host to it",
             pace=Pace.LATE,
+            fact=_REDIRECT,
         ),
         0x9F: Reason(
             "connection-rate-exceeded",

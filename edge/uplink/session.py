@@ -283,6 +283,8 @@ class Session:
     def _ended(self, reason: Reason, now_ns: int) -> None:
         if self._phase in {Phase.WAITING, Phase.DONE}:
             return
+        if reason.fact:
+            self._facts[reason.fact] += 1
         stopped = self._closing_reason is STOPPED
         self._closing_reason = None
         self._farewell_token = None
