@@ -61,8 +61,8 @@ def test_a_person_reads_why_a_destination_is_not_connected_to() -> None:
     in_force = InForce(POLICY, admit({}))
     assert refusal_notice(standing(in_force)) == Notice(
         "platform (broker.example.cn): there is no connection, for the policy gives this destination "
-        "nothing: nothing is collected for regulated at present. Have the policy or a consent allow it, or take the "
-        "destination out of the configuration",
+        "nothing: nothing is collected for regulated at present. Have the policy or a consent allow it, or "
+        "take the destination out of the configuration",
         trouble=True,
     )
     in_force.adopt(admit({USE: 1}))
