@@ -251,7 +251,7 @@ def verify(data: bytes, vehicle_pems: Iterable[bytes], platform_pems: Iterable[b
     need((fields[0], fields[1]) == ("nevgate excerpt", 1), "this file is no excerpt of version 1")
     types = (str, int, str, bytes, int, str, bytes, int, int, list)
     need(typed(list(fields.values()), *types), "a field of the excerpt has another type")
-    need(fields[4] in range(1, 11), "the kind of block is unknown")
+    need(fields[4] in range(1, 12), "the kind of block is unknown")
     need(fields[7] <= fields[8], "the range runs backwards")
     keys = Keys(vehicle_pems), Keys(platform_pems)
     checkpoints = [Checkpoint(segment, (fields[2], fields[3]), keys) for segment in fields[9]]

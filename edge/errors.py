@@ -44,6 +44,10 @@ class PolicyError(NevgateError):
     """A class file or a policy contradicts itself or its database."""
 
 
+class ConsentError(PolicyError):
+    """A consent cannot be given, refused or withdrawn as asked."""
+
+
 class CatalogueError(NevgateError):
     """An item is unknown, or a value does not fit the item that is to hold it."""
 
@@ -66,3 +70,7 @@ class UplinkError(NevgateError):
 
 class JournalError(NevgateError):
     """The journal cannot be opened, read or written as asked."""
+
+
+class ControlError(NevgateError):
+    """The control socket cannot be opened or reached, or a request over it is not carried out."""

@@ -1,4 +1,4 @@
-"""What blocks of notes say, as plain values: events, the wall clock, accounts, erasures."""
+"""What blocks of notes say, as plain values: events, the wall clock, accounts, erasures, consents."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 from edge.archive.opening import Archive
 from edge.clock import TimeQuality
+from edge.consent.consent_notes import decode_entry
+from edge.consent.plain import plain_entry
 from edge.errors import JournalError, WireError
 from edge.journal.block import BlockKind
 from edge.wire.account_message import AccountMessage
 from edge.wire.account_message import decode as decode_account
 from edge.wire.strict_cbor import CborValue, read_cbor
+
+_LAID_OUT = frozenset(
+    {BlockKind.ACCOUNT, BlockKind.EVENT, BlockKind.TIME, BlockKind.ERASURE, BlockKind.CONSENT}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,11 @@ def describe(kind: BlockKind, plaintext: bytes) -> Mapping[str, object]:
     try:
         if kind is BlockKind.ACCOUNT:
             return describe_account(decode_account(plaintext))
+        if kind is BlockKind.CONSENT:
+            return plain_entry(decode_entry(plaintext))
         fields = read_cbor(plaintext)
     except WireError as error:
-        if kind in {BlockKind.ACCOUNT, BlockKind.EVENT, BlockKind.TIME, BlockKind.ERASURE}:
+        if kind in _LAID_OUT:
             raise JournalError(f"the content cannot be read: {error}") from error
         return {"bytes": plaintext.hex()}
     return _described(kind, fields)

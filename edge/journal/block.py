@@ -54,6 +54,9 @@ class BlockKind(IntEnum):
     ERASURE = 10
     """What was erased on request, and when."""
 
+    CONSENT = 11
+    """What a person agreed to, refused or withdrew."""
+
 
 @dataclass(frozen=True, slots=True)
 class BlockHeader:

@@ -124,6 +124,19 @@ def test_alarms_that_wait_outlast_the_days_of_records(rig: Rig) -> None:
     assert rig.kept() == []
 
 
+def test_consents_never_go(rig: Rig) -> None:
+    rig.note(BlockKind.CONSENT)
+    rig.note(BlockKind.CONSENT, "position")
+    rig.note(BlockKind.SECURITY)
+    everything = Limit(frozenset(BlockKind), days=1, bytes=1, strict=True)
+    rig.after(400 * 86_400)
+    rig.note(BlockKind.SECURITY)
+    run(rig, bounds_of(rig, replace(NO_LIMITS, limits=(everything,))))
+    least = replace(NO_LIMITS, least_bytes=0, spare_bytes=1 << 40)
+    run(rig, bounds_of(rig, least, space=DiskSpace(0, 1 << 30)))
+    assert rig.kept() == [(int(BlockKind.CONSENT), "", 0), (int(BlockKind.CONSENT), "position", 0)]
+
+
 def test_shelves_are_emptied_in_their_order(rig: Rig) -> None:
     rig.frames(arb_id=0x101, locked=True)
     rig.frames(locked=True)

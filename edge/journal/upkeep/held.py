@@ -9,7 +9,7 @@ import apsw
 
 from edge.journal.block import BlockKind
 from edge.journal.ranges import RangeSet
-from edge.journal.upkeep.limits import NOTES, PRIVATE, Limit, Shelf
+from edge.journal.upkeep.limits import NEVER_REMOVED, NOTES, PRIVATE, Limit, Shelf
 
 _ROW = "SELECT number, size, wall_ns, first_number, last_number, header FROM block"
 _SERIES = " WHERE stream = ? AND kind = ? AND class = ? AND size > 0 AND locked = 0"
@@ -47,13 +47,13 @@ class HeldBlock:
 
 
 def series_of(connection: apsw.Connection, limit: Limit | None = None) -> list[Series]:
-    """All series that hold something, or those that a limit concerns."""
+    """All series that hold something and may go, or those that a limit concerns."""
     return [
         Series(stream, kind, data_class, held)
         for stream, kind, data_class, held in connection.execute(
             "SELECT stream, kind, class, bytes FROM held WHERE locked = 0 AND blocks > 0"
         )
-        if limit is None or limit.concerns(kind, data_class)
+        if kind not in NEVER_REMOVED and (limit is None or limit.concerns(kind, data_class))
     ]
 
 

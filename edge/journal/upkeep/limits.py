@@ -18,6 +18,9 @@ PRIVATE_DAYS = 14.0
 PRIVATE = frozenset({str(DataClass.POSITION), str(DataClass.EXTERIOR)})
 """Classes that never stay longer than a limit in days, whether sent or not."""
 
+NEVER_REMOVED = frozenset({BlockKind.CONSENT})
+"""Kinds that no bound lets go: a withdrawal that is forgotten would revive a consent."""
+
 NOTES = frozenset(
     {BlockKind.SECURITY, BlockKind.CONFIGURATION, BlockKind.TIME, BlockKind.ACCOUNT, BlockKind.ERASURE}
 )
@@ -81,6 +84,8 @@ class Limit:
 
     def concerns(self, kind: int, data_class: str) -> bool:
         """Whether a block of this kind and class falls under it."""
+        if kind in NEVER_REMOVED:
+            return False
         return kind in self.kinds and (not self.classes or data_class in self.classes)
 
 
