@@ -1,42 +1,138 @@
-"""Capture: source and door as one, so that nothing but masked batches is ever handed on."""
+"""Capture: sources and door as one, so that nothing but masked batches is ever handed on."""
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from edge.account import Hop
 from edge.bus.source import FrameSource
 from edge.closing import Closing
 from edge.frames import FrameBatch
+from edge.policy.classes import DataClass
 from edge.policy.door import Door
+from edge.sensors.observation import Observation
+from edge.sensors.source import ItemSource
 
 
-class Capture(Closing):
-    """Takes frames from a source and hands on what the door admits.
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What came in at one reading, of which nothing may not be collected.
 
-    This is the seam at which capture becomes a process of its own: what is behind it never sees an unmasked
-    frame.
+    Attributes:
+        batches: masked frames in order, each under the mask that it names; at least one, perhaps empty.
+        observations: what sensors beside CAN said.
     """
 
-    def __init__(self, source: FrameSource, door: Door) -> None:
-        self._source = source
-        self._door = door
+    batches: tuple[FrameBatch, ...]
+    observations: tuple[Observation, ...] = ()
 
-    def read(self, timeout_s: float) -> FrameBatch | None:
-        """Read the next masked batch.
+
+class Guard(Protocol):
+    """Sees what comes in before the door, and says where less may be collected (`edge.places.guard`)."""
+
+    def judge(self, batch: FrameBatch) -> Sequence[tuple[slice, frozenset[DataClass]]]:
+        """Cut a batch into stretches, each with the classes that are withheld in it."""
+
+    def judge_observations(self, observations: Sequence[Observation]) -> tuple[Observation, ...]:
+        """The observations without those that are withheld."""
+
+    def hop(self) -> Hop:
+        """The account of what was judged."""
+
+
+class MaskedSource(Closing):
+    """Where the core gets frames and observations from: capture in this process, or in one of its own."""
+
+    @property
+    @abstractmethod
+    def live(self) -> bool:
+        """Whether frames come by themselves, so that time goes on without them."""
+
+    @abstractmethod
+    def read(self, timeout_s: float) -> Captured | None:
+        """Read what has come.
 
         Args:
             timeout_s: how long to wait for frames.
 
         Returns:
-            A batch in time order that names its mask, empty if nothing came in time; None at the end of a
-            recording.
+            Masked batches, one of them empty if nothing came in time; None at the end of a recording.
+
+        Raises:
+            SourceError: the source cannot be read on.
         """
+
+    @abstractmethod
+    def adopt(self, collect: Collection[DataClass], admission: str) -> None:
+        """Collect other classes from the next batch on; see `Door.adopt`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop taking frames in; what was taken in before can still be read."""
+
+    @abstractmethod
+    def hops(self) -> tuple[Hop, ...]:
+        """Report what the sources saw, and what guard and door let pass."""
+
+
+class Capture(MaskedSource):
+    """Takes frames from a source and hands on what the door admits.
+
+    What is behind it never sees an unmasked frame, nor a position from inside a forbidden area.
+
+    Args:
+        source: frames in time order.
+        door: what may pass.
+        sensors: item sources beside CAN; closed with the source.
+        guard: knows where less may be collected; None where no area is forbidden.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        door: Door,
+        *,
+        sensors: Sequence[ItemSource] = (),
+        guard: Guard | None = None,
+    ) -> None:
+        self._source = source
+        self._door = door
+        self._sensors = sensors
+        self._guard = guard
+
+    @property
+    def live(self) -> bool:
+        """See `MaskedSource.live`."""
+        return self._source.live
+
+    def read(self, timeout_s: float) -> Captured | None:
+        """See `MaskedSource.read`."""
         batch = self._source.read(timeout_s)
-        return None if batch is None else self._door.admit(batch)
+        if batch is None:
+            return None
+        observations = tuple(one for sensor in self._sensors for one in sensor.read(0) or ())
+        if self._guard is None:
+            return Captured((self._door.admit(batch),), observations)
+        observations = self._guard.judge_observations(observations)
+        stretches = self._guard.judge(batch)
+        return Captured(
+            tuple(self._door.admit(batch.take(part), withhold) for part, withhold in stretches), observations
+        )
+
+    def adopt(self, collect: Collection[DataClass], admission: str) -> None:
+        """See `MaskedSource.adopt`."""
+        self._door.adopt(collect, admission)
 
     def close(self) -> None:
-        """Close the source."""
+        """See `MaskedSource.close`."""
         self._source.close()
+        for sensor in self._sensors:
+            sensor.close()
 
     def hops(self) -> tuple[Hop, ...]:
-        """Report what the source saw and what the door let pass."""
-        return (self._source.hop(), self._door.hop())
+        """See `MaskedSource.hops`."""
+        guard = () if self._guard is None else (self._guard.hop(),)
+        return (self._source.hop(), *guard, self._door.hop(), *(sensor.hop() for sensor in self._sensors))

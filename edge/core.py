@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from edge.account import Hop
 from edge.clock import NS_PER_S, Timebase
+from edge.database.model import SignalRef
 from edge.decode.latest import LatestValues
 from edge.frames import FrameBatch
 from edge.records import Record
@@ -25,6 +27,19 @@ LONGEST_GAP_NS = 3600 * NS_PER_S
 _LONG_AGO_NS = -(1 << 62)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one of the door's masks leaves, of all that there may ever be.
+
+    Attributes:
+        withheld: signals that it removes.
+        items: ids of the items that records hold.
+    """
+
+    withheld: frozenset[SignalRef]
+    items: frozenset[str]
+
+
 class Core:
     """Keeps the latest values up to each sample instant and samples them there.
 
@@ -34,6 +49,7 @@ class Core:
         period_ns: time between two sample instants, multiples of which on the boot clock they are.
         rules: which samples become records; without them each does, at every instant of `period_ns`.
         events: watches for events; None where none are configured.
+        limits: what each mask leaves; None where all masks leave the same.
     """
 
     def __init__(
@@ -44,12 +60,14 @@ class Core:
         period_ns: int,
         rules: SamplingRules | None = None,
         events: EventWatch | None = None,
+        limits: Callable[[str], Limits] | None = None,
     ) -> None:
         self._latest = latest
         self._sampler = sampler
         self._reporter = None if rules is None else Reporter(sampler, rules)
         self._period_ns = period_ns if rules is None else rules.period_ns
         self._events = events
+        self._limits = limits
         self._schedule: Schedule | None = None
         self._timebase = Timebase()
         self._mask = ""
@@ -71,7 +89,8 @@ class Core:
         Yields:
             The records, each as soon as it is made.
         """
-        self._mask = batch.mask
+        if batch.mask != self._mask:
+            self._turn_to(batch.mask)
         if not len(batch):
             return
         self._timebase = batch.timebase
@@ -124,6 +143,14 @@ class Core:
         observations = self._sampler.hop()
         events = () if self._events is None else (self._events.hop(),)
         return (self._latest.hop(), *((observations,) if observations.entered else ()), records, *events)
+
+    def _turn_to(self, mask: str) -> None:
+        """From here on frames come through another mask: what it removes has no value any more."""
+        self._mask = mask
+        if self._limits is not None:
+            limits = self._limits(mask)
+            self._latest.restrict(limits.withheld)
+            self._sampler.restrict(limits.items)
 
     def _begin(self, t_ns: int) -> Schedule:
         between_ns = None if self._reporter is None else self._reporter.between_ns

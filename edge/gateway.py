@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edge.account import Account, Hop
 from edge.bus.source import FrameSource
-from edge.capture import Capture
-from edge.clock import NS_PER_S, Clock
+from edge.capture import Capture, Captured, MaskedSource
+from edge.clock import NS_PER_S, Clock, TimeQuality
+from edge.collecting import Collecting, Described
 from edge.core import Core
 from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
 from edge.frames import FrameBatch
 from edge.loading import Loaded
-from edge.making import make_road
+from edge.making import make_road, open_kept
+from edge.policy.classes import DataClass
 from edge.policy.door import Door
+from edge.policy.policy_choice import PolicyChoice, ShortMemory, choose_policy
+from edge.policy.rules import Purpose
+from edge.policy.split import ClassPart
 from edge.records import Record
 from edge.sensors.source import ItemSource
 from edge.timekeeping import TimeWatch
 from edge.uplink.events import Notice
 from edge.uplink.link import Link
 from edge.uplink.uplink import UplinkState
-from edge.vehicle.sampler import Sampler
 from edge.watching import event_watch, sampling_rules
 
 BOOT_BYTES = 16
@@ -61,10 +64,12 @@ class Gateway:
         observed: ids of the items that sensors beside CAN provide.
         notify: told what happens to the uplink; without one it goes to the log.
         link: the connection to the broker; without one, MQTT as configured.
+        choice: the policy in force; without one, chosen as configured.
 
     Attributes:
         identity: of the vehicle and its stream.
-        door: what may pass.
+        choice: the policy in force, and why it is.
+        collecting: what may be collected.
         sampler: makes the records.
         road: brings the records to the platforms.
         uplink: of the configuration's table [uplink].
@@ -81,38 +86,64 @@ class Gateway:
         observed: Sequence[str] = (),
         notify: Callable[[Notice], None] | None = None,
         link: Link | None = None,
+        choice: PolicyChoice | None = None,
     ) -> None:
         config = loaded.config
         self._clock = clock
         self._horizon_ns = round(config.sampling.reorder_horizon_s * NS_PER_S)
-        self.door = Door(loaded.databases, frozenset(config.door.collect))
-        self.sampler = Sampler(
-            loaded.bindings,
-            loaded.catalogue,
-            withheld=self.door.withheld(),
-            admits=self.door.admits,
-            observed=observed,
+        boot = boot or draw(BOOT_BYTES)
+        kept = open_kept(
+            loaded,
+            split=self._split,
+            ground=self._ground,
+            clock=clock,
+            draw=draw,
+            boot=boot,
+            notify=notify,
         )
+        described = Described(loaded.databases, loaded.bindings, loaded.catalogue, observed)
+        self.choice = choice or choose_policy(
+            config.policy,
+            ShortMemory(),
+            wall_ns=clock.wall_ns(),
+            clock_trusted=clock.timebase().quality is not TimeQuality.NONE,
+        )
+        self.collecting = Collecting(self.choice.policy, described)
+        self.sampler = self.collecting.sampler()
         databases = loaded.plain_databases()
-        plan = DecodePlan(databases, wanted=self.sampler.wanted, withheld=self.door.withheld())
+        never = self.collecting.widest.withheld()
+        plan = DecodePlan(databases, wanted=self.sampler.wanted, withheld=never)
         self._core = Core(
             LatestValues(plan, latched=self.sampler.latched, followed=self.sampler.followed),
             self.sampler,
             period_ns=round(config.sampling.collect_period_s * NS_PER_S),
             rules=sampling_rules(config.sampling),
-            events=event_watch(config, databases, self.door.withheld()),
+            events=event_watch(config, databases, self.collecting.withheld_at_times()),
+            limits=self.collecting.limits,
         )
         self.road = make_road(
-            loaded, self.door, clock=clock, rng=rng, draw=draw, boot=boot, notify=notify, link=link
+            loaded,
+            kept,
+            self.collecting,
+            clock=clock,
+            rng=rng,
+            draw=draw,
+            boot=boot,
+            notify=notify,
+            link=link,
         )
         self.identity = self.road.identity
         self.uplink = self.road.uplinks[0]
-        self._capture: Capture | None = None
-        self._sensors: Sequence[ItemSource] = ()
+        self._capture: MaskedSource | None = None
         self._record: Record | None = None
         self._time = TimeWatch(self.identity.boot)
         self._report_ns = round(config.uplink.account_period_s * NS_PER_S)
         self._since_ns = self._reported_ns = clock.boot_ns()
+
+    @property
+    def door(self) -> Door:
+        """What may pass now."""
+        return self.collecting.door
 
     def start(self) -> None:
         """Begin to connect; frames may be taken before the platform is reached."""
@@ -120,7 +151,7 @@ class Gateway:
 
     def run(
         self,
-        source: FrameSource,
+        source: FrameSource | MaskedSource,
         *,
         sensors: Sequence[ItemSource] = (),
         stop: threading.Event,
@@ -133,8 +164,8 @@ class Gateway:
         platform takes loses nothing.
 
         Args:
-            source: frames in time order.
-            sensors: item sources beside CAN; closed with the source.
+            source: frames in time order; or a capture that has a door of its own.
+            sensors: item sources beside CAN, of frames that have not been through a door; closed with them.
             stop: ends the run. A signal handler may set it: this thread only looks at it and never waits on
                 it, for an event that is set by a handler while its own thread is about to wait on it hangs.
             watch: called after each batch.
@@ -146,20 +177,17 @@ class Gateway:
         """
         if self._capture is not None:
             raise ValueError("a gateway runs once; make another one")
-        self._sensors = sensors
-        self._capture = capture = Capture(source, self.door)
-        with ExitStack() as stack:
-            stack.enter_context(capture)
-            for sensor in sensors:
-                stack.callback(sensor.close)
+        capture = source if isinstance(source, MaskedSource) else Capture(source, self.door, sensors=sensors)
+        self._capture = capture
+        with capture:
             while not stop.is_set():
                 # What comes in after this time may still wait in the source when it has been read.
                 expected_ns = self._clock.boot_ns() - self._horizon_ns
-                batch = capture.read(_READ_S)
-                if batch is None:
+                captured = capture.read(_READ_S)
+                if captured is None:
                     break
-                self._take(batch, stop=None if source.live else stop)
-                if source.live:
+                self._take(captured, stop=None if capture.live else stop)
+                if capture.live:
                     for record in self._core.settle(expected_ns, self._clock.timebase()):
                         self._add(record)
                 self._keep_time()
@@ -167,10 +195,10 @@ class Gateway:
                 self.road.check()
                 if watch is not None:
                     watch(self)
-            if source.live:
+            if capture.live:
                 capture.close()
-                while (batch := capture.read(0)) is not None:
-                    self._take(batch)
+                while (captured := capture.read(0)) is not None:
+                    self._take(captured)
 
     def finish(self, drain_s: float, stop: threading.Event | None = None) -> bool:
         """Hand on what waits, send it for up to `drain_s`, sign off; tell whether nothing is left.
@@ -211,28 +239,33 @@ class Gateway:
     def account(self) -> Account:
         """The account so far, hop by hop along the road."""
         hops: list[Hop] = [*(self._capture.hops() if self._capture is not None else ())]
-        hops += [sensor.hop() for sensor in self._sensors]
         return Account.of([*hops, *self._core.hops(), *self.road.hops()])
 
     def view(self) -> View:
         """What a person watching is shown."""
         return View(self.account(), self._record, self.uplink.state())
 
-    def _take(self, batch: FrameBatch, *, stop: threading.Event | None = None) -> None:
-        """Make the records of a batch; with `stop`, wait for room after each until that is set."""
-        for sensor in self._sensors:
-            for observation in sensor.read(0) or ():
-                self._core.observe(observation)
-        self.road.take_frames(batch)
-        for record in self._core.take(batch):
-            self._add(record)
-            if stop is not None:
-                self._wait_for_room(stop)
+    def _split(self, batch: FrameBatch) -> Mapping[DataClass, ClassPart]:
+        return self.collecting.door.split(batch)
+
+    def _ground(self, mask: str, data_class: DataClass, purposes: Iterable[Purpose]) -> str | None:
+        return self.collecting.in_force.ground(mask, data_class, purposes)
+
+    def _take(self, captured: Captured, *, stop: threading.Event | None = None) -> None:
+        """Make the records of what came in; with `stop`, wait for room after each until that is set."""
+        for observation in captured.observations:
+            self._core.observe(observation)
+        for batch in captured.batches:
+            self.road.take_frames(batch)
+            for record in self._core.take(batch):
+                self._add(record)
+                if stop is not None:
+                    self._wait_for_room(stop)
         for event in self._core.take_events():
             self.road.take_event(event)
 
     def _add(self, record: Record) -> None:
-        self._record = record
+        self._record = record = self.collecting.told(record)
         self.road.take_record(record)
 
     def _keep_time(self) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import apsw
 
 from edge.clock import Clock
+from edge.collecting import Collecting
 from edge.config import MAIN_DESTINATION
 from edge.destination import Destination, Sender
 from edge.dispatch import Identity
@@ -17,6 +19,7 @@ from edge.forward.rules import ForwardRules, SupplyLoss
 from edge.journal.damage.doubt import clear_doubt, noted_doubt
 from edge.journal.damage.integrity import Scrub
 from edge.journal.damage.salvage import Salvage, open_or_salvage
+from edge.journal.grounds import Ground
 from edge.journal.keys.key_provider import (
     CredentialKeyProvider,
     FileKeyProvider,
@@ -25,11 +28,11 @@ from edge.journal.keys.key_provider import (
 )
 from edge.journal.keys.tpm_key_provider import TpmKeyProvider
 from edge.journal.opening import Inside, OpenJournal
+from edge.journal.pending import Split
 from edge.journal.section import JournalSection
 from edge.journal.upkeep.bounds import RESERVE_FILE, Bounds, space_at
 from edge.journal_road import JournalRoad
 from edge.loading import Loaded
-from edge.policy.door import Door
 from edge.road import Road, VolatileRoad
 from edge.uplink.events import Notice
 from edge.uplink.link import Link
@@ -42,44 +45,102 @@ BOOT_BYTES = 16
 _REISSUE_DAYS = {"2016": 3.0, "2025": 7.0}
 
 
-def make_road(
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A journal that could be opened.
+
+    Attributes:
+        opened: the journal.
+        salvaged: what was found damaged in it.
+    """
+
+    opened: OpenJournal
+    salvaged: tuple[Salvage, ...]
+
+
+def open_kept(
     loaded: Loaded,
-    door: Door,
     *,
+    split: Split,
+    ground: Ground,
     clock: Clock,
-    rng: random.Random,
     draw: Callable[[int], bytes],
-    boot: bytes | None,
+    boot: bytes,
     notify: Callable[[Notice], None] | None,
-    link: Link | None,
-) -> Road:
-    """Make the road of `loaded`; see `edge.gateway.Gateway` for the arguments.
+) -> Kept | None:
+    """Open the journal that the configuration asks for, whatever its state.
+
+    Args:
+        loaded: the configuration with its files.
+        split: divides masked frames by class.
+        ground: what data of a mask, class and purpose rest on.
+        clock: time.
+        draw: draws random bytes.
+        boot: 16 bytes that name the boot.
+        notify: told if it cannot be opened.
+
+    Returns:
+        None where none is asked for, or none can be had: then the gateway goes on without.
 
     Raises:
         JournalError: the journal cannot be opened, nor another be made in its place.
     """
-    config = loaded.config
-    vehicle = config.vehicle.topic_name
+    section = loaded.config.journal
+    if section is None:
+        return None
+    vehicle = loaded.config.vehicle.topic_name
+    inside = Inside(
+        boot=boot,
+        split=split,
+        class_of=lambda item_id: loaded.catalogue.item(item_id).data_class,
+        items=loaded.catalogue,
+        sign=Signer(loaded.key, vehicle=vehicle).sign,
+        clock=clock,
+        draw=draw,
+        ground=ground,
+    )
+    try:
+        opened, salvaged = _open(section, vehicle, inside)
+        clear_doubt(section.folder)
+    except (apsw.Error, OSError) as error:
+        text = f"the journal cannot be opened ({error}): going on without one until the next start"
+        logger.warning("%s", text)
+        if notify is not None:
+            notify(Notice(text, trouble=True))
+        return None
+    return Kept(opened, salvaged)
+
+
+def make_road(
+    loaded: Loaded,
+    kept: Kept | None,
+    collecting: Collecting,
+    *,
+    clock: Clock,
+    rng: random.Random,
+    draw: Callable[[int], bytes],
+    boot: bytes,
+    notify: Callable[[Notice], None] | None,
+    link: Link | None,
+) -> Road:
+    """Make the road of `loaded` through the journal that is `kept`, or through memory.
+
+    See `edge.gateway.Gateway` for the other arguments.
+    """
+    vehicle = loaded.config.vehicle.topic_name
 
     def sender(stream: bytes, last_number: Callable[[], int]) -> Sender:
         return Sender(vehicle, stream, loaded.key, clock, rng, last_number, notify)
 
-    boot = boot or draw(BOOT_BYTES)
-    if config.journal is not None:
-        try:
-            return _through_journal(
-                loaded, config.journal, door, sender, clock=clock, draw=draw, boot=boot, link=link
-            )
-        except (apsw.Error, OSError) as error:
-            text = f"the journal cannot be opened ({error}): going on without one until the next start"
-            logger.warning("%s", text)
-            if notify is not None:
-                notify(Notice(text, trouble=True))
+    if kept is not None and loaded.config.journal is not None:
+        return _through_journal(
+            loaded, loaded.config.journal, kept, collecting, sender, clock=clock, draw=draw, link=link
+        )
     identity = Identity(vehicle, draw(STREAM_BYTES), boot)
     road = VolatileRoad(
         identity,
         loaded.catalogue,
-        Destination(config.uplink, loaded.platform_key),
+        Destination(loaded.config.uplink, loaded.platform_key),
         sender(identity.stream, lambda: road.dispatch.last_number),
         live_records=_live_records(loaded),
         link=link,
@@ -95,29 +156,18 @@ def _live_records(loaded: Loaded) -> int:
 def _through_journal(
     loaded: Loaded,
     section: JournalSection,
-    door: Door,
+    kept: Kept,
+    collecting: Collecting,
     make_sender: Callable[[bytes, Callable[[], int]], Sender],
     *,
     clock: Clock,
     draw: Callable[[int], bytes],
-    boot: bytes,
     link: Link | None,
 ) -> JournalRoad:
-    """Open the journal, whatever its state, and make the road that goes through it."""
-    config = loaded.config
+    """Make the road that goes through a journal."""
+    config, opened = loaded.config, kept.opened
     vehicle = config.vehicle.topic_name
     sampling = config.sampling
-    inside = Inside(
-        boot=boot,
-        split=door.split,
-        class_of=lambda item_id: loaded.catalogue.item(item_id).data_class,
-        items=loaded.catalogue,
-        sign=Signer(loaded.key, vehicle=vehicle).sign,
-        clock=clock,
-        draw=draw,
-    )
-    opened, salvaged = _open(section, vehicle, inside)
-    clear_doubt(section.folder)
     names = [MAIN_DESTINATION, *(one.name for one in config.destination)]
     bounds = Bounds(
         section.bounds.settings(),
@@ -153,7 +203,7 @@ def _through_journal(
         folder=section.folder,
         bounds=bounds,
         scrub=Scrub(clock),
-        salvaged=salvaged,
+        salvaged=kept.salvaged,
         clock=clock,
         draw=draw,
         link=link,

@@ -83,7 +83,7 @@ class _Signals:
             raise ConfigError(
                 f"'{name}' is not collected, so no event can depend on it",
                 where=where,
-                todo="Name its class in [door] collect if it may be, or take another signal",
+                todo="Take a signal that the policy lets be collected at all times and in all places",
             )
         return found
 

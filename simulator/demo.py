@@ -44,14 +44,14 @@ class DemoPlan:
         speed: how many seconds of it pass in one.
         seed: decides everything that is drawn in the vehicle.
         scenario: what its driver does.
-        collect: the classes that the door lets through.
+        profile: the policy, one of those that come with nevgate.
     """
 
     duration_s: float = 20.0
     speed: float = 1.0
     seed: int = 1
     scenario: str = "drive"
-    collect: tuple[str, ...] = ("operation", "position")
+    profile: str = "gbt44464"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ def _configuration(plan: DemoPlan, folder: Path, port: int) -> Config:
                 }
                 for name in ReferenceVehicle.buses
             ],
-            "door": {"collect": plan.collect},
+            "policy": {"profile": plan.profile},
             "sampling": {"collect_period_s": 1.0, "uplink_period_s": 2.0},
             "journal": {"folder": folder / "journal"},
             "uplink": {"host": LOOPBACK, "port": port, "tls": {"enabled": False}},

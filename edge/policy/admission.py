@@ -14,7 +14,7 @@ from edge.policy.rules import FULL, RECORD_PURPOSES, Basis, Policy, Precision, P
 Use = tuple[DataClass, Purpose]
 """A class, and what it is collected for."""
 
-_NAME_DIGITS = 16
+_NAME_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)

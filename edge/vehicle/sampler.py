@@ -52,6 +52,10 @@ class _Observed:
     held: tuple[int, Element] | None = None
     waiting: deque[tuple[int, Element]] = field(default_factory=lambda: deque(maxlen=_PENDING))
 
+    def forget(self) -> None:
+        self.held = None
+        self.waiting.clear()
+
     def value(self, t_ns: int) -> Element:
         while self.waiting and self.waiting[0][0] < t_ns:
             self.held = self.waiting.popleft()
@@ -135,6 +139,7 @@ class Sampler:
             if isinstance(part.bound.source, BitSet) and part.bound.source.latched
             for name in part.bound.source.signals
         )
+        self._withhold: frozenset[str] = frozenset()
         self._peak = _peak(kept[MAX_LEVEL_ITEM]) if MAX_LEVEL_ITEM in self._evaluate else None
         self._followed = frozenset(followed | ({self._peak[0]} if self._peak is not None else set()))
 
@@ -163,12 +168,22 @@ class Sampler:
         """The number that the next record gets."""
         return self._number
 
+    def restrict(self, items: Collection[str]) -> None:
+        """Leave all but some items out of the next samples: the others may not be collected for now.
+
+        Args:
+            items: of `self.items`.
+        """
+        self._withhold = frozenset(self.items) - frozenset(items)
+        for item_id in self._withhold & self._observed.keys():
+            self._observed[item_id].forget()
+
     def observe(self, observation: Observation) -> None:
         """Take up what a sensor says; what may not be collected, or was not declared, is counted."""
         self._counts["entered"] += 1
         known = self._observed.get(observation.item_id)
-        if known is None:
-            refused = observation.item_id in self._refused
+        if known is None or observation.item_id in self._withhold:
+            refused = observation.item_id in self._refused | self._withhold
             self._counts["nothing allowed" if refused else "no declared item"] += 1
             return
         value = observation.value
@@ -196,16 +211,22 @@ class Sampler:
         values, times, latched = snapshot.values, snapshot.t_ns, snapshot.latched
         if len(values) != self._prepared_for:
             self._prepare(values)
+        without = self._withhold
         record: dict[str, Value] = {
-            item_id: evaluate(values, times, latched, t_ns) for item_id, evaluate in self._evaluate.items()
+            item_id: evaluate(values, times, latched, t_ns)
+            for item_id, evaluate in self._evaluate.items()
+            if item_id not in without
         }
         for item_id, observed in self._observed.items():
-            record[item_id] = observed.value(t_ns)
+            if item_id not in without:
+                record[item_id] = observed.value(t_ns)
         for item_id, derive in self._derive.items():
-            record[item_id] = derive(record)
+            if item_id not in without:
+                record[item_id] = derive(record)
         for item_id, (flags_id, judge) in self._judge.items():
-            record[item_id] = judge(record[flags_id], values, times, snapshot.seen, t_ns)
-        if self._peak is not None:
+            if item_id not in without:
+                record[item_id] = judge(record[flags_id], values, times, snapshot.seen, t_ns)
+        if self._peak is not None and MAX_LEVEL_ITEM not in without:
             ref, reading = self._peak
             shown = [record[MAX_LEVEL_ITEM], *map(reading.element, snapshot.seen.get(ref, ()))]
             levels = [level for level in shown if isinstance(level, int)]

@@ -202,7 +202,7 @@ def _configuration(folder: Path, port: int) -> Path:
     )
     path = folder / "nevgate.toml"
     path.write_text(
-        f'[vehicle]\nvin = "{VIN}"\n{buses}\n[door]\ncollect = ["operation", "position"]\n'
+        f'[vehicle]\nvin = "{VIN}"\n{buses}\n[policy]\nprofile = "gbt44464"\n'
         f'[uplink]\nhost = "127.0.0.1"\nport = {port}\ntls.enabled = false\n'
         "[sampling]\nuplink_period_s = 1.0\n"
         f'[signing]\nkey = "keys/{VIN}.pem"\nplatform = "platform.pub.pem"\n'

@@ -55,10 +55,10 @@ BROKEN = {
         'certificate = "c.pem"',
         "needs 'certificate' and 'key' both",
     ),
-    "unknown class": (
+    "unknown profile": (
         "[signing]",
-        '[door]\ncollect = ["cabinn"]\n[signing]',
-        ":19: 'door.collect[0]': Input should be",
+        '[policy]\nprofile = "lax"\n[signing]',
+        ":19: 'policy.profile': Input should be",
     ),
     "no signing key": ('key = "vehicle.key"\n', "", ":18: 'signing.key' is missing"),
     "slow uplink": (
@@ -98,7 +98,8 @@ def test_paths_are_taken_from_the_folder_of_the_file(tmp_path: Path) -> None:
 def test_what_is_not_said_takes_the_private_and_regulated_default(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, GOOD.replace("[uplink.tls]\nenabled = false\n", "")))
     assert config.uplink.tls.enabled
-    assert config.door.collect == ("operation",)
+    assert config.policy.profile is None
+    assert config.policy.file is None
     assert config.sampling.collect_period_s == 1
     assert config.sampling.uplink_period_s == 10
 
@@ -131,6 +132,6 @@ def test_the_example_is_a_valid_configuration() -> None:
 
 
 def test_the_schema_describes_every_section() -> None:
-    assert {"vehicle", "bus", "door", "sampling", "uplink", "signing"} <= Config.model_json_schema()[
+    assert {"vehicle", "bus", "policy", "sampling", "uplink", "signing"} <= Config.model_json_schema()[
         "properties"
     ].keys()

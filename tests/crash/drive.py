@@ -82,7 +82,6 @@ def configured(folder: Path, *, vehicle: str, journal: Path, port: int) -> Loade
             {
                 "vehicle": {"vin": vehicle},
                 "bus": [{"name": BUS, "database": [{"file": folder / "small.dbc"}]}],
-                "door": {"collect": ["operation", "position"]},
                 "sampling": {
                     "collect_period_s": 2.0,
                     "uplink_period_s": UPLINK_PERIOD_S,

@@ -30,6 +30,7 @@ from tests.crash.deaths import die_at, die_at_line, on_connection
 from tests.crash.drive import NEVER, digest, recording
 from tests.crash.flaws import FLAWS
 from tests.crash.orders import Orders, Phase
+from tests.policy.lawful import WITH_POSITION
 
 PHASE, COMMITTING, COMPOSING, PUBLISHING = range(4)
 """Bytes of the memory that is left behind by a worker."""
@@ -89,6 +90,7 @@ def work(orders: Orders, around: Surroundings) -> None:
         rng=random.Random(orders.seed),  # noqa: S311 - jitter
         draw=os.urandom,
         boot=bytes.fromhex(orders.boot),
+        choice=WITH_POSITION,
     )
     around.enter(Phase.RUNNING)
     gateway.start()

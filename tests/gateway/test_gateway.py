@@ -28,7 +28,7 @@ from tests.gateway.rig import MS, Rig, S, alarm, live, motion, recording, source
 UNREACHABLE = LinkFaults(refuse=1.0)
 SMALL = "queue_messages = 2"
 OFTEN = "uplink_period_s = 1"
-FIVE_FIT = 264
+FIVE_FIT = 273
 """Bytes of a packet that holds five records, and not ten."""
 
 
@@ -197,7 +197,7 @@ def test_messages_are_split_to_what_the_broker_takes(tmp_path: Path) -> None:
 
 def test_messages_are_split_to_what_the_outbox_holds(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
-    uplink = rig.loaded.config.uplink.model_copy(update={"queue_bytes": 4 * 222})
+    uplink = rig.loaded.config.uplink.model_copy(update={"queue_bytes": 4 * 232})
     rig.loaded = replace(rig.loaded, config=rig.loaded.config.model_copy(update={"uplink": uplink}))
     rig.gateway = rig.make_gateway()
     rig.gateway.run(restless(30), stop=rig.stop)

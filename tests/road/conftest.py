@@ -21,6 +21,7 @@ from simulator.platform.keyring import load_keys
 from simulator.platform.reader import StoreReader
 from simulator.platform.rows import StoredRecord
 from simulator.platform.serve import BrokerAccess, PlatformService
+from tests.policy.signed import OPERATION_AND_POSITION, signed_policy
 
 PROJECT = Path(__file__).parents[2]
 VIN = "LNVGATE00XDEM0001"
@@ -46,7 +47,7 @@ class Bench:
         """Write a configuration with the given tables of buses; `port` stands between, for a proxy."""
         path = self.folder / "nevgate.toml"
         path.write_text(
-            f'[vehicle]\nvin = "{VIN}"\n{buses}\n[door]\ncollect = ["operation", "position"]\n'
+            f'[vehicle]\nvin = "{VIN}"\n{buses}\n{signed_policy(self.folder, OPERATION_AND_POSITION)}'
             f'[uplink]\nhost = "127.0.0.1"\nport = {port or self.port}\ntls.enabled = false\n{uplink}\n'
             f'[signing]\nkey = "keys/{VIN}.pem"\nplatform = "platform.pub.pem"\n'
         )

@@ -46,6 +46,7 @@ from edge.wire.record_columns import write_records
 from edge.wire.strict_cbor import write_cbor
 from edge.wire.up_kinds import peek_kind
 from simulator.vehicle.vehicle import ReferenceVehicle
+from tests.policy.lawful import lawful
 from tests.road import truck
 from tests.road.canary import WINDOW_BYTES, Canaries, Search
 from tests.road.conftest import PROJECT
@@ -134,13 +135,13 @@ def searching(canaries: Canaries, batches: Sequence[FrameBatch]) -> Search:
     return Search.of(found | canaries.in_segments)
 
 
-def configuration(databases: Mapping[str, ClassedDatabase], collect: frozenset[DataClass]) -> str:
-    """The tables of buses and door."""
+def configuration(databases: Mapping[str, ClassedDatabase]) -> str:
+    """The tables of buses and sampling."""
     buses = "".join(
         f'[[bus]]\nname = "{bus}"\n[[bus.database]]\nfile = "{classed.database.path}"\n'
         for bus, classed in databases.items()
     )
-    return f"{buses}[door]\ncollect = {json.dumps(sorted(collect))}\n[sampling]\nuplink_period_s = 2\n"
+    return f"{buses}[sampling]\nuplink_period_s = 2\n"
 
 
 def memory(batches: Sequence[FrameBatch]) -> FrameSource:
@@ -170,12 +171,14 @@ def test_bits_that_are_not_collected_change_nothing_that_leaves(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    config = configuration(databases, collect)
+    config = configuration(databases)
     left, logs = [], []
     for seed in (1, 2):
         _, batches = planted(vehicle, databases, collect, seed)
         caplog.clear()
-        left.append(drive(monkeypatch, tmp_path / f"run{seed}", config, partial(memory, batches)))
+        left.append(
+            drive(monkeypatch, tmp_path / f"run{seed}", config, lawful(*collect), partial(memory, batches))
+        )
         logs.append(said(caplog))
     assert differing(*left) == []
     assert logs[0] == logs[1]
@@ -195,9 +198,11 @@ def test_bits_that_are_collected_change_what_leaves(
     """The comparison can fail: the same two drives differ where position is collected, or the cabin."""
     traffic = [planted(vehicle, databases, HEALTH, seed)[1] for seed in (1, 2)]
     for name, collect in (("position", POSITION), ("cabin", HEALTH | {DataClass.CABIN})):
-        config = configuration(databases, collect)
+        config = configuration(databases)
         one, other = (
-            drive(monkeypatch, tmp_path / f"{name}{place}", config, partial(memory, batches))
+            drive(
+                monkeypatch, tmp_path / f"{name}{place}", config, lawful(*collect), partial(memory, batches)
+            )
             for place, batches in enumerate(traffic)
         )
         assert {"published", "store"} <= set(differing(one, other))
@@ -276,7 +281,7 @@ def test_no_canary_is_in_anything_that_leaves_or_is_written_or_said(
     search = searching(canaries, batches)
     path = written(tmp_path / "drive.log", batches)
     folder = tmp_path / "run"
-    left = drive(monkeypatch, folder, configuration(databases, HEALTH), partial(opened, path))
+    left = drive(monkeypatch, folder, configuration(databases), lawful(*HEALTH), partial(opened, path))
     with open_recording(path) as source:
         while source.read(0) is not None:
             pass
@@ -354,8 +359,8 @@ def test_no_canary_is_in_a_journal(
     search = searching(canaries, batches)
     folder = tmp_path / "run"
     lines = f'[journal]\nfolder = "{folder / "journal"}"\nframes = true\n'
-    config = f"{configuration(databases, HEALTH)}{lines}{EVENT}"
-    left = drive(monkeypatch, folder, config, partial(memory, batches))
+    config = f"{configuration(databases)}{lines}{EVENT}"
+    left = drive(monkeypatch, folder, config, lawful(*HEALTH), partial(memory, batches))
     contents = list(journaled(folder / "journal"))
     kinds = Counter(kind for _, kind, _ in contents)
     assert {BlockKind.FRAMES, BlockKind.EVENT_FRAMES, BlockKind.EVENT, BlockKind.RECORDS} <= set(kinds)

@@ -19,6 +19,7 @@ from edge.config import Config, load_config
 from edge.database.load import load_database
 from edge.gateway import Gateway
 from edge.loading import load
+from edge.policy.policy_choice import PolicyChoice
 from edge.uplink.uplink import Uplink
 from edge.wire.key_files import write_signing_key
 from edge.wire.keys import SigningKey
@@ -72,14 +73,19 @@ class Left:
 
 
 def drive(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, config: str, source: Callable[[], FrameSource]
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    config: str,
+    choice: PolicyChoice,
+    source: Callable[[], FrameSource],
 ) -> Left:
     """Send frames through a gateway to a platform, seeded in all that is drawn.
 
     Args:
         monkeypatch: puts the virtual link in the place of MQTT.
         folder: an empty one.
-        config: tables of buses, door and sampling.
+        config: tables of buses and sampling.
+        choice: the policy.
         source: opens the frames.
     """
     folder.mkdir()
@@ -94,7 +100,7 @@ def drive(
     with open_platform(
         keys={VIN: [SigningKey.seeded(b"vehicle").public]}, store=store, key=platform_key
     ) as platform:
-        left = _drive(monkeypatch, load_config(folder / "nevgate.toml"), platform, source)
+        left = _drive(monkeypatch, load_config(folder / "nevgate.toml"), choice, platform, source)
     with sqlite3.connect(store) as connection:
         left.store = "\n".join(connection.iterdump())
     connection.close()
@@ -103,7 +109,11 @@ def drive(
 
 
 def _drive(
-    monkeypatch: pytest.MonkeyPatch, config: Config, platform: Platform, source: Callable[[], FrameSource]
+    monkeypatch: pytest.MonkeyPatch,
+    config: Config,
+    choice: PolicyChoice,
+    platform: Platform,
+    source: Callable[[], FrameSource],
 ) -> Left:
     clock = SteppedClock()
     left = Left([], {}, "", [], "", [], "", b"")
@@ -143,6 +153,7 @@ def _drive(
         rng=random.Random(7),  # noqa: S311 - a seed must replay the run
         draw=drawn.randbytes,
         notify=lambda notice: left.told.append(notice.text),
+        choice=choice,
     )
     gateway.start()
     gateway.run(source(), stop=threading.Event(), watch=watch)

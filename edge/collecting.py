@@ -1,0 +1,111 @@
+"""`Collecting`: what is collected now, and what that leaves of signals and items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from edge.catalogue.bound import Binding
+from edge.catalogue.catalogue import Catalogue
+from edge.core import Limits
+from edge.database.model import SignalRef
+from edge.places.precision import coarse_record
+from edge.policy.admission import Admission
+from edge.policy.classed import ClassedDatabase
+from edge.policy.classes import DataClass
+from edge.policy.door import Door
+from edge.policy.in_force import InForce
+from edge.policy.rules import RECORD_PURPOSES, Basis, Policy
+from edge.records import Record
+from edge.vehicle.sampler import Sampler
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the vehicle could tell.
+
+    Attributes:
+        databases: of each bus, with their classes.
+        bindings: of each bus.
+        catalogue: the regulated items.
+        observed: ids of the items that sensors beside CAN provide.
+    """
+
+    databases: Mapping[str, Sequence[ClassedDatabase]]
+    bindings: Mapping[str, Sequence[Binding]]
+    catalogue: Catalogue
+    observed: Sequence[str] = ()
+
+
+class Collecting:
+    """Keeps what is in force together with the door, and knows what each mask leaves.
+
+    Args:
+        policy: the policy in force.
+        described: what the vehicle could tell.
+
+    Attributes:
+        door: what may pass now; in this process, or a twin of the one in the process of capture.
+        in_force: what may be collected now, and what might be before.
+        widest: a door that lets through what the policy admits if everybody agrees to everything.
+    """
+
+    def __init__(self, policy: Policy, described: Described) -> None:
+        self._described = described
+        consented = [use for use, rule in policy.rules.items() if rule.basis is Basis.CONSENT]
+        self._widest = Admission.of(policy, dict.fromkeys(consented, 0))
+        self.in_force = InForce(policy, Admission.of(policy, {}))
+        now = self.in_force.now
+        self.door = Door(described.databases, now.collect, now.name)
+        self.widest = Door(described.databases, self._widest.collect)
+        self._limits: dict[str, Limits] = {}
+
+    def adopt(self, admission: Admission) -> None:
+        """Take another admission into force; the door follows with its next batch."""
+        self.in_force.adopt(admission)
+        self.door.adopt(admission.collect, admission.name)
+
+    def sampler(self) -> Sampler:
+        """The sampler of all items that may ever be collected."""
+        return self._sampler(self.widest.withheld(), self._widest.records)
+
+    def withheld_at_times(self) -> frozenset[SignalRef]:
+        """The signals that do not pass at every time and place; no event may depend on one of them."""
+        policy = self.in_force.policy
+        withheld = frozenset(one for area in policy.areas for one in area.withhold)
+        lawful = Admission.of(policy, {}, withheld)
+        return Door(self._described.databases, lawful.collect).withheld()
+
+    def limits(self, mask: str) -> Limits:
+        """What a mask leaves of signals and items."""
+        limits = self._limits.get(mask)
+        if limits is None:
+            limits = self._limits[mask] = self._made(mask)
+        return limits
+
+    def told(self, record: Record) -> Record:
+        """A record as exact as the purposes that it was collected for need it."""
+        admission = self.in_force.of(record.mask)
+        precision = None if admission is None else admission.precision(RECORD_PURPOSES)
+        if precision is None or precision.full:
+            return record
+        return replace(record, values=coarse_record(record.values, precision))
+
+    def _made(self, mask: str) -> Limits:
+        admission, gate = self.in_force.of(mask), self.door.gate_of(mask)
+        if admission is None or gate is None:
+            gate = self.widest.gate_of(self.widest.mask)
+            return Limits(frozenset() if gate is None else gate.collected, frozenset())
+        withheld = frozenset(gate.reasons)
+        items = self._sampler(withheld, admission.records & gate.collect).items
+        return Limits(withheld - self.widest.withheld(), frozenset(items))
+
+    def _sampler(self, withheld: frozenset[SignalRef], records: frozenset[DataClass]) -> Sampler:
+        described = self._described
+        return Sampler(
+            described.bindings,
+            described.catalogue,
+            withheld=withheld,
+            admits=lambda data_class: data_class in records,
+            observed=described.observed,
+        )
