@@ -20,6 +20,7 @@ from edge.config_section import ConfigPath
 from edge.config_section import Section as _Section
 from edge.errors import ConfigError
 from edge.journal.section import JournalSection
+from edge.page.section import PageSection
 from edge.policy.rules import Purpose
 from edge.tomlfile import read_toml, validate
 
@@ -276,6 +277,7 @@ class Config(_Section):
     uplink: UplinkSection
     destination: tuple[DestinationSection, ...] = ()
     journal: JournalSection | None = None
+    page: PageSection | None = None
     signing: SigningSection
 
     @field_validator("bus")

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "policy": "What may be collected, why, and the proof of it.",
         "consent": "What people in the vehicle have agreed to.",
         "platform": "The platform side: receive, check, store, acknowledge.",
+        "page": "The driver's page: what is collected, and the buttons that change it.",
         "config": "Make and check configurations.",
         "dbc": "Look into databases.",
         "keys": "Make and show signing keys.",
