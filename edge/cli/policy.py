@@ -8,7 +8,11 @@ import click
 
 from edge.cli.program import LazyGroup
 
-MEMBERS: MappingProxyType[str, str] = MappingProxyType({})
+MEMBERS: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "egress": "Capture every packet, and judge where they went.",
+    }
+)
 
 
 @click.command(cls=LazyGroup, members=MEMBERS, package="edge.cli.policy_")
