@@ -18,6 +18,7 @@ from edge.frames import FrameBatch, Int64s
 from edge.journal.block import BlockKind
 from edge.journal.chain import Draft
 from edge.journal.evidence.verify import JournalReport, verify_journal
+from edge.journal.grounds import Ground, by_law
 from edge.journal.keys.key_provider import FileKeyProvider, KeyProvider
 from edge.journal.opening import Inside, OpenJournal, open_journal
 from edge.journal.settings import JournalSettings
@@ -50,9 +51,11 @@ class Rig:
         vfs: str | None = None,
         provider: KeyProvider | None = None,
         seed: int = 4,
+        ground: Ground = by_law,
     ) -> None:
         self.folder = folder
         self.vfs = vfs
+        self.ground = ground
         self.dice = Random(seed)  # noqa: S311 - a test repeats its seed
         self.clock = VirtualClock(1, timebase_at())
         self.boot = boot
@@ -76,7 +79,13 @@ class Rig:
             Signer(KEY, vehicle=VEHICLE).sign,
             self.clock,
             self.dice.randbytes,
+            self.ground,
         )
+
+    @staticmethod
+    def places(batch: FrameBatch) -> Int64s:
+        """The place of each frame of a batch that is a whole."""
+        return np.arange(len(batch), dtype=np.int64)
 
     def split(self, batch: FrameBatch) -> dict[DataClass, tuple[FrameBatch, Int64s]]:
         """Even ids are of class operation, odd ones of class position."""
