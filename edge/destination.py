@@ -10,6 +10,7 @@ from importlib.metadata import version
 from edge.clock import Clock
 from edge.config import UplinkSection
 from edge.errors import UplinkError
+from edge.forward.view import View, whole
 from edge.loading import tls_settings
 from edge.policy.destinations import ConfiguredDestination
 from edge.policy.standing import Standing
@@ -37,11 +38,13 @@ class Destination:
         section: how it is reached.
         platform_key: verifies its receipts; None where a PUBACK is enough.
         permit: asked before each connection.
+        view: what it may have of a record.
     """
 
     section: UplinkSection
     platform_key: VerifyingKey | None
     permit: Permit = OPEN
+    view: View = whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from edge.account import Hop
 from edge.errors import WireError
+from edge.forward.view import View, whole
 from edge.records import Record
 from edge.uplink.outbox import Loss
 from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
@@ -62,6 +63,7 @@ class Dispatch:
         take_losses: hands out the number ranges that the outbox gave up.
         live_records: how many records make a live message, from 1; may be changed while running.
         largest_payload: bytes of the largest payload that is taken as a kind now; None if nothing limits it.
+        view: what the destination may have of a record; asked when its message is made.
 
     Attributes:
         last_number: of the record taken in last; 0 for none.
@@ -77,6 +79,7 @@ class Dispatch:
         take_losses: Callable[[], Iterable[Loss]],
         live_records: int,
         largest_payload: Callable[[Kind], int | None] = lambda _: None,
+        view: View = whole,
     ) -> None:
         self._identity = identity
         self._keys = keys
@@ -84,6 +87,7 @@ class Dispatch:
         self._put = put
         self._take_losses = take_losses
         self._largest_payload = largest_payload
+        self._view = view
         self.live_records = live_records
         self.last_number = 0
         self._topics = VehicleTopics(identity.vehicle)
@@ -100,9 +104,9 @@ class Dispatch:
         """Take in the next record of the stream."""
         self._entered += 1
         self.last_number = record.number
-        if record.alarm:
+        if record.alarm and self._view(record).alarm:
             self.flush()
-            self._send(Kind.ALARM, [record])
+            self._show(Kind.ALARM, [record])
             return
         weight = weight_of(record)
         if self._weight + weight > MESSAGE_WEIGHT:
@@ -116,7 +120,7 @@ class Dispatch:
         """Hand on the live records that wait for company."""
         if self._waiting:
             records, self._waiting, self._weight = self._waiting, [], 0
-            self._send(Kind.LIVE, records)
+            self._show(Kind.LIVE, records)
 
     def gather_losses(self) -> int:
         """Take up what the outbox gave up; how many range entries the platform has yet to be told."""
@@ -153,6 +157,10 @@ class Dispatch:
             set_aside=set_aside,
             facts=facts,
         )
+
+    def _show(self, kind: Kind, records: Sequence[Record]) -> None:
+        """Hand on of records what the destination may have now."""
+        self._send(kind, [self._view(record) for record in records])
 
     def _send(self, kind: Kind, records: Sequence[Record]) -> None:
         """Hand records on in one message; in two halves if that is too large or cannot be written."""

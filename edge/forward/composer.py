@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.errors import WireError
+from edge.forward.view import View, whole
 from edge.records import Record
 from edge.uplink.outgoing import Kind
 from edge.wire.cose import Signer
@@ -47,9 +48,14 @@ class Composer:
         vehicle: the VIN or pseudonym in messages.
         keys: the catalogue's wire keys.
         signer: signs for the vehicle, role up.
+        view: what the destination may have of a record.
+
+    Attributes:
+        view: as above.
     """
 
-    def __init__(self, vehicle: str, keys: ItemKeys, signer: Signer) -> None:
+    def __init__(self, vehicle: str, keys: ItemKeys, signer: Signer, view: View = whole) -> None:
+        self.view = view
         self._vehicle = vehicle
         self._keys = keys
         self._signer = signer
@@ -69,7 +75,7 @@ class Composer:
 
         Args:
             kind: what the message is.
-            records: with consecutive numbers, at least one, all of one boot.
+            records: with consecutive numbers, at least one, all of one boot; whole, as they were collected.
             stream: whose numbers these are.
             predecessor: the stream before it, named with the first numbers.
             boot: names the boot of the records' times.
@@ -77,9 +83,10 @@ class Composer:
                 is larger, since it can be no smaller.
         """
         limit = min(most_bytes or DEFAULT_LIMITS.message_bytes, DEFAULT_LIMITS.message_bytes)
-        if weight_of(records[0]) > MESSAGE_WEIGHT:
+        shown = [self.view(record) for record in records[: self.likely(limit)]]
+        if weight_of(shown[0]) > MESSAGE_WEIGHT:
             return Composed(b"", 1, "too large for a message")
-        count = self._guess(records, limit)
+        count = _light_enough(shown)
         while True:
             try:
                 payload = self._sign(
@@ -88,8 +95,8 @@ class Composer:
                         vehicle=self._vehicle,
                         stream=stream,
                         boot=boot,
-                        records=tuple(records[:count]),
-                        predecessor=predecessor if records[0].number == 1 else None,
+                        records=tuple(shown[:count]),
+                        predecessor=predecessor if shown[0].number == 1 else None,
                     )
                 )
             except WireError as error:
@@ -125,13 +132,13 @@ class Composer:
     def _sign(self, message: RecordMessage) -> bytes:
         return self._signer.sign(encode(message, self._keys))
 
-    def _guess(self, records: Sequence[Record], limit: int) -> int:
-        """How many records will fit, by what the last message took, and by what a reader takes."""
-        most = min(len(records), self.likely(limit))
-        weight, count = 0, 0
-        for record in records[:most]:
-            weight += weight_of(record)
-            if count and weight > MESSAGE_WEIGHT:
-                break
-            count += 1
-        return count
+
+def _light_enough(records: Sequence[Record]) -> int:
+    """How many of the first records a reader takes in one message; at least one."""
+    weight, count = 0, 0
+    for record in records:
+        weight += weight_of(record)
+        if count and weight > MESSAGE_WEIGHT:
+            break
+        count += 1
+    return count

@@ -330,7 +330,7 @@ class Forwarder(Store):
             for record in committed.records:
                 if record.reissue:
                     own.late.add(record.number, record.number)
-                elif record.alarm:
+                elif record.alarm and self._composer.view(record).alarm:
                     own.alarms.add(record.number, record.number)
             own.last = max(own.last, committed.last_number)
             self._passage.entered += len(committed.records)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 from edge.clock import VirtualClock
 from edge.config import MAIN_DESTINATION, DestinationSection, TlsSection, UplinkSection
@@ -29,6 +30,7 @@ from tests.uplink.test_gated_link import Inner
 SECTION = UplinkSection(
     host="broker.example.cn", port=8884, purpose=Purpose.REGULATED, jurisdiction="CN", acknowledge="puback"
 )
+BARE = Destination(SECTION, None)
 USE = DataClass.OPERATION, Purpose.REGULATED
 POLICY = Policy("test", 1, "strict", {USE: Rule(*USE, Basis.CONSENT, frozenset({"CN"}))})
 
@@ -88,7 +90,7 @@ def test_consents_open_and_close_the_connection() -> None:
         notices.append,
     )
     uplink = make_uplink(
-        Destination(SECTION, None, permit_of(standing(in_force))),
+        replace(BARE, permit=permit_of(standing(in_force))),
         sender,
         MemoryOutbox(max_messages=9, max_bytes=9_999),
         link=inner,
@@ -112,6 +114,5 @@ def test_consents_open_and_close_the_connection() -> None:
 
 
 def test_a_destination_without_a_policy_is_connected_to() -> None:
-    bare = Destination(SECTION, None)
-    assert bare.permit.may_connect() == ""
-    assert bare.permit.address_refused("203.0.113.9") == ""
+    assert BARE.permit.may_connect() == ""
+    assert BARE.permit.address_refused("224.0.0.1") == ""
