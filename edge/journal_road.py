@@ -120,7 +120,7 @@ class JournalRoad(Road):
         self._live_records = rules[0].live_records
         self._sender = make_sender(opened.stream, lambda: self._journal.committed_number)
         self._signer = Signer(self._sender.key, vehicle=vehicle)
-        self.forwarders = tuple(self._forwarder(one) for one in rules)
+        self.forwarders = tuple(map(self._forwarder, rules, destinations))
         self._names = tuple(one.destination for one in rules)
         self._erasing = Erasing(
             opened, tuple(zip(self._names, self.forwarders, strict=True)), self._recent, condemned
@@ -342,8 +342,11 @@ class JournalRoad(Road):
                     take_losses=forwarder.take_losses,
                     live_records=self._live_records,
                     largest_payload=uplink.largest_payload,
+                    view=destination.view,
                 )
-                for forwarder, uplink in zip(self.forwarders, self.uplinks, strict=True)
+                for destination, forwarder, uplink in zip(
+                    self._destinations, self.forwarders, self.uplinks, strict=True
+                )
             )
         self._past_number += 1
         grounds = self._opened.grounds()
@@ -352,11 +355,16 @@ class JournalRoad(Road):
         for dispatch in self._past:
             dispatch.add(record)
 
-    def _forwarder(self, rules: ForwardRules) -> Forwarder:
+    def _forwarder(self, rules: ForwardRules, destination: Destination) -> Forwarder:
         return Forwarder(
             self._opened,
             rules,
-            Composer(rules.vehicle, self._keys, Signer(self._sender.key, vehicle=rules.vehicle)),
+            Composer(
+                rules.vehicle,
+                self._keys,
+                Signer(self._sender.key, vehicle=rules.vehicle),
+                destination.view,
+            ),
             self._recent,
             clock=self._clock,
             boot=self.identity.boot,

@@ -12,10 +12,11 @@ import apsw
 from edge.clock import Clock
 from edge.collecting import Collecting
 from edge.config import MAIN_DESTINATION
-from edge.destination import Destination, Sender
+from edge.destination import Destination, Sender, configured_destination, permit_of, refusal_notice
 from edge.dispatch import Identity
 from edge.errors import ConfigError, JournalError
 from edge.forward.rules import ForwardRules, SupplyLoss
+from edge.forward.view import RecordView
 from edge.journal.damage.doubt import clear_doubt, noted_doubt
 from edge.journal.damage.integrity import Scrub
 from edge.journal.damage.salvage import Salvage, open_or_salvage
@@ -33,6 +34,7 @@ from edge.journal.section import JournalSection
 from edge.journal.upkeep.bounds import RESERVE_FILE, Bounds, space_at
 from edge.journal_road import JournalRoad
 from edge.loading import Loaded
+from edge.policy.standing import Standing
 from edge.road import Road, VolatileRoad
 from edge.uplink.events import Notice
 from edge.uplink.link import Link
@@ -134,18 +136,48 @@ def make_road(
 
     if kept is not None and loaded.config.journal is not None:
         return _through_journal(
-            loaded, loaded.config.journal, kept, collecting, sender, clock=clock, draw=draw, link=link
+            loaded,
+            loaded.config.journal,
+            kept,
+            collecting,
+            sender,
+            clock=clock,
+            draw=draw,
+            link=link,
+            notify=notify,
         )
     identity = Identity(vehicle, draw(STREAM_BYTES), boot)
     road = VolatileRoad(
         identity,
         loaded.catalogue,
-        Destination(loaded.config.uplink, loaded.platform_key),
+        _destinations(loaded, collecting, notify)[0],
         sender(identity.stream, lambda: road.dispatch.last_number),
         live_records=_live_records(loaded),
         link=link,
     )
     return road
+
+
+def _destinations(
+    loaded: Loaded, collecting: Collecting, notify: Callable[[Notice], None] | None
+) -> list[Destination]:
+    """All destinations, that of ``[uplink]`` first; a person is told of each that may have nothing."""
+    config = loaded.config
+    sections = [
+        (MAIN_DESTINATION, config.uplink, loaded.platform_key),
+        *((one.name, one, key) for one, key in zip(config.destination, loaded.destination_keys, strict=True)),
+    ]
+    found: list[Destination] = []
+    for name, section, key in sections:
+        standing = Standing(configured_destination(name, section), collecting.in_force)
+        notice = refusal_notice(standing)
+        if notice is not None:
+            logger.warning("%s", notice.text)
+            if notify is not None:
+                notify(notice)
+        view = RecordView(loaded.catalogue, standing.verdict_of)
+        found.append(Destination(section, key, permit_of(standing), view))
+    return found
 
 
 def _live_records(loaded: Loaded) -> int:
@@ -163,6 +195,7 @@ def _through_journal(
     clock: Clock,
     draw: Callable[[int], bytes],
     link: Link | None,
+    notify: Callable[[Notice], None] | None,
 ) -> JournalRoad:
     """Make the road that goes through a journal."""
     config, opened = loaded.config, kept.opened
@@ -177,16 +210,12 @@ def _through_journal(
         space=space_at(section.folder),
         folder=section.folder,
     )
-    main = Destination(config.uplink, loaded.platform_key)
-    further = [
-        Destination(one, key) for one, key in zip(config.destination, loaded.destination_keys, strict=True)
-    ]
     days = section.reissue_days
     return JournalRoad(
         opened,
         vehicle=vehicle,
         keys=loaded.catalogue,
-        destinations=[main, *further],
+        destinations=_destinations(loaded, collecting, notify),
         rules=[
             ForwardRules(
                 destination=name,

@@ -163,6 +163,7 @@ class VolatileRoad(Road):
             take_losses=uplink.take_losses,
             live_records=live_records,
             largest_payload=self._largest_payload,
+            view=destination.view,
         )
 
     def take_frames(self, batch: FrameBatch) -> None:
