@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import PolicyError
+from edge.frames import Indices
 from edge.places.datum import Degrees, Points, gcj02_of_wgs84, wgs84_of_gcj02
 from edge.policy.rules import Area, Datum
 
@@ -37,6 +38,8 @@ class Fence:
 
     Attributes:
         area: what it was made from.
+        box: the longitude of its middle, and the least and greatest longitude and latitude of it with its
+            margin; a longitude is meant that is less than half a turn from the middle's.
     """
 
     def __init__(self, area: Area) -> None:
@@ -65,6 +68,7 @@ class Fence:
         east_m, _ = _metres_a_degree(np.array([poleward]), self._margin_m)
         slack = self._margin_m / float(east_m[0])
         self._west, self._east = float(east.min()) - slack, float(east.max()) + slack
+        self.box = (self._middle, self._west, self._east, self._south, self._north)
 
     def holds(self, lon: npt.ArrayLike, lat: npt.ArrayLike, datums: Collection[Datum]) -> Booleans:
         """Which positions lie inside, or within the margin.
@@ -88,8 +92,7 @@ class Fence:
         """`holds` for positions in the area's own datum."""
         shape = lon.shape
         north = lat.reshape(-1)
-        east = lon.reshape(-1) - self._middle
-        east = east - _TURN * np.rint(east / _TURN) + self._middle
+        east = _turned(lon.reshape(-1), self._middle)
         near = (east >= self._west) & (east <= self._east) & (north >= self._south) & (north <= self._north)
         found = np.zeros(len(near), np.bool_)
         places = np.flatnonzero(near)
@@ -120,13 +123,70 @@ class Fence:
         return inside
 
 
-def fences(areas: Sequence[Area]) -> tuple[Fence, ...]:
-    """Make fences of areas.
+class Fences:
+    """Several fences, asked together: most positions are far from most areas.
 
-    Raises:
-        PolicyError: if one cannot be, see `Fence`.
+    Attributes:
+        areas: in the order of their numbers.
     """
-    return tuple(Fence(area) for area in areas)
+
+    def __init__(self, areas: Sequence[Area]) -> None:
+        """Take up areas.
+
+        Raises:
+            PolicyError: if one cannot be, see `Fence`.
+        """
+        self.areas = tuple(areas)
+        self._fences = tuple(Fence(area) for area in areas)
+        self._of_datum = {
+            datum: np.array([number for number, one in enumerate(areas) if one.datum is datum], np.intp)
+            for datum in Datum
+        }
+        self._boxes = np.array([fence.box for fence in self._fences], np.float64).reshape(-1, 5)
+
+    def __len__(self) -> int:
+        return len(self._fences)
+
+    def holds(self, lon: npt.ArrayLike, lat: npt.ArrayLike, datums: Collection[Datum]) -> Booleans:
+        """Which positions lie in which areas, see `Fence.holds`.
+
+        Args:
+            lon: in degrees, an array of P.
+            lat: in degrees, of P.
+            datums: those that the positions may be in.
+
+        Returns:
+            Bool of (P, areas).
+        """
+        east, north = np.asarray(lon, np.float64), np.asarray(lat, np.float64)
+        found = np.zeros((len(east), len(self)), np.bool_)
+        step = max(_AT_ONCE // max(len(self), 1), 1)
+        with np.errstate(invalid="ignore"):
+            for datum, numbers in self._of_datum.items():
+                for given in datums if len(numbers) else ():
+                    there_east, there_north = _in_datum(east, north, given, datum)
+                    for start in range(0, len(east), step):
+                        part = slice(start, start + step)
+                        self._mark(found[part], there_east[part], there_north[part], numbers)
+        return found
+
+    def _mark(self, found: Booleans, lon: Degrees, lat: Degrees, numbers: Indices) -> None:
+        middle, west, east, south, north = self._boxes[numbers].T
+        near = (lat[:, None] >= south) & (lat[:, None] <= north)
+        turned = _turned(lon[:, None], middle)
+        near &= (turned >= west) & (turned <= east)
+        for column in np.flatnonzero(near.any(axis=0)):
+            number, places = numbers[column], np.flatnonzero(near[:, column])
+            found[places, number] |= self._fences[number].holds(
+                lon[places], lat[places], (self.areas[number].datum,)
+            )
+
+
+def _turned(lon: Degrees, middle: Degrees | float) -> Degrees:
+    """Longitudes as they are nearest to `middle`."""
+    away = lon - middle
+    turned: Degrees = away - _TURN * np.rint(away / _TURN) + middle
+    return turned
 
 
 def _in_datum(lon: Degrees, lat: Degrees, given: Datum, wanted: Datum) -> Points:
