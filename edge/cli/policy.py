@@ -10,6 +10,8 @@ from edge.cli.program import LazyGroup
 
 MEMBERS: MappingProxyType[str, str] = MappingProxyType(
     {
+        "check": "Say in words what a policy collects, or why it is refused.",
+        "sign": "Sign a policy file, as its issuer.",
         "egress": "Capture every packet, and judge where they went.",
     }
 )

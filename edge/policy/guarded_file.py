@@ -1,4 +1,4 @@
-"""Reads a file that decides over privacy: once, and only if nobody else could have put it there."""
+"""Files that decide over privacy: read once, and only if nobody else could have put them there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge.errors import PolicyError
 
+_READABLE = 0o644
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFDIR: "a folder",
@@ -48,6 +49,28 @@ def read_guarded(path: Path, most_bytes: int, *, owners: Collection[int] | None 
     if len(content) > most_bytes:
         raise _too_large(path, most_bytes)
     return content
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file that everybody may read, beside its place first, so that no reader sees a part of it.
+
+    Raises:
+        PolicyError: it cannot be written.
+    """
+    waiting = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _READABLE)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            waiting.replace(path)
+        except OSError:
+            waiting.unlink(missing_ok=True)
+            raise
+    except OSError as fault:
+        raise PolicyError(f"cannot be written: {fault.strerror}", where=str(path)) from fault
 
 
 def _judge(path: Path, state: os.stat_result, most_bytes: int, owners: Collection[int]) -> None:

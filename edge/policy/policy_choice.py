@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from edge.config_policy import PolicySection
@@ -77,10 +79,14 @@ class VersionMemory(Protocol):
 
 
 class ShortMemory(VersionMemory):
-    """Remembers for one run: where there is no journal, and in tests."""
+    """Remembers for one run, where there is no journal.
 
-    def __init__(self) -> None:
-        self._seen: dict[str, SeenVersion] = {}
+    Args:
+        seen: what it knows at first, by name.
+    """
+
+    def __init__(self, seen: Mapping[str, SeenVersion] = MappingProxyType({})) -> None:
+        self._seen = dict(seen)
 
     def newest(self, name: str) -> SeenVersion | None:
         """See `VersionMemory.newest`."""
@@ -222,13 +228,14 @@ def _judge_time(found: PolicyFile, file: Path, wall_ns: int, *, clock_trusted: b
             )
     if found.issued is not None and wall_ns < unix_ns(found.issued):
         raise PolicyError(
-            f"begins {found.issued.isoformat()}, and by the clock it is {_shown(wall_ns)}",
+            f"begins {found.issued.isoformat()}, and by the clock it is {shown(wall_ns)}",
             where=str(file),
             todo="It is taken from then on; if the clock is wrong, set it",
         )
 
 
-def _shown(wall_ns: int) -> str:
+def shown(wall_ns: int) -> str:
+    """Unix time in nanoseconds as a person reads it, UTC."""
     try:
         return (_EPOCH + timedelta(microseconds=wall_ns // 1000)).isoformat(timespec="seconds")
     except OverflowError:
