@@ -88,6 +88,7 @@ class ConsentDesk:
         self._lock = threading.RLock()
         self._disk = threading.Lock()
         self._unwritten: deque[Entry] = deque()
+        self._failing = False
         self._waiting: dict[int, Granted] = {}
         self._failed: dict[int, JournalError] = {}
         self._consents: Mapping[Use, int] = {}
@@ -254,6 +255,7 @@ class ConsentDesk:
                     self._give_up(entry, error)
                     return
                 with self._lock:
+                    self._failing = False
                     self._unwritten.popleft()
                     if isinstance(entry, Granted):
                         del self._waiting[entry.number]
@@ -285,8 +287,10 @@ class ConsentDesk:
 
         The one that was tried may be on the disk for all that is known, and is ended there.
         """
-        logger.error("%d consent entries could not be written: %s", len(self._unwritten), error)
         with self._lock:
+            if not self._failing:
+                logger.error("what was said of consents cannot be written: %s", error)
+            self._failing = True
             rest: deque[Entry] = deque()
             for entry in self._unwritten:
                 if not isinstance(entry, Granted):
