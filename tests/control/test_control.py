@@ -123,7 +123,7 @@ def test_a_line_that_is_too_long_is_answered_and_cut_off(path: Path, start: Star
     start()
     assert "more than" in str(answer_to(path, b"x" * (REQUEST_BYTES + 1))["what"])
     assert "more than" in str(answer_to(path, b"x" * REQUEST_BYTES, b"x")["what"])
-    whole = json.dumps({"do": "x" * (REQUEST_BYTES - 9)}).encode()
+    whole = json.dumps({"do": "x" * (REQUEST_BYTES - 10)}).encode()
     assert len(whole) == REQUEST_BYTES
     assert answer_to(path, whole, b"\n")["ok"] is True
 
