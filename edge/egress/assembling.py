@@ -11,6 +11,7 @@ from edge.egress.judge import Judge, unseen_hosts
 from edge.egress.judged_file import FileFacts, count_file, union_s
 from edge.egress.result import Basis, EgressResult, Phase, PhaseResult, fronted
 from edge.egress.trial import phase_result
+from edge.errors import SourceError
 from edge.policy.jurisdictions import spelled_out
 from edge.policy.rules import AllowedDestination, Policy
 
@@ -47,12 +48,17 @@ def count_phase(
         stated_s: how long it was, as whoever captured it says; taken where the files span less.
 
     Raises:
-        OSError: a file cannot be read.
+        SourceError: a file cannot be read.
     """
     facts = []
     for path in paths:
-        with path.open("rb") as stream:
-            facts.append(count_file(table, phase, stream, str(path)))
+        try:
+            with path.open("rb") as stream:
+                facts.append(count_file(table, phase, stream, str(path)))
+        except OSError as fault:
+            raise SourceError(
+                f"the capture cannot be read ({fault.strerror or fault})", where=str(path)
+            ) from fault
     spanned_s = union_s([one.span_ns for one in facts if one.span_ns is not None])
     lost = [one.lost for one in facts]
     known = [one for one in lost if one is not None]

@@ -154,7 +154,7 @@ class FlowTable:
                 flow.packets_in += 1
                 flow.bytes_in += frame.length
         if packet.payload:
-            self._learn(packet, flow, out=out)
+            self._learn(packet, flow, out=out, sent=out and not self._may_be_local(frame.direction, packet))
 
     def _flow(self, key: FlowKey) -> Flow | None:
         flow = self.flows.get(key)
@@ -182,6 +182,11 @@ class FlowTable:
         self.undirected += 1
         return True
 
+    def _may_be_local(self, direction: Direction, packet: Packet) -> bool:
+        """Whether a packet that was taken as sent may as well have come from a neighbour."""
+        unknown = direction is Direction.UNKNOWN and not self._vehicle
+        return unknown and self._is_near(packet.source) and self._is_near(packet.destination)
+
     def _is_near(self, address: bytes) -> bool:
         """Whether an address is the vehicle's; where those were not told, one that no router carries far."""
         known = self._sides.get(address)
@@ -199,16 +204,16 @@ class FlowTable:
             return any(found in network for network in self._vehicle)
         return not found.is_global or found.is_multicast
 
-    def _learn(self, packet: Packet, flow: Flow | None, *, out: bool) -> None:
-        """Take names from a packet's payload."""
+    def _learn(self, packet: Packet, flow: Flow | None, *, out: bool, sent: bool) -> None:
+        """Take names from a packet's payload; answers that the vehicle itself sent say nothing."""
         if packet.protocol == UDP:
             if packet.source_port in {DNS_PORT, MULTICAST_DNS_PORT}:
-                self._learn_answers(packet, out=out)
+                self._learn_answers(packet, sent=sent)
             elif packet.destination_port == DNS_PORT and out:
                 self._learn_questions(packet.payload)
         elif packet.protocol == TCP:
             if packet.source_port == DNS_PORT:
-                self._learn_answers(packet._replace(payload=packet.payload[2:]), out=out)
+                self._learn_answers(packet._replace(payload=packet.payload[2:]), sent=sent)
             elif packet.destination_port == DNS_PORT and out:
                 self._learn_questions(packet.payload[2:])
             elif out and flow is not None and len(flow.server_names) < _MOST_SERVER_NAMES:
@@ -226,8 +231,8 @@ class FlowTable:
             else:
                 self.asked_beyond += 1
 
-    def _learn_answers(self, packet: Packet, *, out: bool) -> None:
-        if out and packet.source_port == DNS_PORT:
+    def _learn_answers(self, packet: Packet, *, sent: bool) -> None:
+        if sent and packet.source_port == DNS_PORT:
             return
         message = read_dns(packet.payload)
         if message is None or not message.response:
