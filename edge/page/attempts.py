@@ -64,8 +64,8 @@ class Attempts:
     """The wrong PINs so far, by role and all together.
 
     A try counts as wrong from its beginning until it is known to be right, so that neither tries at the same
-    time nor a crash in between give one away. All roles together are forgiven one a minute, and wait two
-    minutes at most: somebody who guesses must not keep the driver from withdrawing for long.
+    time nor a crash in between give one away. All roles together are forgiven one for each minute of
+    quiet, and wait two minutes at most: somebody who guesses must not keep the driver from withdrawing for long.
 
     Args:
         path: where they are kept, times since boot with the name of the boot. In another boot, and where the
@@ -97,9 +97,10 @@ class Attempts:
             if wait_s > 0:
                 return wait_s
             now_ns = self._clock.boot_ns()
-            self._calm(now_ns)
             for name in (role, EVERYBODY):
                 count = self._counts.setdefault(name, _Count())
+                if name == EVERYBODY:
+                    count.failures = max(count.failures - _forgiven((now_ns - count.last_ns) / NS_PER_S), 0)
                 count.failures = min(count.failures + 1, _MOST)
                 count.last_ns = now_ns
             self._keep()
@@ -115,22 +116,14 @@ class Attempts:
 
     def _wait_s(self, role: Role) -> float:
         now_ns = self._clock.boot_ns()
-        self._calm(now_ns)
         waits = [0.0]
         for name, limit in ((role, OF_ROLE), (EVERYBODY, OF_ALL)):
             count = self._counts.get(name)
             if count is not None:
-                waits.append(limit.wait_s(count.failures) - (now_ns - count.last_ns) / NS_PER_S)
+                elapsed_s = (now_ns - count.last_ns) / NS_PER_S
+                failures = count.failures - (_forgiven(elapsed_s) if name == EVERYBODY else 0)
+                waits.append(limit.wait_s(failures) - elapsed_s)
         return max(waits)
-
-    def _calm(self, now_ns: int) -> None:
-        """Forgive the roles together one wrong PIN for each minute of quiet."""
-        everybody = self._counts.get(EVERYBODY)
-        if everybody is not None:
-            minutes = int((now_ns - everybody.last_ns) / NS_PER_S / _QUIET_S)
-            if minutes > 0:
-                everybody.failures = max(everybody.failures - minutes, 0)
-                everybody.last_ns += round(minutes * _QUIET_S * NS_PER_S)
 
     def _load(self) -> dict[str, _Count]:
         if not self._path.exists():
@@ -154,3 +147,8 @@ class Attempts:
         except KeyFileError as error:
             # On a full disk the driver must still be able to withdraw; the counts live on in memory.
             logger.warning("wrong PINs are counted in memory alone: %s", error)
+
+
+def _forgiven(elapsed_s: float) -> int:
+    """How many wrong PINs of all roles together a time of quiet makes up for."""
+    return int(max(elapsed_s, 0.0) / _QUIET_S)

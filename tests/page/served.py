@@ -103,5 +103,6 @@ def serving(served: Served) -> Iterator[Served]:
         yield served
     finally:
         served.stop.set()
+        server.pull_trigger()
         thread.join(timeout=10)
         assert not thread.is_alive()
