@@ -94,7 +94,7 @@ def destinations_of(policy: Policy, config: Config) -> tuple[AllowedDestination,
     )
 
 
-def refusal(policy: Policy, destination: AllowedDestination, home: Collection[str]) -> str:
+def why_refused(policy: Policy, destination: AllowedDestination, home: Collection[str]) -> str:
     """Why nothing may go to a destination that is known; empty if something may.
 
     Args:
@@ -141,7 +141,7 @@ class Judge:
         resolvers: Collection[Network] = (),
         vehicle: Collection[Network] = (),
     ) -> None:
-        self._known = [(one, refusal(policy, one, home)) for one in destinations]
+        self._known = [(one, why_refused(policy, one, home)) for one in destinations]
         self._resolvers = tuple(resolvers)
         self._vehicle = tuple(vehicle)
 

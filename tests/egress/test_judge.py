@@ -7,7 +7,7 @@ import pytest
 from edge.config import load_config
 from edge.egress.flows import FlowTable
 from edge.egress.frame import Direction
-from edge.egress.judge import Judge, Judgement, destinations_of, refusal
+from edge.egress.judge import Judge, Judgement, destinations_of, why_refused
 from edge.egress.packet import ETHERTYPE_ARP, TCP, UDP
 from edge.policy.rules import AllowedDestination, Purpose
 from tests.egress.packets import (
@@ -200,7 +200,7 @@ def test_a_host_stands_for_its_names_and_no_others(host: str, name: str, expecte
 def test_a_known_destination_is_refused_for_a_reason(
     one: AllowedDestination, home: list[str], why: str
 ) -> None:
-    assert refusal(policy(one), one, home) == why
+    assert why_refused(policy(one), one, home) == why
     expected = Judgement.NOT_ALLOWED if why else Judgement.ALLOWED
     listed = replace(one, networks=(ip_network(PLATFORM),))
     assert judgement(PLATFORM, judge=Judge(policy(listed), [listed], home=home)) is expected
@@ -208,16 +208,16 @@ def test_a_known_destination_is_refused_for_a_reason(
 
 def test_a_rule_for_another_destination_lets_nothing_go() -> None:
     rule = replace(OPERATION, destinations=frozenset({"city"}))
-    assert refusal(policy(LISTED, rules=(rule,)), LISTED, ["CN"]) != ""
+    assert why_refused(policy(LISTED, rules=(rule,)), LISTED, ["CN"]) != ""
     assert (
-        refusal(policy(replace(LISTED, name="city"), rules=(rule,)), replace(LISTED, name="city"), ["CN"])
+        why_refused(policy(replace(LISTED, name="city"), rules=(rule,)), replace(LISTED, name="city"), ["CN"])
         == ""
     )
 
 
 def test_a_rule_that_keeps_its_data_in_the_vehicle_lets_nothing_go() -> None:
     rule = replace(OPERATION, jurisdictions=frozenset())
-    assert refusal(policy(LISTED, rules=(rule,)), LISTED, ["CN"]) != ""
+    assert why_refused(policy(LISTED, rules=(rule,)), LISTED, ["CN"]) != ""
 
 
 def test_the_vehicles_own_addresses_are_no_destination() -> None:
