@@ -8,7 +8,14 @@ import click
 
 from edge.cli.program import LazyGroup
 
-MEMBERS: MappingProxyType[str, str] = MappingProxyType({})
+MEMBERS: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "list": "Show what is collected by law and by consent, and until when.",
+        "grant": "Agree to something being collected, for a stated time.",
+        "refuse": "Say no to something being collected.",
+        "withdraw": "Take a consent back.",
+    }
+)
 
 
 @click.command(cls=LazyGroup, members=MEMBERS, package="edge.cli.consent_")

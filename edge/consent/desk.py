@@ -171,8 +171,8 @@ class ConsentDesk:
             granted = self._ledger.grant(self.policy, use, term_s=term_s, role=role, now=now, keep=keep)
             if self._keeping is None:
                 raise ConsentError(
-                    "there is no journal, so no consent can be kept or shown later",
-                    todo="Configure a table [journal]",
+                    "there is no journal that a consent could be kept in, and shown from later",
+                    todo="Configure a table [journal], or see in the log why it cannot be read",
                 )
             self._ledger = self._ledger.using(granted.number)
             self._waiting[granted.number] = granted

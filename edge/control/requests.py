@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from edge.consent.desk import ConsentDesk
 from edge.consent.entries import Role
-from edge.consent.plain import plain_entry
+from edge.consent.plain import iso_time, plain_entry
 from edge.control.uses import plain_use
 from edge.errors import ControlError
 from edge.policy.admission import Use
@@ -98,7 +98,8 @@ class Requests:
 
         Returns:
             What came of it, ``ok`` being true. After a change, ``use`` says where its use stands now and
-            ``kept`` whether it is on the disk.
+            ``kept`` whether it is on the disk; after a withdrawal, ``erase_by`` when its data are gone at the
+            latest, empty for at once.
 
         Raises:
             ControlError: it makes no sense.
@@ -119,7 +120,10 @@ class Requests:
             case _Refuse():
                 return self._changed(asked.use, plain_entry(self._desk.refuse(asked.use, role=asked.role)))
             case _Withdraw():
-                return self._changed(asked.use, plain_entry(self._desk.withdraw(asked.use, role=asked.role)))
+                withdrawn = self._desk.withdraw(asked.use, role=asked.role)
+                over = self._desk.over().get(withdrawn.number)
+                by_ns = 0 if over is None else over.deadline_ns
+                return {**self._changed(asked.use, plain_entry(withdrawn)), "erase_by": iso_time(by_ns)}
 
     def _changed(self, use: Use, entry: Mapping[str, object]) -> Mapping[str, object]:
         kept = self._desk.unkept == 0

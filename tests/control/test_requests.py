@@ -93,7 +93,7 @@ def test_a_consent_comes_and_goes(rig: Rig) -> None:
             "term_s": 3_600.0,
         },
     }
-    rig.ask({"do": "withdraw", **OF_TRACK})
+    assert rig.ask({"do": "withdraw", **OF_TRACK})["erase_by"] == "2026-10-01T14:13:20Z"
     assert (rig.use()["state"], rig.use()["collected"]) == ("withdrawn", False)
     rig.ask({"do": "refuse", **OF_TRACK})
     assert rig.use()["state"] == "refused"
