@@ -113,6 +113,8 @@ def _words_of_call(call: ast.Call, module: ModuleType | None) -> Iterator[str]:
     for keyword in call.keywords:
         if keyword.arg in MAPPINGS:
             yield from _keys(keyword.value, module)
+        if keyword.arg == "fact":
+            yield from _texts(keyword.value, module)
     if _called(call) in HOPS:
         for argument in call.args:
             yield from _keys(argument, module)

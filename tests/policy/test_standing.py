@@ -47,8 +47,9 @@ def test_what_is_collected_under_a_consent_goes_while_it_holds() -> None:
     ride = Ride()
     before, given = ride.consented(None), ride.consented(3)
     assert ride.fleet.verdict().classes == {OPERATION, POSITION}
-    assert ride.fleet.verdict_of(given).classes == {OPERATION, POSITION}
-    assert ride.fleet.verdict_of(given).precision == COARSE
+    whole = ride.fleet.verdict_of(given)
+    assert whole == ride.fleet.verdict()
+    assert (whole.allowed, whole.why, whole.precision) == (True, "", COARSE)
     assert ride.fleet.verdict_of(before).classes == {OPERATION}
     assert ride.platform.verdict_of(before).classes == {OPERATION, POSITION}
     assert ride.platform.verdict_of(before).precision == FULL

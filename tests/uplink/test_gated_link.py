@@ -194,6 +194,18 @@ def test_a_session_that_ends_by_itself_is_not_ended_twice() -> None:
     assert gate.inner.calls == ["disconnect False"]
 
 
+@pytest.mark.parametrize("end", [Disconnected(CONNECTION_LOST), Refused(CONNECTION_LOST)])
+def test_between_connections_there_is_none_to_end(end: LinkEvent) -> None:
+    gate = Gate()
+    gate.link.connect()
+    gate.inner.happens.append(end)
+    assert gate.link.poll() == [end]
+    gate.why = "withdrawn"
+    assert gate.link.poll() == []
+    gate.link.disconnect(with_will=True)
+    assert gate.inner.calls == ["connect"]
+
+
 def test_a_real_connection_is_closed(tmp_path: Path) -> None:
     with mosquitto(tmp_path / "broker") as broker:
         why: list[str] = []
