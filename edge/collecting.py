@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -59,6 +60,7 @@ class Collecting:
         self.door = Door(described.databases, now.collect, now.name)
         self.widest = Door(described.databases, self._widest.collect)
         self._limits: dict[str, Limits] = {}
+        self._records: Counter[str] = Counter()
 
     def adopt(self, admission: Admission) -> None:
         """Take another admission into force; the door follows with its next batch."""
@@ -84,12 +86,24 @@ class Collecting:
         return limits
 
     def told(self, record: Record) -> Record:
-        """A record as exact as the purposes that it was collected for need it."""
+        """A record as exact as the purposes that it was collected for need it; it is counted."""
+        self._records[record.mask] += 1
         admission = self.in_force.of(record.mask)
         precision = None if admission is None else admission.precision(RECORD_PURPOSES)
         if precision is None or precision.full:
             return record
         return replace(record, values=coarse_record(record.values, precision))
+
+    def records(self) -> Mapping[DataClass, int]:
+        """How many records had items of each class."""
+        found: Counter[DataClass] = Counter()
+        for mask, count in self._records.items():
+            found.update(dict.fromkeys(self._classes(mask), count))
+        return found
+
+    def _classes(self, mask: str) -> frozenset[DataClass]:
+        catalogue = self._described.catalogue
+        return frozenset(catalogue.item(item_id).data_class for item_id in self.limits(mask).items)
 
     def _made(self, mask: str) -> Limits:
         admission, gate = self.in_force.of(mask), self.door.gate_of(mask)

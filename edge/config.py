@@ -280,6 +280,11 @@ class Config(_Section):
     page: PageSection | None = None
     signing: SigningSection
 
+    @property
+    def journal_folder(self) -> Path | None:
+        """Where the journal lies; None where there is none."""
+        return None if self.journal is None else self.journal.folder
+
     @field_validator("bus")
     @classmethod
     def _names_differ(cls, buses: tuple[BusSection, ...]) -> tuple[BusSection, ...]:

@@ -77,6 +77,11 @@ class Core:
         self._gaps = 0
         self._behind = 0
 
+    @property
+    def mask(self) -> str:
+        """Name of the mask that the last batch went through; empty before the first."""
+        return self._mask
+
     def take(self, batch: FrameBatch) -> Iterator[Record]:
         """Take in a batch and make the records of every instant up to its newest frame.
 

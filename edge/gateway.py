@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,18 +10,27 @@ from dataclasses import dataclass
 
 from edge.account import Account, Hop
 from edge.bus.source import FrameSource
+from edge.cabin import Cabin, Seen
 from edge.capture import Capture, Captured, MaskedSource
-from edge.clock import NS_PER_S, Clock, TimeQuality
+from edge.clock import NS_PER_S, Clock
 from edge.collecting import Collecting, Described
+from edge.consenting import Consenting
+from edge.control.requests import Requests
+from edge.control.server import ControlServer
+from edge.control.socket_path import socket_path
 from edge.core import Core
 from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
+from edge.errors import ControlError
 from edge.frames import FrameBatch
+from edge.governing import Start, choose, open_desk, standings_of
+from edge.journal_road import JournalRoad
 from edge.loading import Loaded
 from edge.making import make_road, open_kept
+from edge.places.guard import PlaceGuard
 from edge.policy.classes import DataClass
 from edge.policy.door import Door
-from edge.policy.policy_choice import PolicyChoice, ShortMemory, choose_policy
+from edge.policy.policy_choice import PolicyChoice
 from edge.policy.rules import Purpose
 from edge.policy.split import ClassPart
 from edge.records import Record
@@ -35,6 +45,9 @@ BOOT_BYTES = 16
 _READ_S = 0.1
 _FULL_WAIT_S = 0.02
 _DRAIN_WAIT_S = 0.005
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,9 @@ class Gateway:
         identity: of the vehicle and its stream.
         choice: the policy in force, and why it is.
         collecting: what may be collected.
+        consenting: follows the consents that are given and withdrawn.
+        cabin: answers a person in the vehicle.
+        guard: knows the places in which less is collected.
         sampler: makes the records.
         road: brings the records to the platforms.
         uplink: of the configuration's table [uplink].
@@ -89,6 +105,7 @@ class Gateway:
         choice: PolicyChoice | None = None,
     ) -> None:
         config = loaded.config
+        tell = notify or _log
         self._clock = clock
         self._horizon_ns = round(config.sampling.reorder_horizon_s * NS_PER_S)
         boot = boot or draw(BOOT_BYTES)
@@ -102,12 +119,10 @@ class Gateway:
             notify=notify,
         )
         described = Described(loaded.databases, loaded.bindings, loaded.catalogue, observed)
-        self.choice = choice or choose_policy(
-            config.policy,
-            ShortMemory(),
-            wall_ns=clock.wall_ns(),
-            clock_trusted=clock.timebase().quality is not TimeQuality.NONE,
-        )
+        opened = None if kept is None else kept.opened
+        self.choice = choice or choose(config.policy, clock, opened)
+        if self.choice.complaint is not None:
+            tell(Notice(f"the policy is refused: {self.choice.why}", trouble=True))
         self.collecting = Collecting(self.choice.policy, described)
         self.sampler = self.collecting.sampler()
         databases = loaded.plain_databases()
@@ -121,10 +136,11 @@ class Gateway:
             events=event_watch(config, databases, self.collecting.withheld_at_times()),
             limits=self.collecting.limits,
         )
+        standings = standings_of(config, self.collecting.in_force)
         self.road = make_road(
             loaded,
             kept,
-            self.collecting,
+            standings,
             clock=clock,
             rng=rng,
             draw=draw,
@@ -134,6 +150,22 @@ class Gateway:
         )
         self.identity = self.road.identity
         self.uplink = self.road.uplinks[0]
+        desk = open_desk(self.choice, clock, Start(boot, draw(BOOT_BYTES), opened))
+        self.consenting = Consenting(
+            desk,
+            self.collecting,
+            road=self.road if isinstance(self.road, JournalRoad) else None,
+            keys=None if opened is None else opened.keys,
+            standings=standings,
+            clock=clock,
+        )
+        self.cabin = Cabin(self.consenting, self.choice, standings=standings, see=self._see, clock=clock)
+        self._control_path = socket_path(config.control, None if opened is None else config.journal_folder)
+        self._control_mode = int(config.control.mode, 8)
+        self._control: ControlServer | None = None
+        self._tell = tell
+        self._standings = tuple(standings)
+        self.guard = PlaceGuard.of(self.choice.policy.areas, loaded.databases, loaded.bindings)
         self._capture: MaskedSource | None = None
         self._record: Record | None = None
         self._time = TimeWatch(self.identity.boot)
@@ -148,6 +180,14 @@ class Gateway:
     def start(self) -> None:
         """Begin to connect; frames may be taken before the platform is reached."""
         self.road.start()
+        if self._control_path is not None:
+            answer = Requests(self.consenting.desk, self.cabin).answer
+            try:
+                self._control = ControlServer(
+                    self._control_path, answer, self._clock, mode=self._control_mode
+                )
+            except ControlError as error:
+                self._tell(Notice(f"going on without a control socket: {error}", trouble=True))
 
     def run(
         self,
@@ -177,8 +217,14 @@ class Gateway:
         """
         if self._capture is not None:
             raise ValueError("a gateway runs once; make another one")
-        capture = source if isinstance(source, MaskedSource) else Capture(source, self.door, sensors=sensors)
+        guard = self.guard if self.choice.policy.areas else None
+        capture = (
+            source
+            if isinstance(source, MaskedSource)
+            else Capture(source, self.door, sensors=sensors, guard=guard)
+        )
         self._capture = capture
+        self.consenting.follow(capture)
         with capture:
             while not stop.is_set():
                 # What comes in after this time may still wait in the source when it has been read.
@@ -191,6 +237,8 @@ class Gateway:
                     for record in self._core.settle(expected_ns, self._clock.timebase()):
                         self._add(record)
                 self._keep_time()
+                self.consenting.follow(capture)
+                self.cabin.look()
                 self.road.step()
                 self.road.check()
                 if watch is not None:
@@ -219,6 +267,9 @@ class Gateway:
         left_s = 0.0 if hurry.is_set() else max(0.0, (end_ns - self._clock.boot_ns()) / NS_PER_S)
         self.road.stop(left_s)
         finished = self.road.settled()
+        if self._control is not None:
+            self._control.close()
+        self.consenting.desk.settle()
         self.road.close()
         return finished
 
@@ -244,6 +295,22 @@ class Gateway:
     def view(self) -> View:
         """What a person watching is shown."""
         return View(self.account(), self._record, self.uplink.state())
+
+    def _see(self) -> Seen:
+        """What a person in the vehicle is told; on the thread that hands data on."""
+        collecting = self.collecting
+        gate = collecting.door.gate_of(self._core.mask or collecting.door.mask)
+        collected = collecting.in_force.now.collect
+        return Seen(
+            mask=self._core.mask or collecting.door.mask,
+            withheld=frozenset() if gate is None else collected - gate.collect,
+            place=self.guard.place or "",
+            account=self.account(),
+            records=collecting.records(),
+            sent={
+                name: uplink.hops() for name, uplink in zip(self._standings, self.road.uplinks, strict=True)
+            },
+        )
 
     def _split(self, batch: FrameBatch) -> Mapping[DataClass, ClassPart]:
         return self.collecting.door.split(batch)
@@ -288,3 +355,7 @@ class Gateway:
             self.road.check()
             self._clock.wait(never, _FULL_WAIT_S)
             self.road.step()
+
+
+def _log(notice: Notice) -> None:
+    logger.log(logging.WARNING if notice.trouble else logging.INFO, "%s", notice.text)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import apsw
 
 from edge.clock import Clock
-from edge.collecting import Collecting
 from edge.config import MAIN_DESTINATION
-from edge.destination import Destination, Sender, configured_destination, permit_of, refusal_notice
+from edge.destination import Destination, Sender, permit_of, refusal_notice
 from edge.dispatch import Identity
 from edge.errors import ConfigError, JournalError
 from edge.forward.rules import ForwardRules, SupplyLoss
@@ -116,7 +115,7 @@ def open_kept(
 def make_road(
     loaded: Loaded,
     kept: Kept | None,
-    collecting: Collecting,
+    standings: Mapping[str, Standing],
     *,
     clock: Clock,
     rng: random.Random,
@@ -139,7 +138,7 @@ def make_road(
             loaded,
             loaded.config.journal,
             kept,
-            collecting,
+            standings,
             sender,
             clock=clock,
             draw=draw,
@@ -150,7 +149,7 @@ def make_road(
     road = VolatileRoad(
         identity,
         loaded.catalogue,
-        _destinations(loaded, collecting, notify)[0],
+        _destinations(loaded, standings, notify)[0],
         sender(identity.stream, lambda: road.dispatch.last_number),
         live_records=_live_records(loaded),
         link=link,
@@ -159,17 +158,14 @@ def make_road(
 
 
 def _destinations(
-    loaded: Loaded, collecting: Collecting, notify: Callable[[Notice], None] | None
+    loaded: Loaded, standings: Mapping[str, Standing], notify: Callable[[Notice], None] | None
 ) -> list[Destination]:
     """All destinations, that of ``[uplink]`` first; a person is told of each that may have nothing."""
     config = loaded.config
-    sections = [
-        (MAIN_DESTINATION, config.uplink, loaded.platform_key),
-        *((one.name, one, key) for one, key in zip(config.destination, loaded.destination_keys, strict=True)),
-    ]
+    sections = [config.uplink, *config.destination]
+    keys = [loaded.platform_key, *loaded.destination_keys]
     found: list[Destination] = []
-    for name, section, key in sections:
-        standing = Standing(configured_destination(name, section), collecting.in_force)
+    for section, key, standing in zip(sections, keys, standings.values(), strict=True):
         notice = refusal_notice(standing)
         if notice is not None:
             logger.warning("%s", notice.text)
@@ -189,7 +185,7 @@ def _through_journal(
     loaded: Loaded,
     section: JournalSection,
     kept: Kept,
-    collecting: Collecting,
+    standings: Mapping[str, Standing],
     make_sender: Callable[[bytes, Callable[[], int]], Sender],
     *,
     clock: Clock,
@@ -215,7 +211,7 @@ def _through_journal(
         opened,
         vehicle=vehicle,
         keys=loaded.catalogue,
-        destinations=_destinations(loaded, collecting, notify),
+        destinations=_destinations(loaded, standings, notify),
         rules=[
             ForwardRules(
                 destination=name,

@@ -10,7 +10,7 @@ from edge.policy.admission import Admission, consents_in
 from edge.policy.classes import DataClass
 from edge.policy.gates import Gate
 from edge.policy.masks import admission_of
-from edge.policy.rules import Policy, Purpose
+from edge.policy.rules import Basis, Policy, Purpose
 
 _REMEMBERED = 4096
 
@@ -49,6 +49,15 @@ class InForce:
     def now(self) -> Admission:
         """What may be collected at this moment, anywhere but in an area where less is."""
         return self._now
+
+    @property
+    def kept_by_law(self) -> frozenset[DataClass]:
+        """The classes that the regulated record needs whatever anybody says; nobody has them erased."""
+        return frozenset(
+            rule.data_class
+            for rule in self.policy.rules.values()
+            if rule.purpose is Purpose.REGULATED and rule.basis is Basis.LAW
+        )
 
     def adopt(self, admission: Admission) -> None:
         """Take another admission into force."""

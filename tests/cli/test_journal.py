@@ -42,7 +42,7 @@ def test_ls_sums_up_by_folder_and_by_configuration(nevgate: Program, left: Kept)
     assert said["destinations"][0]["streams"][0]["acknowledged"] == 47
     shown = nevgate("journal", "ls", left.journal).out
     assert "1 to 47" in shown
-    assert "1 checkpoint up to block 48" in shown
+    assert "1 checkpoint up to block 49" in shown
 
 
 def test_ls_does_without_keys(nevgate: Program, kept: Kept) -> None:
@@ -87,7 +87,7 @@ def test_verify_proves_a_journal_by_the_public_key_alone(nevgate: Program, kept:
         secret.unlink()
     said = nevgate("journal", "verify", kept.journal, "--vehicle-key", kept.vehicle_key)
     assert said.code == 0
-    assert "vouch for all up to block 48" in said.out
+    assert "vouch for all up to block 49" in said.out
     assert "chained, but not signed yet" in said.out
 
 
