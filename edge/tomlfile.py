@@ -22,6 +22,7 @@ _KEY = re.compile(
     r"^\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*="
 )
 _PART = re.compile(r"[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'")
+_MOST_COMPLAINTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +146,11 @@ def validate(
     try:
         return model.model_validate(file.values, context=context)
     except ValidationError as fault:
-        complaints = [_complaint(file, model, details) for details in fault.errors(include_url=False)]
+        found = fault.errors(include_url=False)
+        complaints = [_complaint(file, model, details) for details in found[:_MOST_COMPLAINTS]]
         first_place, first_words = complaints[0]
         rest = "".join(f"\n{place}: {words}" for place, words in complaints[1:])
+        rest += f"\nand {len(found) - len(complaints)} more" if len(found) > len(complaints) else ""
         raise error(f"{first_words}{rest}", where=first_place) from None
 
 

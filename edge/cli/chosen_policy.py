@@ -10,7 +10,7 @@ import click
 from edge.clock import Clock, TimeQuality
 from edge.config import Config
 from edge.errors import JournalError
-from edge.journal.configuration_notes import seen_versions
+from edge.journal.configuration_notes import believed_ns, seen_versions
 from edge.journal.database import open_to_read
 from edge.journal.opening import JOURNAL_FILE
 from edge.policy.classes import DataClass
@@ -42,7 +42,7 @@ def _memory(config: Config) -> ShortMemory:
     try:
         connection = open_to_read(str(path))
         try:
-            return ShortMemory(seen_versions(connection, None))
+            return ShortMemory(seen_versions(connection, None), believed_ns(connection))
         finally:
             connection.close()
     except apsw.Error as error:

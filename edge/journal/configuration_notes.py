@@ -14,6 +14,8 @@ from edge.journal.chain import Draft
 from edge.journal.opening import OpenJournal
 from edge.journal.pending import Edit
 from edge.journal.reader import Reader
+from edge.journal.upkeep.bounds import BELIEVED
+from edge.journal.upkeep.removal import TOTALS
 from edge.policy.policy_choice import PolicyChoice, SeenVersion, ShortMemory, VersionMemory, newer
 from edge.wire.strict_cbor import INT64_MAX, CborValue, Fields, read_cbor, write_cbor
 
@@ -99,6 +101,17 @@ class JournalVersions(VersionMemory):
             raise JournalError(f"the journal cannot be read: {error}") from error
         return newest if found is None else newer(newest, found)
 
+    def latest_ns(self) -> int:
+        """See `VersionMemory.latest_ns`; as the journal's bounds believe it.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
+        try:
+            return self._opened.journal.run_with_connection(believed_ns)
+        except apsw.Error as error:
+            raise JournalError(f"the journal cannot be read: {error}") from error
+
     def remember(self, choice: PolicyChoice) -> None:
         """See `VersionMemory.remember`; on the disk with the next commit, which a new version hastens."""
         name, seen = choice.policy.name, choice.seen
@@ -135,6 +148,16 @@ def seen_versions(connection: apsw.Connection, reader: Reader | None) -> dict[st
     for name, seen in (*_in_sums(connection), *blocks):
         found[name] = newer(found.get(name), seen)
     return found
+
+
+def believed_ns(connection: apsw.Connection) -> int:
+    """The latest wall time that a journal has believed, Unix time in nanoseconds; 0 for none.
+
+    Raises:
+        apsw.Error: the database cannot be read.
+    """
+    query = "SELECT count FROM total WHERE hop = ? AND name = ?"
+    return int(connection.execute(query, (TOTALS, BELIEVED)).get or 0)
 
 
 def _in_sums(connection: apsw.Connection) -> Iterator[tuple[str, SeenVersion]]:

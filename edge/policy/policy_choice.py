@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+from edge.clock import NS_PER_S
 from edge.config_policy import PolicySection
 from edge.errors import KeyFileError, NevgateError, PolicyError
 from edge.policy.guarded_file import read_guarded
@@ -25,6 +26,10 @@ REFUSED = "refused"
 
 _LARGEST_KEY = 16_384
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STEP_NS = 60 * NS_PER_S
+"""A clock that is so much before the latest time known was set back."""
+
+_LONGEST_REASON = 500
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -65,10 +70,17 @@ class PolicyChoice:
 
 
 class VersionMemory(Protocol):
-    """Remembers the newest version of each policy, so that an older one is not taken again."""
+    """Remembers the newest version of each policy, so that an older one is not taken again, and the time."""
 
     def newest(self, name: str) -> SeenVersion | None:
         """The newest that was in force under a name; None for none.
+
+        Raises:
+            NevgateError: it cannot be told.
+        """
+
+    def latest_ns(self) -> int:
+        """The latest wall time that was ever believed, Unix time in nanoseconds; 0 for none.
 
         Raises:
             NevgateError: it cannot be told.
@@ -83,14 +95,20 @@ class ShortMemory(VersionMemory):
 
     Args:
         seen: what it knows at first, by name.
+        latest_ns: the latest wall time that was ever believed.
     """
 
-    def __init__(self, seen: Mapping[str, SeenVersion] = MappingProxyType({})) -> None:
+    def __init__(self, seen: Mapping[str, SeenVersion] = MappingProxyType({}), latest_ns: int = 0) -> None:
         self._seen = dict(seen)
+        self._latest_ns = latest_ns
 
     def newest(self, name: str) -> SeenVersion | None:
         """See `VersionMemory.newest`."""
         return self._seen.get(name)
+
+    def latest_ns(self) -> int:
+        """See `VersionMemory.latest_ns`."""
+        return self._latest_ns
 
     def remember(self, choice: PolicyChoice) -> None:
         """See `VersionMemory.remember`."""
@@ -112,9 +130,10 @@ def choose_policy(
 
     Args:
         section: what the configuration says.
-        memory: versions seen before.
+        memory: versions and times seen before.
         wall_ns: Unix time in nanoseconds, now.
-        clock_trusted: whether that can be relied on; if not, a policy that ends counts as ended.
+        clock_trusted: whether that can be relied on; if not, or if it was set back, a policy that ends counts
+            as ended.
     """
     if section.file is None:
         name = section.profile or STRICTEST
@@ -124,8 +143,19 @@ def choose_policy(
         return PolicyChoice(profile(name), BUILT_IN, why)
     try:
         found, key = _signed(section.file, section)
-        _judge_version(found, section.file, memory)
-        _judge_time(found, section.file, wall_ns, clock_trusted=clock_trusted)
+        try:
+            newest, latest_ns = memory.newest(found.policy.name), memory.latest_ns()
+        except NevgateError as error:
+            raise PolicyError(
+                f"cannot be told from an older one: {error}",
+                where=str(section.file),
+                todo="Look after the journal",
+            ) from error
+        _judge_version(found, section.file, newest)
+        doubt = "" if clock_trusted else "its time is not known for sure"
+        if wall_ns + _STEP_NS < latest_ns:
+            doubt = f"it was {shown(latest_ns)} before"
+        _judge_time(found, section.file, wall_ns, doubt)
     except PolicyError as error:
         words = _one_line(str(error))
         return PolicyChoice(
@@ -189,14 +219,8 @@ def _signed(file: Path, section: PolicySection) -> tuple[PolicyFile, VerifyingKe
     return read_signed(file, section.signature_file, section.key)
 
 
-def _judge_version(found: PolicyFile, file: Path, memory: VersionMemory) -> None:
+def _judge_version(found: PolicyFile, file: Path, newest: SeenVersion | None) -> None:
     policy = found.policy
-    try:
-        newest = memory.newest(policy.name)
-    except NevgateError as error:
-        raise PolicyError(
-            f"cannot be told from an older one: {error}", where=str(file), todo="Look after the journal"
-        ) from error
     if newest is None:
         return
     if policy.version < newest.version:
@@ -214,23 +238,22 @@ def _judge_version(found: PolicyFile, file: Path, memory: VersionMemory) -> None
         )
 
 
-def _judge_time(found: PolicyFile, file: Path, wall_ns: int, *, clock_trusted: bool) -> None:
-    if found.expires is not None:
-        if not clock_trusted:
-            raise PolicyError(
-                f"ends {found.expires.isoformat()}, and the clock cannot be trusted to tell whether it has",
-                where=str(file),
-                todo="It is taken when the clock is set",
-            )
-        if wall_ns >= unix_ns(found.expires):
-            raise PolicyError(
-                f"ended {found.expires.isoformat()}", where=str(file), todo="Issue its next version"
-            )
+def _judge_time(found: PolicyFile, file: Path, wall_ns: int, doubt: str) -> None:
+    if found.expires is not None and wall_ns >= unix_ns(found.expires):
+        raise PolicyError(
+            f"ended {found.expires.isoformat()}", where=str(file), todo="Issue its next version"
+        )
     if found.issued is not None and wall_ns < unix_ns(found.issued):
         raise PolicyError(
             f"begins {found.issued.isoformat()}, and by the clock it is {shown(wall_ns)}",
             where=str(file),
             todo="It is taken from then on; if the clock is wrong, set it",
+        )
+    if doubt and (found.issued is not None or found.expires is not None):
+        raise PolicyError(
+            f"is in force for a time, and the clock cannot be trusted to tell which it is: {doubt}",
+            where=str(file),
+            todo="It is taken when the clock is set",
         )
 
 
@@ -243,4 +266,5 @@ def shown(wall_ns: int) -> str:
 
 
 def _one_line(text: str) -> str:
-    return "".join(one if one.isprintable() else " " for one in text)
+    line = "".join(one if one.isprintable() else " " for one in text)
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."

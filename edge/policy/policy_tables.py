@@ -18,6 +18,7 @@ from edge.policy.rules import ANYWHERE, FULL, Basis, Datum, Precision, Purpose
 MOST_TABLES = 100
 """Of each kind in one file."""
 
+_MOST_ENTRIES = 1_000
 _MOST_TEXT = 200
 _MOST_NAME = 64
 _NEWEST = 1_000_000_000
@@ -70,6 +71,8 @@ def _listed(example: str, *, empty: bool = False) -> BeforeValidator:
     def check(value: object) -> object:
         if not isinstance(value, list) or not (value or empty):
             raise ValueError(f"should be a list, such as {example}")
+        if len(value) > _MOST_ENTRIES:
+            raise ValueError(f"has {len(value)} entries; there is room for {_MOST_ENTRIES}")
         return value
 
     return BeforeValidator(check)

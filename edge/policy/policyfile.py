@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,10 @@ STRICTEST = PROFILES[0]
 LARGEST_BYTES = 1_000_000
 
 _LONGEST_LINE = 2_000
+_MOST_DOTS = 50
+_FRACTION = re.compile(rb"(?<![^\[,=\s])[-+]?\d+\.\d+(?=\s*(?:[\],#]|$))")
+"""A number in a list or behind its key, whose dot parts no key."""
+
 _FOLDER = Path(__file__).parent / "profiles"
 
 
@@ -116,13 +121,19 @@ def _profile(name: str) -> _Profile:
 
 
 def _parsed(content: bytes, path: Path) -> TomlFile:
-    # A key of thousands of parts on one line costs a reader of TOML the square of its length.
+    # A key of very many parts costs a reader of TOML the square of their number.
     for number, line in enumerate(content.split(b"\n"), start=1):
         if len(line) > _LONGEST_LINE:
             raise PolicyError(
                 f"has {len(line)} bytes on one line",
                 where=f"{path}:{number}",
                 todo=f"Break it into lines of {_LONGEST_LINE} at most",
+            )
+        if line.count(b".") > _MOST_DOTS and _FRACTION.sub(b"", line).count(b".") > _MOST_DOTS:
+            raise PolicyError(
+                f"has more than {_MOST_DOTS} dots on one line",
+                where=f"{path}:{number}",
+                todo="Break it into several",
             )
     return parse_toml(path, content, PolicyError)
 

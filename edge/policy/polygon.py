@@ -39,34 +39,35 @@ def polygon_fault(corners: Sequence[tuple[float, float]]) -> str | None:
     standing = np.flatnonzero(~sides.any(axis=1))
     if len(standing):
         return f"corner {standing[0] + 1} and the next are the same place; leave one away"
-    faults = (_meeting(points, sides, place) for place in range(len(points)))
-    return next(filter(None, faults), None)
+    return _turning_back(sides) or _crossing(points, sides)
 
 
-def _meeting(points: _Whole, sides: _Whole, place: int) -> str | None:
-    count = len(points)
-    following = (place + 1) % count
-    here, along = points[place], sides[place]
-    if not _cross(along, sides[following]) and int(np.dot(along, sides[following])) < 0:
-        return f"turns back on itself at corner {following + 1}; leave that corner away"
-    others = np.arange(place + 2, count - (place == 0))
-    starts, ways = points[others], sides[others]
-    ends = starts + ways
-    end = here + along
-    apart = np.any(
-        (np.minimum(starts, ends) > np.maximum(here, end))
-        | (np.maximum(starts, ends) < np.minimum(here, end)),
-        axis=1,
-    )
-    # On the grid each product is below 3.3e18 and each difference below 6.5e18: signs in 64 bits are exact.
-    by_this = np.sign(_cross(along, starts - here)) * np.sign(_cross(along, ends - here))
-    by_others = np.sign(_cross(ways, here - starts)) * np.sign(_cross(ways, end - starts))
-    meeting = others[~apart & (by_this <= 0) & (by_others <= 0)]
-    if not len(meeting):
+def _turning_back(sides: _Whole) -> str | None:
+    following = np.roll(sides, -1, axis=0)
+    back = np.flatnonzero((_cross(sides, following) == 0) & (np.sum(sides * following, axis=1) < 0))
+    if not len(back):
         return None
-    other = int(meeting[0])
+    corner = (int(back[0]) + 1) % len(sides) + 1
+    return f"turns back on itself at corner {corner}; leave that corner away"
+
+
+def _crossing(points: _Whole, sides: _Whole) -> str | None:
+    """Judge every side, in rows, against every later one that is no neighbour, in columns."""
+    count = len(points)
+    ends = points + sides
+    lows, highs = np.minimum(points, ends), np.maximum(points, ends)
+    apart = np.any((lows[:, None] > highs[None, :]) | (lows[None, :] > highs[:, None]), axis=2)
+    # On the grid each product is below 3.3e18 and each difference below 6.5e18: signs in 64 bits are exact.
+    starts_at = np.sign(_cross(sides[:, None], points[None, :] - points[:, None]))
+    ends_at = np.sign(_cross(sides[:, None], ends[None, :] - points[:, None]))
+    parted = starts_at * ends_at > 0
+    meeting = np.triu(~apart & ~parted & ~parted.T, k=2)
+    meeting[0, count - 1] = False
+    if not meeting.any():
+        return None
+    one, other = map(int, np.argwhere(meeting)[0])
     return (
-        f"crosses itself: the side from corner {place + 1} meets that from corner {other + 1}; "
+        f"crosses itself: the side from corner {one + 1} meets that from corner {other + 1}; "
         "list the corners in order around the area"
     )
 

@@ -127,6 +127,11 @@ def _not_begun(bench: Bench) -> None:
 def _clock_set_back(bench: Bench) -> None:
     bench.issue(_times(NOW - timedelta(days=60), NOW - timedelta(days=30)))
     bench.now = NOW - timedelta(days=45)
+    bench.memory = ShortMemory(latest_ns=int(NOW.timestamp()) * 10**9)
+
+
+def _at_an_unknown_time(bench: Bench) -> None:
+    bench.issue(_times(NOW - timedelta(days=30), NOW + timedelta(days=30)))
     bench.clock_trusted = False
 
 
@@ -216,7 +221,11 @@ HOSTILE: Mapping[str, Hostile] = {
         _not_begun, "begins 2026-09-01T00:00:01+00:00, and by the clock it is 2026-09-01T00:00"
     ),
     "ended, with the clock set back": Hostile(
-        _clock_set_back, "the clock cannot be trusted to tell whether it has"
+        _clock_set_back,
+        "the clock cannot be trusted to tell which it is: it was 2026-09-01T00:00:00+00:00 before",
+    ),
+    "for a time, with a clock that knows none": Hostile(
+        _at_an_unknown_time, "the clock cannot be trusted to tell which it is: its time is not known for sure"
     ),
     "begun, with a clock that was never set": Hostile(
         _clock_before_its_time, "by the clock it is 1970-01-01T00:02"

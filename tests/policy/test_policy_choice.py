@@ -15,6 +15,8 @@ from edge.config_policy import PolicySection
 from edge.errors import JournalError, PolicyError
 from edge.journal.block import BlockKind
 from edge.journal.configuration_notes import JournalVersions, seen_versions
+from edge.journal.upkeep.bounds import Bounds, endless
+from edge.journal.upkeep.limits import BoundsSettings
 from edge.policy.guarded_file import read_guarded
 from edge.policy.policy_choice import PolicyChoice, SeenVersion, ShortMemory, VersionMemory, choose_policy
 from edge.policy.policyfile import PROFILES, profile
@@ -116,7 +118,14 @@ class TestAGoodPolicy:
     def test_without_an_end_needs_no_clock(self, bench: Bench) -> None:
         bench.issue()
         bench.clock_trusted = False
+        bench.memory = ShortMemory(latest_ns=10**19)
         assert bench.choice().complaint is None
+
+    def test_with_an_end_bears_a_clock_that_is_a_little_slow(self, bench: Bench) -> None:
+        bench.issue(f"{HEAD}expires = {(NOW + timedelta(days=1)).isoformat()}\n")
+        for late_s, taken in ((60, True), (61, False)):
+            bench.memory = ShortMemory(latest_ns=(int(NOW.timestamp()) + late_s) * 10**9)
+            assert (bench.choice().complaint is None) is taken
 
 
 def test_what_is_parsed_is_what_was_signed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,6 +279,12 @@ class TestJournalVersions(MemoryContract):
         rig.open.journal.commit()
         found = rig.open.journal.run_with_connection(lambda connection: seen_versions(connection, None))
         assert found == {"strict": SeenVersion(8, b"e" * 32)}
+
+    def test_knows_the_time_that_the_bounds_believed(self, rig: Rig) -> None:
+        assert versions(rig).latest_ns() == 0
+        bounds = Bounds(BoundsSettings(), destinations=(), clock=rig.clock, boot=rig.boot, space=endless)
+        rig.open.journal.run_with_connection(bounds.step)
+        assert versions(rig).latest_ns() == rig.clock.wall_ns()
 
     def test_each_start_leaves_a_block_and_only_a_new_version_a_locked_one(self, rig: Rig) -> None:
         for choice in (good(7), good(7), PolicyChoice(profile("gdpr"), "built in", ""), good(8)):

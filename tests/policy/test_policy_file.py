@@ -152,6 +152,19 @@ def test_an_area_may_be_closed_by_repeating_its_first_corner() -> None:
     assert read(closed).areas == read(WHOLE).areas
 
 
+def test_a_line_may_hold_many_corners() -> None:
+    corners = ", ".join(f"[{116 + step / 1000:.3f}, {39 + step**2 / 1e6:.6f}]" for step in range(60))
+    assert (
+        len(read(HEAD + AREA.replace(AREA.splitlines()[3], f"corners = [{corners}]")).areas[0].corners) == 60
+    )
+
+
+def test_a_list_has_an_end() -> None:
+    hosts = ",\n".join(f"'host{number}.example.cn'" for number in range(1_001))
+    said = complaint(changed('["data.example.cn", "*.fleet.example.cn"]', f"[\n{hosts}]"))
+    assert "has 1001 entries; there is room for 1000" in said
+
+
 def test_a_destination_on_this_machine_needs_no_jurisdiction() -> None:
     local = changed(
         'jurisdiction = "CN"\nhosts = ["data.example.cn", "*.fleet.example.cn"]', "hosts = ['::1']"
@@ -418,6 +431,11 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         (b"a = " + b"{b = " * 380, "is nested too deeply"),
         (b"a = " + b"[\n" * 5_000, "is nested too deeply"),
         (b"a" + b".a" * 5_000 + b" = 1", "has 10005 bytes on one line"),
+        (b"a" + b".a" * 51 + b" = 1", "has more than 50 dots on one line"),
+        (b"x = {1" + b".1 .1" * 26 + b" = 1}", "has more than 50 dots on one line"),
+        (b"[1" + b". 1" * 51 + b"]", "has more than 50 dots on one line"),
+        (b"".join(b"k%d = 1\n" % number for number in range(60)), "policy.toml:46: unknown key 'k45'"),
+        (b"".join(b"k%d = 1\n" % number for number in range(60)), "\nand 14 more"),
         (b"version = " + b"\n".join([b"9" * 1_990] * 3), "is not valid TOML"),
         (b"version = 0x" + b"f" * 1_900, "whole number, 1 to"),
     ],

@@ -22,7 +22,9 @@ from edge.journal.upkeep.removal import TOTALS, DiskSpace, Removal
 from edge.journal.upkeep.reserve import Reserve
 
 RESERVE_FILE = "reserve"
-_BELIEVED = "wall time believed last, ns"
+BELIEVED = "wall time believed last, ns"
+"""Of the sums of the bounds: the present, Unix nanoseconds, as far as it was believed (`BelievedTime`)."""
+
 _ENDLESS = DiskSpace(1 << 62, 1 << 62)
 _SET_TOTAL = (
     "INSERT INTO total (hop, name, count) VALUES (?, ?, ?)"
@@ -105,7 +107,7 @@ class Bounds:
             more = removal.run()
             now_ns = self._known_ages(connection).now_ns
             if now_ns is not None:
-                connection.execute(_SET_TOTAL, (TOTALS, _BELIEVED, now_ns))
+                connection.execute(_SET_TOTAL, (TOTALS, BELIEVED, now_ns))
         self._take(removal)
         if more:
             self._due_ns = 0
@@ -167,7 +169,7 @@ class Bounds:
     def _known_ages(self, connection: apsw.Connection) -> Ages:
         if self._ages is None:
             last = connection.execute(
-                "SELECT count FROM total WHERE hop = ? AND name = ?", (TOTALS, _BELIEVED)
+                "SELECT count FROM total WHERE hop = ? AND name = ?", (TOTALS, BELIEVED)
             ).get
             self._ages = Ages(self._clock, self._boot, BelievedTime(self._clock, last_ns=int(last or 0)))
         self._ages.look()
