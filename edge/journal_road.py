@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
+
 from edge import up_messages
 from edge.account import Account, Hop
 from edge.clock import Clock, Timebase
@@ -108,6 +110,7 @@ class JournalRoad(Road):
         self._finish_erasures(condemned)
         self._folder = folder
         self._doubted = False
+        self._outlived = False
         self._bounds = bounds
         self._scrub = scrub
         self._events = EventNotes(opened.boot, locked_before=opened.locked_events())
@@ -206,6 +209,7 @@ class JournalRoad(Road):
             self._flush_past()
         for dispatch, forwarder in zip(self._past, self.forwarders, strict=False):
             dispatch.report_losses(forwarder.room)
+        self._renew()
 
     def erase(self, *requests: ErasureRequest) -> Erasure:
         """Erase while everything runs; when this returns, nothing on the medium opens to what was meant.
@@ -313,6 +317,18 @@ class JournalRoad(Road):
         if numbers:
             for forwarder in self.forwarders:
                 forwarder.drop_past(meant)
+
+    def _renew(self) -> None:
+        """Have no message outlast what may be kept of its records."""
+        self._outlived = self._bounds.take_outlived() or self._outlived
+        if not self._outlived or self._journal.failure:
+            return
+        try:
+            self._erasing.renew(self._bounds.strict_classes)
+        except (JournalError, apsw.Error):
+            logger.exception("messages whose records are kept no longer cannot be taken back yet")
+        else:
+            self._outlived = False
 
     def _finish_erasures(self, condemned: Condemned) -> None:
         """Erase what rests on consents that ended in an earlier run, before anything of it is sent."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -10,6 +10,7 @@ import apsw
 
 from edge.errors import CatalogueError, JournalError, WireError
 from edge.forward.forwarder import Forwarder
+from edge.forward.held import Held
 from edge.forward.recent import Recent
 from edge.journal.cursors import OWN_STREAM
 from edge.journal.opening import OpenJournal
@@ -18,7 +19,7 @@ from edge.journal.ranges import RangeSet
 from edge.journal.record_block import CARRIER
 from edge.journal.stored import deletion
 from edge.journal.upkeep.condemned import Condemned
-from edge.journal.upkeep.condemning import Plan, give_back, has_class
+from edge.journal.upkeep.condemning import Plan, give_back, has_class, numbers_held
 from edge.journal.upkeep.erase import condemning, erasure_of
 from edge.journal.upkeep.erasure import Erasure, ErasureRequest
 from edge.policy.classes import DataClass
@@ -84,21 +85,29 @@ class Erasing:
             JournalError: nothing can be written; nothing was done.
             apsw.Error: the journal cannot be read.
         """
-        forwarder = self._forwarders[destination]
         with self._still() as connection:
-            journal = self._opened.journal
-            if not journal.commit():
-                raise JournalError(f"cannot be written now: {journal.failure}", where="journal")
-            found = [held for held in forwarder.kept() if self.holds(held.item, data_class)]
-            freed: dict[tuple[str, int], RangeSet] = {}
-            for held in found:
-                ranges = freed.setdefault((destination, held.stream), RangeSet())
-                ranges.add(held.item.first_number, held.item.last_number)
-            if found:
-                edits: list[Edit] = [deletion(held.row) for held in found]
-                journal.write_alone((), [*edits, *give_back(connection, freed)])
-                forwarder.take_back(frozenset(held.row for held in found))
-        return len(found)
+            return self._take_back(connection, {destination: lambda held: self.holds(held.item, data_class)})
+
+    def renew(self, classes: Collection[DataClass]) -> int:
+        """Take back messages with items of some classes that the journal itself holds no more.
+
+        So nothing that is signed and waits outlasts what may be kept of it.
+
+        Returns:
+            How many messages were taken back; their records go anew, with what is left of them.
+
+        Raises:
+            JournalError: nothing can be written; nothing was done.
+            apsw.Error: the journal cannot be read.
+        """
+        if not classes or not any(one.kept() for one in self._forwarders.values()):
+            return 0
+        with self._still() as connection:
+
+            def outlived(held: Held) -> bool:
+                return self._outlived(connection, held, classes)
+
+            return self._take_back(connection, dict.fromkeys(self._forwarders, outlived))
 
     def holds(self, item: Outgoing, data_class: DataClass) -> bool:
         """Whether a message may hold items of a class."""
@@ -116,6 +125,43 @@ class Erasing:
             for forwarder in self._forwarders.values():
                 stack.enter_context(forwarder.still())
             yield connection
+
+    def _take_back(self, connection: apsw.Connection, chosen: Mapping[str, Callable[[Held], bool]]) -> int:
+        """Delete some messages of some destinations, and give their numbers back."""
+        journal = self._opened.journal
+        if not journal.commit():
+            raise JournalError(f"cannot be written now: {journal.failure}", where="journal")
+        found: dict[str, list[Held]] = {}
+        freed: dict[tuple[str, int], RangeSet] = {}
+        for destination, choose in chosen.items():
+            found[destination] = [held for held in self._forwarders[destination].kept() if choose(held)]
+            for held in found[destination]:
+                ranges = freed.setdefault((destination, held.stream), RangeSet())
+                ranges.add(held.item.first_number, held.item.last_number)
+        if freed:
+            edits: list[Edit] = [deletion(held.row) for each in found.values() for held in each]
+            journal.write_alone((), [*edits, *give_back(connection, freed)])
+            for destination, each in found.items():
+                self._forwarders[destination].take_back(frozenset(held.row for held in each))
+        return sum(map(len, found.values()))
+
+    def _outlived(self, connection: apsw.Connection, held: Held, classes: Collection[DataClass]) -> bool:
+        """Whether a message has items that no block holds any more."""
+        try:
+            records = decode(unverified_payload(held.item.payload), self._opened.inside.items).records
+        except WireError:
+            return True
+        for data_class in classes:
+            numbers = [
+                one.number
+                for one in records
+                if any(self._class_of(name) is data_class for name in one.values)
+            ]
+            if numbers:
+                there = numbers_held(connection, held.stream, data_class, numbers[0], numbers[-1])
+                if any(number not in there for number in numbers):
+                    return True
+        return False
 
     def _left_of(self, record: Record, plan: Plan) -> Record | None:
         """A record of the journal's own stream without what was erased of it."""

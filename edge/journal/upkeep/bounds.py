@@ -13,6 +13,7 @@ import apsw
 
 from edge.account import Hop
 from edge.clock import NS_PER_S, Clock
+from edge.journal.block import BlockKind
 from edge.journal.database import transaction
 from edge.journal.upkeep.ages import Ages
 from edge.journal.upkeep.believed_time import BelievedTime
@@ -20,6 +21,7 @@ from edge.journal.upkeep.held import Oldest, waiting_of
 from edge.journal.upkeep.limits import BoundsSettings
 from edge.journal.upkeep.removal import TOTALS, DiskSpace, Removal
 from edge.journal.upkeep.reserve import Reserve
+from edge.policy.classes import DataClass
 
 RESERVE_FILE = "reserve"
 BELIEVED = "wall time believed last, ns"
@@ -85,6 +87,7 @@ class Bounds:
         self._due_ns = 0
         self._segment = 0
         self._full = False
+        self._outlived = True
         self._removed: Counter[tuple[str, str]] = Counter()
         self._facts: Counter[tuple[str, str]] = Counter()
 
@@ -137,6 +140,21 @@ class Bounds:
         self._take(removal)
         return freed
 
+    @property
+    def strict_classes(self) -> frozenset[DataClass]:
+        """The classes of which no record may outlast its days, sent or not."""
+        strict = [one for one in self._settings.limits if one.strict and one.days]
+        return frozenset(
+            one for one in DataClass if any(limit.concerns(BlockKind.RECORDS, one) for limit in strict)
+        )
+
+    def take_outlived(self) -> bool:
+        """Whether records of these classes were removed since this was asked, or in an earlier run."""
+        if not self._outlived:
+            return False
+        self._outlived = False
+        return True
+
     def hops(self) -> tuple[Hop, ...]:
         """What was removed in this run, by unit: all that entered was removed, each with its cause."""
         hops = []
@@ -181,4 +199,5 @@ class Bounds:
                 logger.warning("the journal begins to remove %s: %s", unit, cause)
             self._removed[unit, cause] += count
         self._facts.update(removal.facts)
+        self._outlived = self._outlived or removal.outlived
         self._segment = removal.segment

@@ -150,6 +150,25 @@ def give_back(connection: apsw.Connection, freed: Mapping[tuple[str, int], Range
             yield _COVER, (destination, stream, first, last)
 
 
+def numbers_held(
+    connection: apsw.Connection, stream: int, data_class: DataClass, first: int, last: int
+) -> RangeSet:
+    """Numbers of records of which blocks of a class may hold something, about `first` to `last`."""
+    series = (stream, int(BlockKind.RECORDS), data_class)
+    begin = connection.execute(
+        "SELECT max(first_number) FROM block WHERE stream = ? AND kind = ? AND class = ? AND size > 0"
+        " AND first_number <= ?",
+        (*series, first),
+    ).get
+    return RangeSet(
+        connection.execute(
+            "SELECT first_number, last_number FROM block WHERE stream = ? AND kind = ? AND class = ?"
+            " AND size > 0 AND first_number BETWEEN ? AND ?",
+            (*series, first if begin is None else begin, last),
+        )
+    )
+
+
 def has_class(record: Record, data_class: DataClass, inside: Inside) -> bool:
     """Whether a record has an item of a class, or one that today's catalogue does not know."""
     return any(_class_of(name, inside) in {data_class, None} for name in record.values)

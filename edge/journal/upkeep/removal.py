@@ -83,6 +83,8 @@ class Removal:
         removed: frames, records and so on, by unit and cause.
         facts: the same by unit and class, and bytes.
         segment: as above, for the next step.
+        outlived: whether records of a class with a strict limit in days were over it: messages that wait may
+            hold them still.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Removal:
         self.removed: Counter[tuple[str, str]] = Counter()
         self.facts: Counter[tuple[str, str]] = Counter()
         self.segment = segment
+        self.outlived = False
         self._connection = connection
         self._settings = settings
         self._ages = ages
@@ -167,6 +170,7 @@ class Removal:
                 block = self._oldest.of_series(series, spare_alarms=not limit.strict)
                 if block is None or self._age_ns(block) <= limit_ns:
                     break
+                self.outlived = self.outlived or (limit.strict and series.kind == BlockKind.RECORDS)
                 yield block
 
     def _over_bytes(self, limit: Limit) -> Iterator[HeldBlock]:
