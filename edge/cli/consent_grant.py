@@ -34,13 +34,13 @@ def command(
     """Agree to a CLASS being collected for a PURPOSE, for a stated time.
 
     It ends by itself, at the latest at the gateway's next start unless --keep is given, and you can take it
-    back at any time. What it allows is shown by 'nevgate consent list' before, and said once more.
+    back at any time. 'nevgate consent list' shows before what it would allow; 'consent refuse' says no.
 
     \b
     Examples:
       nevgate consent grant position service --for 12h
       nevgate consent grant position service --for 30d --keep --role owner
-      nevgate consent refuse position service
+      nevgate consent grant cabin recording --for 1d --json
     """
     answer = ask_ledger(
         config_path,
