@@ -1,0 +1,1 @@
+"""Capture as a process of its own: what is not collected never is in the memory of the rest."""

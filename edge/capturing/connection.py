@@ -1,0 +1,96 @@
+"""One end of the socket between capture and core: sends without waiting, receives messages."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from edge.capturing.message import Decoder, Message, encode
+from edge.closing import Closing
+
+_CHUNK = 1 << 18
+
+
+class Connection(Closing):
+    """Messages over a stream socket; any thread may send, one receives.
+
+    Attributes:
+        ended: whether the other side is gone; what it sent before has been received then.
+    """
+
+    def __init__(self, stream: socket.socket) -> None:
+        stream.setblocking(False)
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._unsent: deque[memoryview] = deque()
+        self._unsent_bytes = 0
+        self._decoder = Decoder()
+        self.ended = False
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that wait until the other side takes them."""
+        return self._unsent_bytes
+
+    def send(self, *messages: Message) -> None:
+        """Send as much as the other side takes now; the rest goes while `exchange` waits."""
+        with self._lock:
+            for message in messages:
+                data = encode(message)
+                self._unsent.append(memoryview(data))
+                self._unsent_bytes += len(data)
+            self._flush()
+
+    def exchange(self, timeout_s: float) -> Sequence[Message]:
+        """Wait until something comes in or can be sent on, at most `timeout_s`.
+
+        Raises:
+            BorderError: what came in is no message.
+        """
+        if self.ended:
+            return ()
+        poll = select.poll()
+        poll.register(self._stream, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+        happened = poll.poll(max(0.0, timeout_s * 1000))
+        if not happened:
+            return ()
+        _, events = happened[0]
+        if events & select.POLLOUT:
+            with self._lock:
+                self._flush()
+        if not events & ~select.POLLOUT:
+            return ()
+        try:
+            received = self._stream.recv(_CHUNK)
+        except BlockingIOError:
+            return ()
+        except OSError:
+            received = b""
+        if not received:
+            self.ended = True
+        return tuple(self._decoder.feed(received))
+
+    def close(self) -> None:
+        """Close this end."""
+        self.ended = True
+        self._stream.close()
+
+    def _flush(self) -> None:
+        while self._unsent:
+            try:
+                sent = self._stream.send(self._unsent[0])
+            except BlockingIOError:
+                return
+            except OSError:
+                # The other side is gone; what it sent before it went is still to be received.
+                self._unsent.clear()
+                self._unsent_bytes = 0
+                return
+            self._unsent_bytes -= sent
+            if sent < len(self._unsent[0]):
+                self._unsent[0] = self._unsent[0][sent:]
+                return
+            self._unsent.popleft()

@@ -1,0 +1,129 @@
+"""What the process of capture opens, as its parent orders it: sources, sensors and door."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from edge.capture import Capture, MaskedSource
+from edge.clock import Clock
+from edge.config import Config, load_config
+from edge.database.load import load_database
+from edge.devices import open_buses, open_sensors
+from edge.errors import ConfigError
+from edge.policy.classed import ClassedDatabase
+from edge.policy.classes import DataClass
+from edge.policy.classfile import load_classes
+from edge.policy.door import Door
+
+
+@dataclass(frozen=True, slots=True)
+class CapturePlan:
+    """What a process of capture is to open.
+
+    Attributes:
+        opener: ``package.module:function``, an `Opener`.
+        arguments: for it, plain values that JSON can hold.
+    """
+
+    opener: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What an opener has opened.
+
+    Attributes:
+        capture: to be read; what it hands on has been through a door.
+        mask: the name of the mask that batches have now.
+        items: ids of the items that its sensors provide.
+    """
+
+    capture: MaskedSource
+    mask: str
+    items: tuple[str, ...] = ()
+
+
+Opener = Callable[[Mapping[str, Any], Collection[DataClass], str, Clock], Opened]
+"""Opens what a plan's arguments say, collecting some classes under an admission's name."""
+
+
+def plan_of(configuration: Path, config: Config) -> CapturePlan:
+    """The plan for the live buses and sensors of a configuration.
+
+    Args:
+        configuration: its file, which capture reads itself.
+        config: what was read of it: capture refuses to start if that file, a database or a class file is not
+            what it is now, since core and capture would not mean the same by a mask.
+    """
+    files = {str(path): _digest(path) for path in _files(configuration.absolute(), config)}
+    return CapturePlan(
+        f"{__name__}:{open_configuration.__name__}",
+        {"configuration": str(configuration.absolute()), "files": files},
+    )
+
+
+def open_configuration(
+    arguments: Mapping[str, Any], collect: Collection[DataClass], admission: str, clock: Clock
+) -> Opened:
+    """Open what `plan_of` has planned.
+
+    Raises:
+        ConfigError: a file has changed since.
+        NevgateError: of the room that a file belongs to.
+        SourceError: a bus or sensor cannot be opened.
+    """
+    configuration = Path(arguments["configuration"])
+    for name, digest in arguments["files"].items():
+        if _digest(Path(name)) != digest:
+            raise ConfigError("has changed since the gateway was started", where=name, todo="Start it again")
+    config = load_config(configuration)
+    door = Door(_classed(config), frozenset(collect), admission)
+    with ExitStack() as stack:
+        sensors = open_sensors(config, clock, stack)
+        source = stack.enter_context(open_buses(config, clock))
+        stack.pop_all()
+    items = tuple(item for sensor in sensors for item in sensor.items)
+    return Opened(Capture(source, door, sensors=sensors), door.mask, items)
+
+
+def opener_of(name: str) -> Opener:
+    """The opener that a plan names.
+
+    Raises:
+        ImportError: there is no such module.
+        AttributeError: it has no such function.
+    """
+    module, _, function = name.partition(":")
+    opener: Opener = getattr(import_module(module), function)
+    return opener
+
+
+def _classed(config: Config) -> dict[str, list[ClassedDatabase]]:
+    """The databases of each bus with their classes."""
+    databases = {section.file: load_database(section.file) for bus in config.bus for section in bus.database}
+    return {
+        bus.name: [load_classes(section.class_file, databases[section.file]) for section in bus.database]
+        for bus in config.bus
+    }
+
+
+def _files(configuration: Path, config: Config) -> Iterator[Path]:
+    yield configuration
+    for bus in config.bus:
+        for section in bus.database:
+            yield section.file
+            yield section.class_file
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error

@@ -1,0 +1,487 @@
+"""`CaptureProcess`: capture in a process of its own, started, watched and started again by the core."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+import edge.errors
+from edge.account import Hop
+from edge.capture import Captured, MaskedSource
+from edge.capturing.child import WAITED_OUT
+from edge.capturing.connection import Connection
+from edge.capturing.lives import Lives, Outage
+from edge.capturing.message import (
+    Adopt,
+    Ask,
+    BorderError,
+    Close,
+    Done,
+    Ended,
+    Failed,
+    Message,
+    Observed,
+    Order,
+    Ready,
+    Report,
+    Told,
+)
+from edge.capturing.opening import CapturePlan
+from edge.clock import NS_PER_S, Clock
+from edge.errors import NevgateError, SourceError
+from edge.frames import FrameBatch
+from edge.policy.classes import DataClass
+from edge.sensors.observation import Observation
+from edge.uplink.events import Notice
+
+BUFFER_BYTES = 32 << 20
+START_S = 60.0
+"""Databases, class files and devices are open by then; longest on a small machine with large databases."""
+
+SILENT_S = 10.0
+"""Capture answers within a tick; one that does not for so long hangs, and is killed."""
+
+ADOPT_S = 0.5
+"""So soon another mask is in force; capture that has not taken it up by then is killed with the old one."""
+
+END_S = 10.0
+"""So long capture may take to hand on what it has read."""
+
+BACK_OFF_FIRST_S, BACK_OFF_MAX_S = 1.0, 30.0
+STEADY_S = 60.0
+"""Capture that has run for so long is well again: the next back-off begins anew."""
+
+_ERRORS = {
+    name: kind
+    for name, kind in vars(edge.errors).items()
+    if isinstance(kind, type) and issubclass(kind, NevgateError)
+}
+_GRACE_S = 0.5
+_REAP_S = 2.0
+_ROOT = Path(edge.__file__).parents[1]
+_PROGRAM = (
+    "import sys; sys.path.append(sys.argv[1]); from edge.capturing.child import main; "
+    "main(int(sys.argv[2]), int(sys.argv[3]))"
+)
+
+logger = logging.getLogger(__name__)
+
+
+class CaptureProcess(MaskedSource):
+    """Reads masked batches from a process that alone sees buses, sensors and what the door removes.
+
+    The process is started at once, and waited for until its devices are open, so that what is wrong with them
+    is known before anything else starts. One that dies later is missed at the next reading and started again
+    after 1 s, then after twice as long up to 30 s; meanwhile nothing comes in, and reading takes its time as
+    if nothing had happened on the buses. What that cost is in the account (docs/account.md, "Capture").
+
+    One thread reads; any thread may adopt, ask for hops, or close. The process dies with the thread that made
+    or restarted it, so that this should be the one that reads.
+
+    Args:
+        plan: what is to be opened.
+        collect: the classes to collect at first.
+        admission: the name under which they are admitted.
+        clock: tells outages; the process reads the machine's own.
+        notify: told of deaths and new starts; they go to the log too.
+        buffer_bytes: masked frames that may wait in the process while the core is busy.
+
+    Attributes:
+        mask: the name of the mask that capture had when it was last started.
+        items: ids of the items that its sensors provide.
+
+    Raises:
+        ConfigError: the configuration, or a file that it names, cannot be used or has changed.
+        SourceError: a bus or sensor cannot be opened, or the process does not start.
+    """
+
+    def __init__(
+        self,
+        plan: CapturePlan,
+        collect: Collection[DataClass],
+        admission: str,
+        *,
+        clock: Clock,
+        notify: Callable[[Notice], None] | None = None,
+        buffer_bytes: int = BUFFER_BYTES,
+    ) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._notify = notify
+        self._buffer_bytes = buffer_bytes
+        self._lock = threading.Lock()
+        self._nothing = threading.Event()
+        self._adopt = Adopt(0, tuple(sorted(collect)), admission)
+        self._unadopted_s: float | None = None
+        self._adopt_asked = 0
+        self._adopted = 0
+        self._lives = Lives()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        self._closing_s: float | None = None
+        self._finished = False
+        self._failure: NevgateError | None = None
+        self._ready: Ready | None = None
+        self._asked = 0
+        self._done = 0
+        self._heard_s = self._started_s = self._now_s()
+        self._reported_ns = clock.boot_ns()
+        self._back_off_s = BACK_OFF_FIRST_S
+        self._start_at_s = 0.0
+        self._batches: list[FrameBatch] = []
+        self._observations: list[Observation] = []
+        self._cause = ""
+        self._unwanted = False
+        self._told_lacking: tuple[str, ...] = ()
+        self.mask = ""
+        self.items: tuple[str, ...] = ()
+        self._live = True
+        try:
+            self._start()
+            self._await_ready()
+        except BaseException:
+            self._end_process("not wanted")
+            raise
+
+    @property
+    def live(self) -> bool:
+        """See `MaskedSource.live`."""
+        return self._live
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of capture; None while there is none."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def outages(self) -> Sequence[Outage]:
+        """The last hundred times in which there was no capture, and nothing counted what there was."""
+        return self._lives.outages
+
+    def read(self, timeout_s: float) -> Captured | None:
+        """See `MaskedSource.read`.
+
+        What the process had received when it was asked is handed on with the answer, so that no frame is on
+        the way any more that came before.
+        """
+        end_s = self._now_s() + timeout_s
+        self._start_if_due()
+        number = self._ask(timeout_s)
+        while not self._finished and self._failure is None and (number is None or self._done < number):
+            if self._connection is None:
+                if self._now_s() >= end_s:
+                    break
+                self._wait_without(end_s)
+                number = self._ask(end_s - self._now_s())
+                continue
+            wait_s = end_s - self._now_s() + (_GRACE_S if self._ready is not None else 0.0)
+            if wait_s <= 0:
+                break
+            self._exchange(min(wait_s, _GRACE_S))
+        return self._captured()
+
+    def adopt(self, collect: Collection[DataClass], admission: str) -> None:
+        """See `MaskedSource.adopt`; the process has it at once, and hands on a batch of the new mask.
+
+        If it does not take it up within half a second, it is killed at the next reading; the one that is
+        started then begins with the new mask.
+        """
+        with self._lock:
+            self._adopt = Adopt(self._adopt.number + 1, tuple(sorted(collect)), admission)
+            self._unadopted_s = self._now_s()
+            self._adopt_asked = self._asked
+            connection = self._connection
+            if connection is not None:
+                connection.send(self._adopt)
+
+    def close(self) -> None:
+        """See `MaskedSource.close`."""
+        with self._lock:
+            if self._closing_s is not None:
+                return
+            self._closing_s = self._now_s()
+            connection = self._connection
+            if connection is not None:
+                connection.send(Close())
+            else:
+                self._finished = True
+
+    def hops(self) -> tuple[Hop, ...]:
+        """See `MaskedSource.hops`; as of what was read last, with all processes added up."""
+        return self._lives.hops(self._clock.boot_ns())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close, and wait until the process has ended; what is left in it is counted as unread."""
+        self.close()
+        self._unwanted = True
+        while self._connection is not None:
+            self._exchange(_GRACE_S)
+
+    def _now_s(self) -> float:
+        return self._clock.boot_ns() / NS_PER_S
+
+    def _start(self) -> None:
+        """Start a process and tell it what to open; it is ready later."""
+        ours, theirs = socket.socketpair()
+        # Until the process has its own way with these signals they wait, or a Ctrl-C would end it at once.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_OUT)
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the interpreter that runs already
+                [sys.executable, "-P", "-c", _PROGRAM, _ROOT, str(theirs.fileno()), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        except OSError as error:
+            ours.close()
+            raise SourceError(f"cannot be started: {error.strerror}", where="capture") from error
+        finally:
+            theirs.close()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        connection = Connection(ours)
+        self._ready = None
+        self._asked = self._done = self._adopted = 0
+        self._heard_s = self._started_s = self._now_s()
+        self._reported_ns = self._clock.boot_ns()
+        with self._lock:
+            self._process, self._connection = process, connection
+            adopt = self._adopt
+            self._adopt_asked = 0
+            connection.send(
+                Order(
+                    self._plan.opener,
+                    self._plan.arguments,
+                    adopt.collect,
+                    adopt.admission,
+                    self._buffer_bytes,
+                ),
+                adopt,
+            )
+
+    def _await_ready(self) -> None:
+        """Wait for a first process until it has opened everything."""
+        while self._ready is None:
+            if self._failure is not None:
+                raise self._failure
+            if self._connection is None:
+                raise SourceError(f"did not start: {self._cause}", where="capture")
+            self._exchange(_GRACE_S)
+
+    def _start_if_due(self) -> None:
+        if (
+            self._connection is None
+            and self._closing_s is None
+            and not self._finished
+            and self._failure is None
+            and self._now_s() >= self._start_at_s
+        ):
+            try:
+                self._start()
+            except SourceError as error:
+                self._mourn(error.what)
+
+    def _wait_without(self, end_s: float) -> None:
+        """Let time pass without a process, and start one if that falls due."""
+        until_s = min(end_s, max(self._start_at_s, self._now_s()))
+        self._clock.wait(self._nothing, max(0.0, until_s - self._now_s()))
+        self._start_if_due()
+
+    def _ask(self, timeout_s: float) -> int | None:
+        """Ask for what has come; None if there is nobody to ask."""
+        connection = self._connection
+        if connection is None:
+            return None
+        with self._lock:
+            self._asked += 1
+            if connection.unsent_bytes == 0:
+                connection.send(Ask(self._asked, max(0, round(timeout_s * 1000))))
+        return self._asked
+
+    def _exchange(self, timeout_s: float) -> None:
+        """Take up what comes in; bury a process that has died, and kill one that does not obey."""
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            messages = connection.exchange(timeout_s)
+            for message in messages:
+                self._take(message)
+                if self._connection is None:
+                    return
+        except BorderError as error:
+            self._end_process(f"sent what is no message: {error.what}")
+            return
+        now_s = self._now_s()
+        if connection.ended:
+            self._end_process("")
+        elif messages:
+            self._heard_s = now_s
+        else:
+            self._end_if_stuck(now_s)
+
+    def _end_if_stuck(self, now_s: float) -> None:
+        """Kill a process from which nothing comes although it should."""
+        if self._ready is None:
+            if now_s - self._started_s > START_S:
+                self._end_process(f"was not ready within {START_S:.0f} s")
+        elif self._unadopted_s is not None and now_s - self._unadopted_s > ADOPT_S:
+            self._end_process("did not take up what may be collected now")
+        elif self._closing_s is not None and now_s - max(self._heard_s, self._closing_s) > END_S:
+            self._end_process("did not end")
+        elif self._asked > self._done and now_s - self._heard_s > SILENT_S:
+            self._end_process("did not answer")
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case FrameBatch():
+                self.mask = message.mask
+                self._receive(len(message), 0)
+                self._batches.append(message)
+            case Observed(observations=observations):
+                self._receive(0, len(observations))
+                self._observations += observations
+            case Report(t_ns=t_ns, adopted=adopted, hops=hops):
+                self._reported_ns = t_ns
+                self._lives.report(hops)
+                self._took_up(adopted)
+            case Done(number=number):
+                self._done = number
+                if self._unadopted_s is not None and number > self._adopt_asked:
+                    self._end_process("did not take up what may be collected now")
+            case Ready():
+                self._begin(message)
+            case Told(level=level, text=text):
+                logger.log(level, "capture: %s", _printable(text))
+            case Failed():
+                self._fail(message)
+            case Ended():
+                self._end_process(None)
+            case _:
+                raise BorderError("a message that only the core sends", where="capture")
+
+    def _receive(self, frames: int, observations: int) -> None:
+        if self._unwanted:
+            self._lives.discard(frames, observations)
+        else:
+            self._lives.arrive(frames, observations)
+
+    def _took_up(self, adopted: int) -> None:
+        with self._lock:
+            self._adopted = adopted
+            if adopted >= self._adopt.number:
+                self._unadopted_s = None
+
+    def _begin(self, ready: Ready) -> None:
+        first = not self.mask
+        self._ready = ready
+        with self._lock:
+            if self._unadopted_s is not None:
+                self._unadopted_s = self._now_s()
+        self._live, self.mask, self.items = ready.live, ready.mask, ready.items
+        self._lives.ready(ready.t_ns)
+        for lacking in set(ready.lacking) - set(self._told_lacking):
+            self._tell(f"capture is not as well guarded as it could be: {_printable(lacking)}", trouble=True)
+        self._told_lacking = ready.lacking
+        if not first and self._lives.outages:
+            outage = self._lives.outages[-1]
+            missed_s = ((outage.to_ns or outage.from_ns) - outage.from_ns) / NS_PER_S
+            self._tell(f"capture runs again; nothing was captured for {missed_s:.3f} s", trouble=False)
+
+    def _fail(self, failed: Failed) -> None:
+        """Take up why the process ends: what it could not open or read on, or that it crashed."""
+        kind = _ERRORS.get(failed.error)
+        what, where, todo = map(_printable, (failed.what, failed.where, failed.todo))
+        if kind is None:
+            self._end_process(what or "crashed")
+        elif self._ready is None and self.mask:
+            # It ran before, so that a device may come back.
+            self._end_process(f"{where}: {what}" if where else what)
+        else:
+            self._failure = kind(what, where=where, todo=todo)
+            self._end_process(None)
+
+    def _end_process(self, crash: str | None) -> None:
+        """Let go of the process, dead or alive.
+
+        Args:
+            crash: why it is done with; empty if it died by itself, None if it has ended in order.
+        """
+        with self._lock:
+            process, connection = self._process, self._connection
+            self._process = self._connection = None
+        if process is None or connection is None:
+            return
+        connection.close()
+        if crash:
+            process.kill()
+        try:
+            status = process.wait(_REAP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = process.wait()
+        cause = None if crash is None else crash or _ending(status)
+        self._lives.end(cause or "", self._reported_ns)
+        if cause is None:
+            self._finished = self._failure is None
+            return
+        self._mourn(cause)
+
+    def _mourn(self, cause: str) -> None:
+        """Have another process started after a while."""
+        self._cause = cause
+        if self._ready is not None and self._now_s() - self._started_s > STEADY_S:
+            self._back_off_s = BACK_OFF_FIRST_S
+        self._start_at_s = self._now_s() + self._back_off_s
+        if self._closing_s is not None:
+            self._finished = True
+            self._tell(f"capture {cause} while it was to end", trouble=True)
+        elif self.mask:
+            self._tell(
+                f"capture {cause}; it is started again in {self._back_off_s:.0f} s, "
+                "and nothing is captured until then",
+                trouble=True,
+            )
+        self._back_off_s = min(2 * self._back_off_s, BACK_OFF_MAX_S)
+
+    def _captured(self) -> Captured | None:
+        """Hand on what has arrived."""
+        batches, observations = tuple(self._batches), tuple(self._observations)
+        self._batches, self._observations = [], []
+        if not batches and not observations:
+            if self._failure is not None and not self._finished:
+                self._finished = True
+                raise self._failure
+            if self._finished:
+                return None
+        if not batches:
+            empty = FrameBatch.empty()
+            batches = (replace(empty, timebase=self._clock.timebase(), mask=self.mask),)
+        return Captured(batches, observations)
+
+    def _tell(self, text: str, *, trouble: bool) -> None:
+        logger.log(logging.WARNING if trouble else logging.INFO, "%s", text)
+        if self._notify is not None:
+            self._notify(Notice(text, trouble))
+
+
+def _printable(text: str) -> str:
+    """What a process that reads strangers' bytes says, as one line for a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _ending(status: int) -> str:
+    """How a process ended."""
+    if status >= 0:
+        return f"ended with status {status}"
+    return f"was killed by {signal.Signals(-status).name}"
