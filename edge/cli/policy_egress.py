@@ -19,10 +19,11 @@ from edge.cli.place import progress_bar
 from edge.cli.program import Finite, complete_file, emit_json
 from edge.clock import Clock, SystemClock, TimeQuality
 from edge.config import load_config
-from edge.egress.assembling import Yardstick, assemble, count_phase, missing_interfaces
+from edge.egress.assembling import Yardstick, assemble, count_phase, missing_interfaces, shared_time
 from edge.egress.capture_writer import CaptureWriter
 from edge.egress.flows import FlowTable, Network
 from edge.egress.judge import destinations_of
+from edge.egress.judged_file import FileFacts
 from edge.egress.packet_socket import PacketSocket, Take
 from edge.egress.result import STANDARD_S, EgressResult, Phase, PhaseResult, Verdict
 from edge.egress.table import flow_table, headline, phase_table, sentences
@@ -193,13 +194,14 @@ def _from_files(
 ) -> EgressResult:
     phases: list[PhaseResult] = []
     doubts: list[str] = []
-    starts: list[int] = []
+    facts: dict[Phase, list[FileFacts]] = {}
     for phase, paths in files.items():
-        result, facts = count_phase(table, phase, paths, asked_s=seconds, stated_s=lasted)
+        result, facts[phase] = count_phase(table, phase, paths, asked_s=seconds, stated_s=lasted)
         phases.append(result)
-        doubts += [doubt for one in facts for doubt in one.doubts]
-        starts += [one.span_ns[0] for one in facts if one.span_ns is not None]
-    started_ns = min(starts, default=clock.wall_ns())
+        doubts += [doubt for one in facts[phase] for doubt in one.doubts]
+    doubts += shared_time(facts)
+    spans = [one.span_ns for files in facts.values() for one in files if one.span_ns is not None]
+    started_ns = min((start_ns for start_ns, _ in spans), default=clock.wall_ns())
     return assemble(table, phases, by, started_ns=started_ns, doubts=doubts, remarks=remarks)
 
 

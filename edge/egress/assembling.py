@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from edge.egress.flows import FlowTable, Network
@@ -14,6 +15,8 @@ from edge.egress.trial import phase_result
 from edge.errors import SourceError
 from edge.policy.jurisdictions import spelled_out
 from edge.policy.rules import AllowedDestination, Policy
+
+_TOLERATED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,19 @@ def _remarks(table: FlowTable, by: Yardstick, phases: Sequence[PhaseResult]) -> 
         found.append(f"does not say whether the capture lost packets: {', '.join(silent)}")
     if table.asked_beyond:
         found.append(f"{table.asked_beyond:,} more questions to resolvers were not told apart by name")
+    return found
+
+
+def shared_time(facts: Mapping[Phase, Sequence[FileFacts]]) -> list[str]:
+    """Doubts about captures of the same time that are given for several phases."""
+    spans = {
+        phase: [one.span_ns for one in files if one.span_ns is not None] for phase, files in facts.items()
+    }
+    found = []
+    for one, other in combinations(spans, 2):
+        shared_s = union_s(spans[one]) + union_s(spans[other]) - union_s([*spans[one], *spans[other]])
+        if shared_s > _TOLERATED_S:
+            found.append(f"{one.value} and {other.value}: {shared_s:,.0f} s of them are of the same time")
     return found
 
 

@@ -212,14 +212,14 @@ class CaptureFile:
         found = _Interface("", link_type, snap)
         for kind, value in self._options(body, 8):
             if kind == _OPTION_NAME:
-                found.name = value.decode("utf-8", "backslashreplace")
+                found.name = _shown(value)
             elif kind == _OPTION_RESOLUTION and value:
                 power = value[0] & 0x7F
                 found.ticks_per_s = 2**power if value[0] & 0x80 else 10 ** min(power, 30)
             elif kind == _OPTION_OFFSET and len(value) == 8:  # noqa: PLR2004 - a 64-bit number
                 (found.offset_s,) = struct.unpack(f"{self._order}q", value)
             elif kind == _OPTION_FILTER and value[1:]:
-                self.filtered = value[1:].decode("utf-8", "backslashreplace")
+                self.filtered = _shown(value[1:])
         self._interfaces.append(found)
 
     def _of(self, number: int) -> _Interface:
@@ -270,6 +270,12 @@ class CaptureFile:
                 return
             yield kind, body[at + 4 : at + 4 + length]
             at += 4 + (length + 3) // 4 * 4
+
+
+def _shown(value: bytes) -> str:
+    """A text of the file, with nothing in it that a terminal would obey."""
+    text = value.decode("utf-8", "backslashreplace").rstrip("\0")
+    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
 
 
 class _BrokenError(Exception):

@@ -24,8 +24,10 @@ MOST_FLOWS = 65_536
 MOST_PORTS = 64
 _MOST_NAMED = 65_536
 _MOST_NAMES = 16
+_MOST_SAID = 131_072
 _MOST_ASKED = 4096
 _MOST_SERVER_NAMES = 8
+_MOST_SERVER_NAMES_OF_ALL = 65_536
 _MOST_REMEMBERED = 65_536
 
 
@@ -110,6 +112,8 @@ class FlowTable:
         self.asked: Counter[str] = Counter()
         self.asked_beyond = 0
         self._names: dict[bytes, dict[str, set[tuple[NameSource, bytes]]]] = {}
+        self._said = 0
+        self._server_names = 0
         self._ports: Counter[FlowKey] = Counter()
         self._vehicle = tuple(vehicle)
         self._most_flows = most_flows
@@ -218,7 +222,8 @@ class FlowTable:
                 self._learn_questions(packet.payload[2:])
             elif out and flow is not None and len(flow.server_names) < _MOST_SERVER_NAMES:
                 name = read_server_name(packet.payload)
-                if name is not None:
+                if name is not None and self._server_names < _MOST_SERVER_NAMES_OF_ALL:
+                    self._server_names += name not in flow.server_names
                     flow.server_names.add(name)
 
     def _learn_questions(self, payload: memoryview) -> None:
@@ -242,6 +247,8 @@ class FlowTable:
 
     def _name(self, answers: Iterable[tuple[str, bytes]], source: NameSource, resolver: bytes) -> None:
         for name, address in answers:
+            if self._said >= _MOST_SAID:
+                return
             names = self._names.get(address)
             if names is None:
                 if len(self._names) >= _MOST_NAMED:
@@ -249,5 +256,6 @@ class FlowTable:
                 names = self._names[address] = {}
             if name in names or len(names) < _MOST_NAMES:
                 said = names.setdefault(name, set())
-                if len(said) < _MOST_NAMES:
+                if len(said) < _MOST_NAMES and (source, resolver) not in said:
+                    self._said += 1
                     said.add((source, resolver))

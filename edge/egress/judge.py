@@ -11,7 +11,7 @@ from edge.config import MAIN_DESTINATION, Config
 from edge.egress.domain_names import DNS_PORT
 from edge.egress.flows import Flow, FlowKey, FlowTable, NameSource, Network
 from edge.egress.packet import TCP, UDP
-from edge.policy.destinations import Address, address_of, host_matches
+from edge.policy.destinations import Address, host_matches, host_of
 from edge.policy.rules import ANYWHERE, AllowedDestination, Policy
 
 _LOCAL_MULTICAST = (ip_network("224.0.0.0/24"), ip_network("239.0.0.0/8"))
@@ -275,5 +275,7 @@ def unseen_hosts(
         for destination in destinations
         if not destination.networks
         for host in destination.hosts
-        if address_of(host) is None and not any(host_matches(host, name) for name in seen)
+        if isinstance(host_of(host), str)
+        and host != "localhost"
+        and not any(host_matches(host, name) for name in seen)
     )

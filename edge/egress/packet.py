@@ -11,16 +11,16 @@ ETHERTYPE_ARP = 0x0806
 ETHERTYPE_IPV6 = 0x86DD
 ETHERTYPE_PPPOE_DISCOVERY = 0x8863
 ETHERTYPE_PPPOE_SESSION = 0x8864
-LLC = 0x0100
+LLC = 0x10000
 """Stands for frames of IEEE 802.2, which have a length where others have an EtherType."""
 
-PPP_CONTROL = 0x0101
+PPP_CONTROL = 0x10001
 """Stands for the control protocols of PPP, such as LCP and IPCP, once their frames are read."""
 
-UNKNOWN_IP = 0x0102
+UNKNOWN_IP = 0x10002
 """In place of an EtherType: IP, the version being what its first four bits say."""
 
-PPP = 0x0103
+PPP = 0x10003
 """In place of an EtherType: PPP, from its protocol field on (RFC 1661)."""
 
 TCP = 6
@@ -29,10 +29,12 @@ ICMP = 1
 ICMPV6 = 58
 
 _FIRST_ETHERTYPE = 0x0600
-_FIRST_OWN_NAME = 0x0100
 _SHORTEST_IPV4 = 20
 _IPV6_HEADER = 40
 _VLAN_TAGS = frozenset({0x8100, 0x88A8, 0x9100})
+_MPLS = frozenset({0x8847, 0x8848})
+_ENDLESS = 0x10004
+_OPAQUE = frozenset({_ENDLESS, 0x880B, 0x6558, 0x6559, 0x88E5, 0x88E7, 0x894F})
 _MOST_TAGS = 8
 _MOST_EXTENSIONS = 16
 _WITH_PORTS = frozenset({TCP, UDP, 33, 132, 136})
@@ -55,7 +57,7 @@ class Unreadable(StrEnum):
 
     SHORT = "cut short within its headers"
     MALFORMED = "malformed headers"
-    FRAME = "frame of an unknown kind"
+    FRAME = "frame that may hide another"
     LINK = "link layer of an unknown kind"
 
 
@@ -103,19 +105,9 @@ def dissect(ethertype: int, data: memoryview) -> Packet | Unreadable:
 
 
 def _dissect(ethertype: int, data: memoryview) -> Packet | Unreadable:
-    for _ in range(_MOST_TAGS):
-        if ethertype in _VLAN_TAGS:
-            (ethertype,) = _two(data, 2)
-            data = data[4:]
-        elif ethertype == ETHERTYPE_PPPOE_SESSION:
-            ethertype, data = PPP, data[6:]
-        elif ethertype < _FIRST_OWN_NAME and data[:6] == _SNAP:
-            (ethertype,) = _two(data, 6)
-            data = data[8:]
-        else:
-            break
-    else:
-        return Unreadable.MALFORMED
+    ethertype, data = _untagged(ethertype, data)
+    if ethertype in _OPAQUE:
+        return Unreadable.FRAME
     if ethertype == UNKNOWN_IP:
         ethertype = ETHERTYPE_IPV4 if data[0] >> 4 == 4 else ETHERTYPE_IPV6  # noqa: PLR2004 - the version
     if ethertype == ETHERTYPE_IPV4:
@@ -125,6 +117,25 @@ def _dissect(ethertype: int, data: memoryview) -> Packet | Unreadable:
     if ethertype == PPP:
         return _ppp(data)
     return _no_ip(LLC if ethertype < _FIRST_ETHERTYPE else ethertype)
+
+
+def _untagged(ethertype: int, data: memoryview) -> tuple[int, memoryview]:
+    """Take off what only carries the packet over its link; what never ends is opaque."""
+    for _ in range(_MOST_TAGS):
+        if ethertype in _VLAN_TAGS:
+            (ethertype,) = _two(data, 2)
+            data = data[4:]
+        elif ethertype in _MPLS:
+            # The last label has its lowest bit set (RFC 3032); what follows is taken for IP.
+            ethertype, data = UNKNOWN_IP if data[2] & 1 else ethertype, data[4:]
+        elif ethertype == ETHERTYPE_PPPOE_SESSION:
+            ethertype, data = PPP, data[6:]
+        elif ethertype < _FIRST_ETHERTYPE and data[:6] == _SNAP:
+            (ethertype,) = _two(data, 6)
+            data = data[8:]
+        else:
+            return ethertype, data
+    return _ENDLESS, data
 
 
 def _ppp(data: memoryview) -> Packet | Unreadable:

@@ -108,6 +108,11 @@ class Trial:
             pass
 
 
+def _seen_on(table: FlowTable, phase: Phase) -> set[str]:
+    """Interfaces that packets of a phase went by, such as one that was gone again at its end."""
+    return {key.interface for key in table.flows if key.phase == phase} - {""}
+
+
 def phase_result(
     phase: Phase,
     table: FlowTable,
@@ -133,5 +138,5 @@ def phase_result(
         unreadable_in={cause: count for (one, cause), count in table.unreadable_in.items() if one == phase},
         beyond=table.beyond[phase],
         files=tuple(files),
-        interfaces=tuple(sorted(interfaces)),
+        interfaces=tuple(sorted({*interfaces, *_seen_on(table, phase)})),
     )

@@ -58,9 +58,10 @@ def taps(tmp_path: Path, config: Path) -> list[str]:
     """A capture of an hour and a second for each phase, in which all is as it should be."""
     del config
     words = []
-    for phase in PHASES:
+    for number, phase in enumerate(PHASES):
         path = tmp_path / f"{phase}.pcap"
-        path.write_bytes(pcap([(10.0, ANSWER), (11.0, RECORD), (3611.0, RECORD)]))
+        begin_s = number * 4000.0
+        path.write_bytes(pcap([(begin_s + one, RECORD if one else ANSWER) for one in (0.0, 1.0, 3601.0)]))
         words += ["--pcap", f"{phase}={path.name}"]
     return words
 
@@ -73,7 +74,7 @@ def test_three_clean_hours_on_a_tap_pass(nevgate: Program, taps: list[str]) -> N
 
 
 def test_one_packet_astray_fails_and_is_named(nevgate: Program, taps: list[str], tmp_path: Path) -> None:
-    (tmp_path / "power-off.pcap").write_bytes(pcap([(10.0, ANSWER), (700.5, LEAK), (3611.0, RECORD)]))
+    (tmp_path / "power-off.pcap").write_bytes(pcap([(0.0, ANSWER), (700.5, LEAK), (3601.0, RECORD)]))
     found = nevgate("policy", "egress", "-c", "nevgate.toml", "--json", *taps)
     assert found.code == 4
     bad = [one for one in json.loads(found.out)["flows"] if one["judgement"] == "not allowed"]
@@ -124,6 +125,13 @@ def test_a_file_that_breaks_off_is_no_proof(nevgate: Program, taps: list[str], t
     assert "power-on.pcap breaks off" in found.out
 
 
+def test_one_hour_given_for_two_phases_is_no_proof(nevgate: Program, taps: list[str], tmp_path: Path) -> None:
+    (tmp_path / "power-on.pcap").write_bytes((tmp_path / "power-off.pcap").read_bytes())
+    found = nevgate("policy", "egress", "-c", "nevgate.toml", *taps)
+    assert found.code == 3
+    assert "power-off and power-on: 3,600 s of them are of the same time" in found.out
+
+
 def test_abroad_is_what_is_not_home(nevgate: Program, taps: list[str], config: Path) -> None:
     words = ("policy", "egress", "-c", "nevgate.toml", *taps)
     config.write_text(CONFIG.replace('"CN"', '"DE"').replace("gbt44464", "gdpr"), "utf-8")
@@ -142,7 +150,7 @@ def test_a_policy_that_is_not_in_force_is_not_judged_by(
 
 def test_the_vehicles_own_public_address_is_told(nevgate: Program, taps: list[str], tmp_path: Path) -> None:
     scan = ethernet(ip("2001:4860:4860::8888", VEHICLE6, UDP, udp(5000, 22)))
-    (tmp_path / "power-on.pcap").write_bytes(pcap([(10.0, ANSWER), (20.0, scan), (3611.0, RECORD)]))
+    (tmp_path / "power-on.pcap").write_bytes(pcap([(4000.0, ANSWER), (4020.0, scan), (7601.0, RECORD)]))
     words = ("policy", "egress", "-c", "nevgate.toml", *taps)
     assert "--vehicle says which are" in nevgate(*words).out
     assert nevgate(*words, "--vehicle", VEHICLE, "--vehicle", "2409:8900::/64").code == 0

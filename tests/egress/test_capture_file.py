@@ -162,6 +162,13 @@ def test_a_capture_through_a_filter_says_so() -> None:
     assert facts.doubts == ("a.pcap was captured through a filter: not port",)
 
 
+def test_what_a_file_calls_its_interface_cannot_command_a_terminal() -> None:
+    option = struct.pack("<HH", 2, 8) + "\x1b[2J网".encode() + b"\0"
+    simple = block(3, struct.pack("<I", len(V4)) + V4)
+    _, facts = counted(SECTION + block(1, struct.pack("<HHI", 101, 0, 0) + option) + simple)
+    assert facts.interfaces == ("\\x1b[2J网",)
+
+
 def test_packets_in_blocks_of_another_kind_are_counted_or_doubted() -> None:
     simple = block(3, struct.pack("<I", len(V4)) + V4)
     old = block(2, bytes(20) + V6)

@@ -1,6 +1,7 @@
 import struct
 from ipaddress import ip_network
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,6 +142,20 @@ def test_memory_is_bounded_whatever_is_asked_and_answered() -> None:
     assert len(table.asked) + table.asked_beyond == 5000
     assert table.asked_beyond > 0
     assert len(table.names[packed(PLATFORM)]) == 16
+
+
+def test_names_stop_being_learnt_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.egress.flows._MOST_SAID", 100)
+    monkeypatch.setattr("edge.egress.flows._MOST_SERVER_NAMES_OF_ALL", 3)
+    table = FlowTable()
+    for number in range(200):
+        answer = udp(53, 5000, dns_answer("a.example", [f"8.8.8.{number}"]))
+        table.add("power-on", frame(ip(RESOLVER, VEHICLE, UDP, answer), Direction.IN))
+    for number in range(5):
+        hello = tcp(5000, 443, client_hello(f"n{number}.example"))
+        table.add("power-on", frame(ip(VEHICLE, f"9.9.9.{number}", TCP, hello)))
+    assert sum(len(said) for names in table.names.values() for said in names.values()) == 100
+    assert sum(len(flow.server_names) for flow in table.flows.values()) == 3
 
 
 @given(

@@ -44,6 +44,7 @@ def read(ethertype: int, data: bytes) -> Packet:
         (0x8864, struct.pack("!BBHHH", 0x11, 0, 1, len(V4) + 2, 0x0021) + V4),
         (PPP, b"\x00\x21" + V4),
         (PPP, b"\x21" + V4),
+        (0x8847, struct.pack("!II", 5 << 12 | 64, 6 << 12 | 0x100 | 64) + V4),
         (4, b"\xaa\xaa\x03\x00\x00\x00\x08\x00" + V4),
         (len(V4) + 8, b"\xaa\xaa\x03\x00\x00\x00\x08\x00" + V4),
         (ETHERTYPE_IPV4, ipv4(VEHICLE, ABROAD, UDP, udp(5000, 123, b"time"), options=b"\x94\x04\0\0")),
@@ -57,6 +58,7 @@ def read(ethertype: int, data: bytes) -> Packet:
         "PPPoE",
         "PPP",
         "short PPP",
+        "MPLS",
         "SNAP",
         "802.3",
         "options",
@@ -123,6 +125,14 @@ def test_a_frame_without_ip_has_no_address(ethertype: int, data: bytes, protocol
     assert (found.source, found.destination, found.protocol) == (b"", b"", protocol)
 
 
+def test_no_length_of_a_frame_is_taken_for_what_it_carries() -> None:
+    spanning_tree = memoryview(b"\x42\x42\x03" + bytes(35))
+    for length in range(0x600):
+        found = dissect(length, spanning_tree)
+        assert isinstance(found, Packet)
+        assert found.protocol == LLC
+
+
 @pytest.mark.parametrize(
     ("ethertype", "data", "why"),
     [
@@ -133,7 +143,8 @@ def test_a_frame_without_ip_has_no_address(ethertype: int, data: bytes, protocol
         (ETHERTYPE_IPV4, b"", Unreadable.SHORT),
         (UNKNOWN_IP, b"", Unreadable.SHORT),
         (PPP, b"\x00\x99" + V4, Unreadable.FRAME),
-        (0x8100, struct.pack("!HH", 1, 0x8100) * 9, Unreadable.MALFORMED),
+        (0x88E5, V4, Unreadable.FRAME),
+        (0x8100, struct.pack("!HH", 1, 0x8100) * 9, Unreadable.FRAME),
     ],
 )
 def test_what_has_no_destination_gives_the_reason(ethertype: int, data: bytes, why: Unreadable) -> None:
