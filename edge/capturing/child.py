@@ -55,7 +55,14 @@ def _work(connection: Connection, clock: Clock, lacking: tuple[str, ...]) -> int
     try:
         opened = opener_of(order.opener)(order.arguments, order.collect, order.admission, clock)
         connection.send(Ready(clock.boot_ns(), opened.capture.live, opened.mask, opened.items, lacking))
-        Serving(connection, opened.capture, clock=clock, buffer_bytes=order.buffer_bytes).run(early[1:])
+        serving = Serving(
+            connection,
+            opened.capture,
+            clock=clock,
+            buffer_bytes=order.buffer_bytes,
+            place=opened.place,
+        )
+        serving.run(early[1:])
     except NevgateError as error:
         connection.send(Failed(type(error).__name__, error.what, error.where, error.todo))
     except Exception as error:  # noqa: BLE001 - its text might quote a frame: only its kind and place are told

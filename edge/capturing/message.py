@@ -120,11 +120,13 @@ class Report:
         t_ns: boot-monotonic time of it.
         adopted: number of the last `Adopt` that it has taken up.
         hops: the account.
+        place: name of the area that the vehicle is in, see `PlaceGuard.place`.
     """
 
     t_ns: int
     adopted: int
     hops: tuple[Hop, ...]
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,7 @@ def _plain(message: Message) -> dict[str, Any]:
             }
             for hop in message.hops
         ]
-        return {"t_ns": message.t_ns, "adopted": message.adopted, "hops": hops}
+        return {"t_ns": message.t_ns, "adopted": message.adopted, "hops": hops, "place": message.place}
     if isinstance(message, Order):
         return {**asdict(message), "arguments": dict(message.arguments)}
     return asdict(message)

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from edge.capture import Capture, MaskedSource
+from edge.catalogue.binding import load_binding
+from edge.catalogue.bound import Binding
+from edge.catalogue.catalogue import builtin
 from edge.clock import Clock
 from edge.config import Config, load_config
 from edge.database.load import load_database
+from edge.database.model import Database
 from edge.devices import open_buses, open_sensors
 from edge.errors import ConfigError
-from edge.policy.classed import ClassedDatabase
+from edge.places.guard import PlaceGuard
 from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes
 from edge.policy.door import Door
+from edge.policy.rules import Area
+
+_AREAS: TypeAdapter[tuple[Area, ...]] = TypeAdapter(tuple[Area, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +52,47 @@ class Opened:
         capture: to be read; what it hands on has been through a door.
         mask: the name of the mask that batches have now.
         items: ids of the items that its sensors provide.
+        place: says the area that the vehicle is in, see `PlaceGuard.place`.
     """
 
     capture: MaskedSource
     mask: str
     items: tuple[str, ...] = ()
+    place: Callable[[], str | None] = lambda: None
 
 
 Opener = Callable[[Mapping[str, Any], Collection[DataClass], str, Clock], Opened]
 """Opens what a plan's arguments say, collecting some classes under an admission's name."""
 
 
-def plan_of(configuration: Path, config: Config) -> CapturePlan:
+def plan_of(configuration: Path, config: Config, areas: Sequence[Area] = ()) -> CapturePlan:
     """The plan for the live buses and sensors of a configuration.
 
     Args:
         configuration: its file, which capture reads itself.
-        config: what was read of it: capture refuses to start if that file, a database or a class file is not
-            what it is now, since core and capture would not mean the same by a mask.
+        config: what was read of it: capture refuses to start if that file, or one of a database that it
+            names, is not what it is now, since core and capture would not mean the same by a mask.
+        areas: places in which less is collected, by the policy in force.
     """
-    files = {str(path): _digest(path) for path in _files(configuration.absolute(), config)}
+    path = configuration.absolute()
     return CapturePlan(
         f"{__name__}:{open_configuration.__name__}",
-        {"configuration": str(configuration.absolute()), "files": files},
+        {
+            "configuration": str(path),
+            "files": {str(each): _digest(each) for each in _files(path, config)},
+            "areas": _AREAS.dump_python(tuple(areas), mode="json"),
+        },
     )
+
+
+def observed_items(config: Config, clock: Clock) -> tuple[str, ...]:
+    """Ids of the items that a configuration's sensors provide; nothing is read of them.
+
+    Raises:
+        SourceError: if one cannot be opened.
+    """
+    with ExitStack() as stack:
+        return tuple(item for sensor in open_sensors(config, clock, stack) for item in sensor.items)
 
 
 def open_configuration(
@@ -79,18 +105,40 @@ def open_configuration(
         NevgateError: of the room that a file belongs to.
         SourceError: a bus or sensor cannot be opened.
     """
-    configuration = Path(arguments["configuration"])
     for name, digest in arguments["files"].items():
         if _digest(Path(name)) != digest:
             raise ConfigError("has changed since the gateway was started", where=name, todo="Start it again")
-    config = load_config(configuration)
-    door = Door(_classed(config), frozenset(collect), admission)
+    config = load_config(Path(arguments["configuration"]))
+    areas = _AREAS.validate_python(arguments["areas"])
+    files = {section.file: load_database(section.file) for bus in config.bus for section in bus.database}
+    classed = {
+        bus.name: [load_classes(section.class_file, files[section.file]) for section in bus.database]
+        for bus in config.bus
+    }
+    door = Door(classed, frozenset(collect), admission)
+    guard = PlaceGuard.of(areas, classed, _bindings(config, files)) if areas else None
     with ExitStack() as stack:
         sensors = open_sensors(config, clock, stack)
         source = stack.enter_context(open_buses(config, clock))
         stack.pop_all()
-    items = tuple(item for sensor in sensors for item in sensor.items)
-    return Opened(Capture(source, door, sensors=sensors), door.mask, items)
+    return Opened(
+        Capture(source, door, sensors=sensors, guard=guard),
+        door.mask,
+        tuple(item for sensor in sensors for item in sensor.items),
+        lambda: None if guard is None else guard.place,
+    )
+
+
+def _bindings(config: Config, files: Mapping[Path, Database]) -> dict[str, list[Binding]]:
+    catalogue = builtin()
+    return {
+        bus.name: [
+            load_binding(section.binding_file, files[section.file], catalogue)
+            for section in bus.database
+            if section.binding_file is not None
+        ]
+        for bus in config.bus
+    }
 
 
 def opener_of(name: str) -> Opener:
@@ -105,21 +153,14 @@ def opener_of(name: str) -> Opener:
     return opener
 
 
-def _classed(config: Config) -> dict[str, list[ClassedDatabase]]:
-    """The databases of each bus with their classes."""
-    databases = {section.file: load_database(section.file) for bus in config.bus for section in bus.database}
-    return {
-        bus.name: [load_classes(section.class_file, databases[section.file]) for section in bus.database]
-        for bus in config.bus
-    }
-
-
 def _files(configuration: Path, config: Config) -> Iterator[Path]:
     yield configuration
     for bus in config.bus:
         for section in bus.database:
             yield section.file
             yield section.class_file
+            if section.binding_file is not None:
+                yield section.binding_file
 
 
 def _digest(path: Path) -> str:

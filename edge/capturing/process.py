@@ -96,8 +96,9 @@ class CaptureProcess(MaskedSource):
         buffer_bytes: masked frames that may wait in the process while the core is busy.
 
     Attributes:
-        mask: the name of the mask that capture had when it was last started.
+        mask: the name of the mask of the last batch; before any, the one that capture began with.
         items: ids of the items that its sensors provide.
+        place: name of the area that the vehicle was in when capture last reported, see `PlaceGuard.place`.
 
     Raises:
         ConfigError: the configuration, or a file that it names, cannot be used or has changed.
@@ -144,6 +145,7 @@ class CaptureProcess(MaskedSource):
         self._told_lacking: tuple[str, ...] = ()
         self.mask = ""
         self.items: tuple[str, ...] = ()
+        self.place: str | None = None
         self._live = True
         try:
             self._start()
@@ -351,8 +353,9 @@ class CaptureProcess(MaskedSource):
             case Observed(observations=observations):
                 self._receive(0, len(observations))
                 self._observations += observations
-            case Report(t_ns=t_ns, adopted=adopted, hops=hops):
+            case Report(t_ns=t_ns, adopted=adopted, hops=hops, place=place):
                 self._reported_ns = t_ns
+                self.place = place
                 self._lives.report(hops)
                 self._took_up(adopted)
             case Done(number=number):
