@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import PolicyError
-from edge.frames import Indices
 from edge.places.datum import Degrees, Points, gcj02_of_wgs84, wgs84_of_gcj02
 from edge.policy.rules import Area, Datum
 
@@ -21,6 +20,9 @@ POLEWARD_LIMIT = 89.0
 LONGEST_MARGIN_M = 100_000.0
 ROUNDING_M = 0.1
 """Added to every margin: what rounding a position to steps of 1e-6 degrees can move it."""
+
+SHIFT_DEGREES = 0.02
+"""More than the datums differ by, in longitude and in latitude, wherever they do."""
 
 _HALF_TURN, _TURN = 180.0, 360.0
 _EQUATOR_M = 6_378_137.0
@@ -138,11 +140,10 @@ class Fences:
         """
         self.areas = tuple(areas)
         self._fences = tuple(Fence(area) for area in areas)
-        self._of_datum = {
-            datum: np.array([number for number, one in enumerate(areas) if one.datum is datum], np.intp)
-            for datum in Datum
-        }
-        self._boxes = np.array([fence.box for fence in self._fences], np.float64).reshape(-1, 5)
+        boxes = np.array([fence.box for fence in self._fences], np.float64).reshape(-1, 5)
+        self._middle, west, east, south, north = boxes.T
+        self._west, self._east = west - SHIFT_DEGREES, east + SHIFT_DEGREES
+        self._south, self._north = south - SHIFT_DEGREES, north + SHIFT_DEGREES
 
     def __len__(self) -> int:
         return len(self._fences)
@@ -161,25 +162,21 @@ class Fences:
         east, north = np.asarray(lon, np.float64), np.asarray(lat, np.float64)
         found = np.zeros((len(east), len(self)), np.bool_)
         step = max(_AT_ONCE // max(len(self), 1), 1)
-        with np.errstate(invalid="ignore"):
-            for datum, numbers in self._of_datum.items():
-                for given in datums if len(numbers) else ():
-                    there_east, there_north = _in_datum(east, north, given, datum)
-                    for start in range(0, len(east), step):
-                        part = slice(start, start + step)
-                        self._mark(found[part], there_east[part], there_north[part], numbers)
+        for start in range(0, len(east), step):
+            near = self._near(east[start : start + step, None], north[start : start + step, None])
+            for number in np.flatnonzero(near.any(axis=0)).tolist():
+                places = start + np.flatnonzero(near[:, number])
+                found[places, number] = self._fences[number].holds(east[places], north[places], datums)
         return found
 
-    def _mark(self, found: Booleans, lon: Degrees, lat: Degrees, numbers: Indices) -> None:
-        middle, west, east, south, north = self._boxes[numbers].T
-        near = (lat[:, None] >= south) & (lat[:, None] <= north)
-        turned = _turned(lon[:, None], middle)
-        near &= (turned >= west) & (turned <= east)
-        for column in np.flatnonzero(near.any(axis=0)):
-            number, places = numbers[column], np.flatnonzero(near[:, column])
-            found[places, number] |= self._fences[number].holds(
-                lon[places], lat[places], (self.areas[number].datum,)
-            )
+    def _near(self, lon: Degrees, lat: Degrees) -> Booleans:
+        """Which positions, columns of (P, 1), may be in which areas, whatever the datum: bool (P, areas)."""
+        near: Booleans = (lat >= self._south) & (lat <= self._north)
+        if near.any():
+            with np.errstate(invalid="ignore"):
+                turned = _turned(lon, self._middle)
+            near &= (turned >= self._west) & (turned <= self._east)
+        return near
 
 
 def _turned(lon: Degrees, middle: Degrees | float) -> Degrees:

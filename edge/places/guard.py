@@ -120,6 +120,7 @@ class PlaceGuard:
         self._unsure = _NOTHING.union(*(area.withhold for area in areas)) - _OF_THE_VEHICLE
         self._frames_ns = NEVER
         self._now_ns = NEVER
+        self._old_after_ns = NEVER
         self._verdict = _Verdict(self._unsure, UNKNOWN_CAUSE if self._unsure else "")
         self._entered = self._left = 0
         self._set_aside: Counter[str] = Counter()
@@ -178,9 +179,12 @@ class PlaceGuard:
             return ((slice(0, count), self._verdict.withheld),)
         sightings = self._reader.read(batch)
         newest_ns = max(int(batch.t_ns.max()), self._frames_ns)
+        if not sightings and self._now_ns == self._frames_ns and newest_ns <= self._old_after_ns:
+            self._now_ns = self._frames_ns = newest_ns
+            return self._stretches(batch.t_ns, ((0, self._verdict),))
         self._advance(max(int(batch.t_ns[0]), self._frames_ns))
         cuts = [(0, self._verdict)]
-        if sightings or newest_ns > self._due_ns():
+        if sightings or newest_ns > self._old_after_ns:
             reached = np.maximum(np.maximum.accumulate(batch.t_ns), np.int64(self._frames_ns))
             inside = iter(self._inside_each(sightings))
             start = 0
@@ -238,7 +242,7 @@ class PlaceGuard:
             entered=self._entered,
             left=self._left,
             set_aside=MappingProxyType(dict(self._set_aside)),
-            facts=MappingProxyType(dict(self._facts)),
+            facts=MappingProxyType({fact: count for fact, count in self._facts.items() if count}),
         )
 
     def _take(self, track: Track, sighting: Sighting, inside: frozenset[int] | None) -> bool:
@@ -252,6 +256,7 @@ class PlaceGuard:
     def _advance(self, now_ns: int) -> None:
         self._now_ns = now_ns
         self._conclude(now_ns)
+        self._old_after_ns = self._due_ns()
 
     def _conclude(self, t_ns: int) -> None:
         """Find the verdict of this moment; what changed did so at `t_ns`."""

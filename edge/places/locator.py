@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.catalogue.bound import Binding, BoundItem, One, Reading
+from edge.database.layout import PDU1_FORMATS
 from edge.database.model import Message, SignalRef
-from edge.decode.lookup import FIRST_CODE, Lookup
+from edge.decode.lookup import FIRST_CODE, Described, Lookup
+from edge.decode.message import Column
+from edge.decode.payloads import Payloads
 from edge.decode.plan import DecodePlan
 from edge.errors import PolicyError
-from edge.frames import CLASSIC_BYTES, FrameBatch, Indices, UInt16s
+from edge.frames import CLASSIC_BYTES, FrameBatch, Indices
 from edge.places.precision import LAT_ITEM, LON_ITEM
 from edge.policy.classed import ClassedDatabase
 from edge.policy.rules import Datum
@@ -20,6 +24,11 @@ from edge.vehicle.evaluate import Evaluate, evaluator
 
 VALID_ITEM, DATUM_ITEM = "gnss.valid", "gnss.datum"
 ANY_DATUM: tuple[Datum, ...] = (Datum.WGS84, Datum.GCJ02)
+
+Booleans = npt.NDArray[np.bool_]
+
+_ID_ENDS = 1 << 11
+_GROUPS = 1 << 18
 
 _DATUMS: Mapping[object, tuple[Datum, ...]] = {1: (Datum.WGS84,), 2: (Datum.GCJ02,)}
 
@@ -149,31 +158,33 @@ class PositionReader:
                 _refuse_segments(part, databases.get(part.bus, ()))
         self._lookup = Lookup(self._plan.by_bus)
         self._wanted = {(ref.bus, ref.message) for ref in wanted}
+        self._sieve = _Sieve(
+            known.message for name, known in self._plan.messages.items() if name in self._wanted
+        )
         self._ends = _ends(self._plan, [line.points for line in self._lines])
         self._carries = np.zeros(FIRST_CODE, np.bool_)
         self._whole_bytes = np.zeros(FIRST_CODE, np.uint16)
 
-    def rows(self, batch: FrameBatch) -> tuple[Indices, UInt16s]:
-        """The places of the frames that have to be read, and their codes."""
-        codes = self._lookup.codes(batch)
-        if len(self._lookup.described) + FIRST_CODE > len(self._carries):
-            self._follow()
-        rows = np.flatnonzero(self._carries.take(codes))
-        return rows, codes[rows]
-
     def read(self, batch: FrameBatch) -> list[Sighting]:
         """What the frames of a batch say, in their order; frames without any of a position are left out."""
-        if not self._lines:
-            return []
-        rows, codes = self.rows(batch)
+        rows = self._sieve.rows(batch)
         if not len(rows):
             return []
         frames = batch.take(rows)
+        codes = self._lookup.codes(frames)
+        if len(self._lookup.described) + FIRST_CODE > len(self._carries):
+            self._follow()
+        carries = self._carries.take(codes)
+        if not carries.all():
+            rows, codes, frames = rows[carries], codes[carries], frames.take(carries)
         short = (frames.length < self._whole_bytes.take(codes)).tolist()
         said: list[dict[SignalRef, int | float]] = [{} for _ in short]
-        for ref, column in self._plan.decode(frames).columns.items():
-            for place, value in zip(column.rows.tolist(), column.values.tolist(), strict=True):
-                said[place][ref] = value
+        for code in set(codes.tolist()):
+            for ref, column in self._columns(
+                self._lookup.described[code - FIRST_CODE], frames, codes == code
+            ):
+                for place, value in zip(column.rows.tolist(), column.values.tolist(), strict=True):
+                    said[place][ref] = value
         found: list[Sighting] = []
         for row, t_ns, cut, values in zip(rows.tolist(), frames.t_ns.tolist(), short, said, strict=True):
             for number, line in enumerate(self._lines):
@@ -181,6 +192,23 @@ class PositionReader:
                 if sighting is not None:
                     found.append(sighting)
         return found
+
+    def _columns(
+        self, described: Described, frames: FrameBatch, chosen: Booleans
+    ) -> Iterable[tuple[SignalRef, Column]]:
+        """The wanted signals of frames of one code; a few at a time are all there are of them."""
+        places = np.flatnonzero(chosen)
+        if any(message.contained for message in described.messages):
+            found = self._plan.decode(frames.take(places)).columns
+            return [(ref, Column(places[column.rows], column.values)) for ref, column in found.items()]
+        columns: dict[SignalRef, Column] = {}
+        with np.errstate(all="ignore"):
+            for message in described.messages:
+                plan = self._plan.messages[described.bus, message.name]
+                if plan.groups:
+                    payloads = Payloads.of_bytes(frames.data[places], plan.needed_bytes)
+                    plan.decode(payloads, frames.length[places], places, columns)
+        return columns.items()
 
     def _follow(self) -> None:
         """Follow the lookup, which grows as it meets new ids."""
@@ -195,6 +223,29 @@ class PositionReader:
             whole.append(max((self._ends.get(name, 0) for name in names), default=0))
         self._carries = np.array(carries, np.bool_)
         self._whole_bytes = np.array(whole, np.uint16)
+
+
+class _Sieve:
+    """Leaves few frames to be looked at: all of some messages, and such as share the end of their ids."""
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self._ends = np.zeros(_ID_ENDS, np.bool_)
+        self._groups = np.zeros(_GROUPS, np.bool_)
+        for message in messages:
+            if message.pgn is None:
+                self._ends[message.arbitration_id % _ID_ENDS] = True
+                continue
+            # The lower half of a group below 0xF000 is where a frame says whom it is for.
+            addressed = message.pgn >> 8 & 0xFF < PDU1_FORMATS
+            self._groups[message.pgn : message.pgn + (256 if addressed else 1)] = True
+        self._by_group = bool(self._groups.any())
+
+    def rows(self, batch: FrameBatch) -> Indices:
+        """The places of the frames that are left."""
+        likely = self._ends.take(batch.arbitration_id & np.uint32(_ID_ENDS - 1))
+        if self._by_group:
+            likely |= self._groups.take(batch.arbitration_id >> np.uint32(8) & np.uint32(_GROUPS - 1))
+        return likely.nonzero()[0]
 
 
 class _Line:

@@ -20,11 +20,13 @@ PAGE = ROOT / "docs" / "account.md"
 
 SECTIONS: Mapping[str, str] = {
     "edge/bus/": "Buses and recordings",
+    "edge/capturing/": "Capture",
     "edge/core.py": "Records",
     "edge/decode/": "Decode",
     "edge/dispatch.py": "Dispatch",
     "edge/forward/": "Journal",
     "edge/journal/": "Journal",
+    "edge/places/": "Places",
     "edge/policy/": "Door",
     "edge/sensors/": "Sensors",
     "edge/uplink/": "Uplink",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import PolicyError
-from edge.places.area import ROUNDING_M, Fence
+from edge.places.area import ROUNDING_M, SHIFT_DEGREES, Fence, Fences
 from edge.places.datum import gcj02_of_wgs84, wgs84_of_gcj02
 from edge.policy.classes import DataClass
 from edge.policy.rules import Area, Datum
@@ -93,7 +93,7 @@ def degrees(x: int) -> float:
 
 
 @given(rings(), st.sampled_from([0.0, 1.0, 30.0, 100.0, 2000.0, 10_000.0]))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_inside_is_what_the_slow_way_says(
     drawn: tuple[list[tuple[int, int]], int, int], margin_m: float
 ) -> None:
@@ -219,3 +219,36 @@ def test_the_slow_way_itself_is_right() -> None:
     square = [(0, 0), (4, 0), (4, 4), (0, 4)]
     assert [winding(square, *place) for place in ((2, 2), (5, 2), (4, 2), (0, 0))] == [1, 0, None, None]
     assert distance_m([(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)], -0.001, 0.5) == pytest.approx(111.32, rel=1e-4)
+
+
+def test_areas_asked_together_answer_as_each_alone() -> None:
+    chance = np.random.default_rng(5)
+    several = [
+        area(
+            *((lon + east, lat + north) for east, north in chance.uniform(-0.02, 0.02, (5, 2)).tolist()),
+            margin_m=float(chance.uniform(0, 2000)),
+            datum=Datum.GCJ02 if chance.integers(2) else Datum.WGS84,
+        )
+        for lon, lat in chance.uniform([116.0, 39.8], [116.2, 40.0], (30, 2)).tolist()
+    ]
+    several += [
+        area((179.99, 39.9), (-179.99, 39.9), (179.99, 40.0)),
+        area((72.0, 39), (72.01, 39), (72, 40)),
+    ]
+    lon = np.concatenate([chance.uniform(115.9, 116.3, 4_000), [180.0, -180.0, 72.005, 71.999]])
+    lat = np.concatenate([chance.uniform(39.7, 40.1, 4_000), [39.91, 39.95, 39.9, 39.9]])
+    for datums in ([Datum.WGS84], [Datum.GCJ02], list(Datum)):
+        together = Fences(several).holds(lon, lat, datums)
+        assert together.shape == (len(lon), len(several))
+        assert together.any(axis=0).all() or len(datums) == 1
+        for number, one in enumerate(several):
+            assert (together[:, number] == Fence(one).holds(lon, lat, datums)).all()
+    assert Fences([]).holds(lon, lat, WGS84).shape == (len(lon), 0)
+
+
+def test_datums_nowhere_differ_by_more_than_the_boxes_allow() -> None:
+    lon, lat = np.meshgrid(np.linspace(72.004, 137.8347, 400), np.linspace(0.8293, 55.8271, 400))
+    for convert in (gcj02_of_wgs84, wgs84_of_gcj02):
+        east, north = convert(lon, lat)
+        assert np.abs(east - lon).max() < SHIFT_DEGREES
+        assert np.abs(north - lat).max() < SHIFT_DEGREES

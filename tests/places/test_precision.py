@@ -78,7 +78,7 @@ def test_a_geohash_is_what_halving_gives(lon: int, lat: int, characters: int) ->
 @example(180 * STEP, 90 * STEP, Precision(cell_m=0.1))
 @example(0, 90 * STEP, Precision(cell_m=1e9))
 @example(-1, -1, Precision(geohash=12))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_a_coarse_position_of_a_coarse_position_is_itself(lon: int, lat: int, precision: Precision) -> None:
     once = coarse(lon, lat, precision)
     assert coarse(*once, precision) == once
