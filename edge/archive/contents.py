@@ -194,7 +194,7 @@ def _erasure(fields: dict[int, CborValue]) -> Mapping[str, object]:
                 "first_day": fields.get(2),
                 "last_day": fields.get(3),
                 "purpose": fields.get(4),
-                "consents": _plain(fields[9]) if 9 in fields else None,
+                "consents": _plain(fields.get(9, [])),
                 "reason": reason,
                 "blocks": blocks,
                 "keys": [_plain(key) for key in keys],
