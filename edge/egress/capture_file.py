@@ -10,6 +10,8 @@ from typing import BinaryIO, NamedTuple
 from edge.egress.frame import Direction
 
 _NS_PER_S = 1_000_000_000
+_EARLIEST_NS = 946_684_800 * _NS_PER_S
+_LATEST_NS = 4_102_444_800 * _NS_PER_S
 _PCAP_MAGIC = 0xA1B2C3D4
 _PCAP_NS_MAGIC = 0xA1B23C4D
 _PCAPNG_MAGIC = 0x0A0D0D0A
@@ -52,13 +54,28 @@ class _Interface:
     snap: int
     ticks_per_s: int = 1_000_000
     offset_s: int = 0
-    start_ns: int | None = None
-    end_ns: int | None = None
+    start: int | None = None
+    end: int | None = None
     dropped: int | None = None
 
     def ns(self, ticks: int) -> int:
         """Unix time in nanoseconds."""
         return self.offset_s * _NS_PER_S + ticks * _NS_PER_S // self.ticks_per_s
+
+    def span_ns(self) -> tuple[int, int] | None:
+        """From when to when it was captured, by its statistics; None where those make no sense.
+
+        dumpcap writes these times in microseconds, whatever resolution the interface has.
+        """
+        if self.start is None or self.end is None:
+            return None
+        for start_ns, end_ns in (
+            (self.ns(self.start), self.ns(self.end)),
+            (self.start * 1000, self.end * 1000),
+        ):
+            if _EARLIEST_NS <= start_ns <= end_ns < _LATEST_NS:
+                return start_ns, end_ns
+        return None
 
 
 class CaptureFile:
@@ -104,13 +121,11 @@ class CaptureFile:
     @property
     def span_ns(self) -> tuple[int, int] | None:
         """From when to when it was captured: by its statistics, else by its packets; None if neither says."""
-        ranges = [(one.start_ns, one.end_ns) for one in (*self._closed, *self._interfaces)]
-        starts = [start for start, end in ranges if start is not None and end is not None]
-        ends = [end for start, end in ranges if start is not None and end is not None]
+        spans = [one.span_ns() for one in (*self._closed, *self._interfaces)]
         if self._first_ns is not None and self._last_ns is not None:
-            starts.append(self._first_ns)
-            ends.append(self._last_ns)
-        return (min(starts), max(ends)) if starts else None
+            spans.append((self._first_ns, self._last_ns))
+        known = [one for one in spans if one is not None]
+        return (min(start for start, _ in known), max(end for _, end in known)) if known else None
 
     @property
     def lost(self) -> int | None:
@@ -255,9 +270,9 @@ class CaptureFile:
             if kind in {_OPTION_START, _OPTION_END}:
                 high, low = struct.unpack(f"{self._order}II", value)
                 if kind == _OPTION_START:
-                    one.start_ns = one.ns(high << 32 | low)
+                    one.start = high << 32 | low
                 else:
-                    one.end_ns = one.ns(high << 32 | low)
+                    one.end = high << 32 | low
             elif kind in {_OPTION_DROPPED, _OPTION_DROPPED_BY_SYSTEM}:
                 dropped = (dropped or 0) + struct.unpack(f"{self._order}Q", value)[0]
         if dropped is not None:

@@ -88,7 +88,7 @@ class PhaseResult:
         name = self.phase.value
         found = []
         if self.lasted_s < self.asked_s:
-            found.append(f"{name}: lasted {self.lasted_s:,.0f} s of the {self.asked_s:,.0f} s asked for")
+            found.append(f"{name}: lasted {self.lasted_s:,.1f} s of the {self.asked_s:,.0f} s asked for")
         if min(self.lasted_s, self.asked_s) < STANDARD_S:
             found.append(f"{name}: shorter than the {STANDARD_S:,.0f} s that the standard asks for")
         if self.lost:

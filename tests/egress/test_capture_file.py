@@ -17,6 +17,8 @@ from edge.egress.packet import UDP
 from edge.egress.packet_socket import LinkAddress
 from tests.egress.packets import ABROAD, ABROAD6, PLATFORM, VEHICLE, VEHICLE6, ethernet, ip, packed, pcap, udp
 
+BEGUN_NS = 1_790_000_000 * 10**9
+ENDED_NS = BEGUN_NS + 3_700 * 10**9
 V4 = ip(VEHICLE, ABROAD, UDP, udp(5000, 123, b"x"))
 V6 = ip(VEHICLE6, ABROAD6, UDP, udp(5000, 123, b"x"))
 BACK = ip(PLATFORM, VEHICLE, UDP, udp(8883, 5000, b"x"))
@@ -32,12 +34,12 @@ def sent(table: FlowTable) -> set[bytes]:
 
 
 def written(*frames: tuple[Frame, LinkAddress], lost: int = 0) -> bytes:
-    """What our own writer makes of frames, captured from second 100 to second 3,800."""
+    """What our own writer makes of frames, captured for 3,700 seconds."""
     stream = io.BytesIO()
     writer = CaptureWriter(stream, "test")
     for frame, link in frames:
         writer.write(frame, link)
-    writer.close(begun_ns=100 * 10**9, ended_ns=3_800 * 10**9, lost=lost)
+    writer.close(begun_ns=BEGUN_NS, ended_ns=ENDED_NS, lost=lost)
     return stream.getvalue()
 
 
@@ -45,7 +47,7 @@ def live(packet: bytes, packet_type: int = 4, interface: str = "wlan0") -> tuple
     protocol = 0x86DD if packet[0] >> 4 == 6 else 0x0800
     direction = Direction.OUT if packet_type == 4 else Direction.IN
     link = LinkAddress(interface, protocol, packet_type, 1, b"\x02\0\0\0\0\x01")
-    return Frame(interface, direction, protocol, memoryview(packet), len(packet), 200 * 10**9 + 7), link
+    return Frame(interface, direction, protocol, memoryview(packet), len(packet), BEGUN_NS + 7), link
 
 
 OURS = written(live(V4), live(V6, interface="ppp0"), live(BACK, 0))
@@ -97,15 +99,35 @@ def test_what_we_write_is_read_again_with_its_ways_interfaces_time_and_losses() 
         packed(PLATFORM): ("wlan0", 0, 1),
         packed(ABROAD6): ("ppp0", 1, 0),
     }
-    assert {flow.first_ns for flow in table.flows.values()} == {200 * 10**9 + 7}
-    assert facts.span_ns == (100 * 10**9, 3_800 * 10**9)
+    assert {flow.first_ns for flow in table.flows.values()} == {BEGUN_NS + 7}
+    assert facts.span_ns == (BEGUN_NS, ENDED_NS)
     assert facts.lost == 3
     assert facts.interfaces == ("ppp0", "wlan0")
 
 
 def test_a_quiet_hour_is_an_hour() -> None:
     _, facts = counted(written())
-    assert (facts.packets, facts.lost, facts.span_ns) == (0, 0, (100 * 10**9, 3_800 * 10**9))
+    assert (facts.packets, facts.lost, facts.span_ns) == (0, 0, (BEGUN_NS, ENDED_NS))
+
+
+def statistics(start: int, end: int) -> bytes:
+    options = b"".join(
+        struct.pack("<HHII", kind, 8, value >> 32, value & 0xFFFFFFFF)
+        for kind, value in ((2, start), (3, end))
+    )
+    return block(5, struct.pack("<III", 0, 0, 0) + options)
+
+
+def test_the_statistics_of_dumpcap_are_in_microseconds_whatever_the_interface_says() -> None:
+    nanoseconds = block(1, struct.pack("<HHIHHBxxx", 101, 0, 0, 9, 1, 9))
+    _, facts = counted(SECTION + nanoseconds + statistics(BEGUN_NS // 1000, ENDED_NS // 1000))
+    assert facts.span_ns == (BEGUN_NS, ENDED_NS)
+
+
+def test_statistics_that_make_no_sense_prove_no_time() -> None:
+    for start, end in ((0, ENDED_NS // 1000), (ENDED_NS // 1000, BEGUN_NS // 1000), (1, 2**63)):
+        _, facts = counted(SECTION + INTERFACE + statistics(start, end))
+        assert facts.span_ns is None
 
 
 def test_loopback_and_can_are_no_way_out() -> None:
@@ -248,7 +270,7 @@ def test_tshark_reads_what_we_write(tmp_path: Path) -> None:
         [VEHICLE, "", "5000", "wlan0"],
     ]
     assert [row[4] for row in rows] == ["4", "4", "0"]
-    assert float(rows[0][5]) == pytest.approx(200.000000007)
+    assert float(rows[0][5]) == pytest.approx(BEGUN_NS / 1e9)
 
 
 @pytest.mark.skipif(not shutil.which("editcap"), reason="editcap is not installed")

@@ -43,7 +43,7 @@ def test_three_hours_without_a_packet_astray_pass() -> None:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"lasted_s": 3599.0}, "lasted 3,599 s of the 3,600 s"),
+        ({"lasted_s": 3599.0}, "lasted 3,599.0 s of the 3,600 s"),
         ({"asked_s": 60.0, "lasted_s": 60.0}, "shorter than the 3,600 s that the standard asks for"),
         ({"lost": 1}, "the capture lost 1 packets"),
         ({"still_s": 11.0}, "stood still"),
