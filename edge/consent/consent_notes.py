@@ -24,8 +24,10 @@ from edge.consent.ledger import UNREADABLE, Ledger
 from edge.errors import JournalError, WireError
 from edge.journal.block import BOOT_BYTES, BlockKind
 from edge.journal.chain import Draft, load_chain
+from edge.journal.keys.key_database import DamagedKeyError
 from edge.journal.keys.key_store import KeyStore
-from edge.journal.reader import Reader
+from edge.journal.keys.sealing import open_sealed
+from edge.journal.reader import DamagedRowError, Reader
 from edge.policy.admission import consents_in
 from edge.policy.classes import DataClass
 from edge.policy.rules import Purpose
@@ -153,14 +155,14 @@ def load_ledger(connection: apsw.Connection, reader: Reader, keys: KeyStore) -> 
         apsw.Error: nor the database.
     """
     labelled = (number for one in keys.listing() for number in consents_in(one.purpose))
-    return Ledger(_entries(connection, reader), used=max((*labelled, *keys.ended), default=0))
+    return Ledger(_entries(connection, reader, keys), used=max((*labelled, *keys.ended), default=0))
 
 
-def _entries(connection: apsw.Connection, reader: Reader) -> Iterator[Entry]:
+def _entries(connection: apsw.Connection, reader: Reader, keys: KeyStore) -> Iterator[Entry]:
     granted: list[int] = []
     last = 0
     for number in _numbers(connection):
-        previous, entry = _read(reader, number)
+        previous, entry = _read(reader, keys, number)
         if previous != last or entry is None:
             yield from _lapse(granted)
         if entry is not None:
@@ -180,18 +182,27 @@ def _numbers(connection: apsw.Connection) -> list[int]:
     return [number for (number,) in connection.execute(query, _SERIES)]
 
 
-def _read(reader: Reader, number: int) -> tuple[int, Entry | None]:
-    """The block before in the series, and the entry; -1 and None where they cannot be read."""
+def _read(reader: Reader, keys: KeyStore, number: int) -> tuple[int, Entry | None]:
+    """The block before in the series, and the entry; -1 and None where they cannot be read.
+
+    Raises:
+        JournalError: the key store cannot be read at present.
+    """
     try:
         block = reader.block(number)
-    except (JournalError, apsw.CorruptError):
+    except (DamagedRowError, apsw.CorruptError):
         return -1, None
     if block is None or (int(block.header.kind), block.header.data_class) != _SERIES:
         return -1, None
     try:
-        opened = reader.plaintext(block)
-        return block.header.previous, None if opened is None else decode_entry(opened[1])
-    except (JournalError, WireError, apsw.CorruptError):
+        key = keys.key(block.header.key_id)
+    except DamagedKeyError:
+        key = None
+    if key is None or block.ciphertext is None:
+        return block.header.previous, None
+    try:
+        return block.header.previous, decode_entry(open_sealed(key, block.header_bytes, block.ciphertext)[1])
+    except (JournalError, WireError):
         return block.header.previous, None
 
 

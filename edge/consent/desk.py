@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from edge.clock import NS_PER_S, Clock, TimeQuality
@@ -25,6 +26,7 @@ from edge.consent.entries import (
 from edge.consent.keeping import Keeping
 from edge.consent.ledger import Ledger, Over, UseState
 from edge.errors import ConsentError, JournalError
+from edge.journal.block import BOOT_BYTES
 from edge.journal.upkeep.believed_time import STEP_NS, BelievedTime
 from edge.policy.admission import Admission, Use
 from edge.policy.classes import DataClass
@@ -76,6 +78,8 @@ class ConsentDesk:
         newest: Mapping[TimeQuality, int] = MappingProxyType({}),
         believed_ns: int = 0,
     ) -> None:
+        if len(boot) != BOOT_BYTES:
+            raise ValueError(f"a boot is named by {BOOT_BYTES} bytes")
         self.policy = policy
         self.on_over: list[Callable[[frozenset[int]], None]] = []
         self._clock = clock
@@ -156,7 +160,12 @@ class ConsentDesk:
             return self._ledger.over(self.policy, self.now())
 
     def gone(self, labels: Collection[str]) -> Mapping[str, int]:
-        """The labels of data keys whose data must go, with their deadlines; see `Ledger.gone`."""
+        """The labels of data keys whose data must go, with their deadlines; see `Ledger.gone`.
+
+        None where the ledger is kept nowhere: one that could not be read says nothing of what was given.
+        """
+        if self._keeping is None:
+            return {}
         with self._lock:
             return self._ledger.gone(labels, self.policy, self.now())
 
@@ -190,13 +199,16 @@ class ConsentDesk:
             return granted
 
     def ask(self, use: Use, *, role: Role) -> Asked:
-        """A person is shown the notice of a use.
+        """A person is shown the notice of a use; once more in the same boot is not written again.
 
         Raises:
             ConsentError: the use rests on no consent.
         """
         with self._lock:
             asked = self._ledger.ask(self.policy, use, role=role, at=self.now().at)
+            before = self._ledger.asked(use)
+            if before is not None and before == replace(asked, at=before.at) and before.at.boot == self._boot:
+                return before
             self._take(asked)
         self.settle()
         return asked
@@ -204,11 +216,16 @@ class ConsentDesk:
     def refuse(self, use: Use, *, role: Role) -> Refused:
         """A person says no; whatever was given for the use has ended when this returns.
 
+        To refuse what is refused changes nothing and is not written again.
+
         Raises:
             ConsentError: the use rests on no consent.
         """
         with self._lock:
             refused = self._ledger.refuse(self.policy, use, role=role, at=self.now().at)
+            before = self._ledger.refused(use)
+            if before is not None and not any(one.use == use for one in self._waiting.values()):
+                return before
             ended = self._end(refused)
         self._tell(ended)
         return refused

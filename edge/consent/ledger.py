@@ -155,6 +155,15 @@ class Ledger:
         """Whether a consent was refused or withdrawn."""
         return number in self._cut
 
+    def asked(self, use: Use) -> Asked | None:
+        """When a person was asked for a use last; None for never."""
+        return self._asked.get(use)
+
+    def refused(self, use: Use) -> Refused | None:
+        """The refusal by which a use stands; None if it stands otherwise."""
+        cut = self._cuts.get(use)
+        return cut if isinstance(cut, Refused) and self._standing(use) is None else None
+
     def standing_grants(self) -> Iterator[Granted]:
         """The last consent of each use that was neither refused, withdrawn nor seen to lapse."""
         for use in self._last:

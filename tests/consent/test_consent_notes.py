@@ -209,6 +209,19 @@ def test_a_lost_key_lets_nothing_hold_that_was_given_before(rig: Rig) -> None:
     assert not desk(rig).admission().consents
 
 
+def test_a_key_store_that_cannot_be_read_at_present_says_nothing_of_consents(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story(rig)
+
+    def busy(store: KeyStore, key_id: bytes) -> bytes | None:
+        raise JournalError(f"busy: {store} {key_id.hex()}")
+
+    monkeypatch.setattr(KeyStore, "key", busy)
+    with pytest.raises(JournalError, match="busy"):
+        JournalKeeping(rig.open).load()
+
+
 def test_numbers_go_on_behind_those_that_label_keys(rig: Rig) -> None:
     keys: KeyStore = rig.open.keys
     keys.key_for("position", "day 20000", "consent 4,11")

@@ -150,6 +150,20 @@ def test_a_refusal_is_told_only_if_it_ends_something(rig: DeskRig) -> None:
     assert [type(one) for one in rig.keeping.entries] == [Refused, Granted, Refused]
 
 
+def test_what_was_said_already_is_not_written_again(rig: DeskRig) -> None:
+    asked, refused = rig.desk.ask(TRACK, role=DRIVER), rig.desk.refuse(TRACK, role=DRIVER)
+    rig.after(60)
+    assert rig.desk.ask(TRACK, role=DRIVER) == asked
+    assert rig.desk.refuse(TRACK, role=DRIVER) == refused
+    assert rig.keeping.entries == [asked, refused]
+    assert rig.desk.ask(TRACK, role=Role.OWNER) != asked
+    grant(rig)
+    assert rig.desk.refuse(TRACK, role=DRIVER) != refused
+    rig.desk.adopt(CHANGED)
+    assert rig.desk.ask(TRACK, role=Role.OWNER).rule != asked.rule
+    assert len(rig.keeping.entries) == 6
+
+
 def test_a_listener_that_fails_costs_no_withdrawal(rig: DeskRig) -> None:
     grant(rig)
 
@@ -206,6 +220,7 @@ def test_without_a_journal_nobody_can_agree_and_everybody_refuse() -> None:
     desk.settle()
     assert desk.state(TRACK).standing is Standing.REFUSED
     assert desk.unkept == 0
+    assert not desk.gone(["consent 1"]), "a ledger that could not be read says nothing of what was given"
 
 
 class SlowKeeping(ListKeeping):
@@ -286,6 +301,11 @@ def test_what_was_asked_and_erased_is_written_down(rig: DeskRig) -> None:
     assert rig.keeping.entries == [asked, erased]
     assert isinstance(asked, Asked)
     assert isinstance(erased, Erased)
+
+
+def test_a_boot_has_a_name_of_16_bytes() -> None:
+    with pytest.raises(ValueError, match="16 bytes"):
+        ConsentDesk(POLICY, DeskRig().clock, boot=b"short")
 
 
 def test_time_is_remembered_only_while_a_consent_stands(rig: DeskRig) -> None:
