@@ -180,6 +180,10 @@ class Gateway:
     def start(self) -> None:
         """Begin to connect; frames may be taken before the platform is reached."""
         self.road.start()
+        self.listen()
+
+    def listen(self) -> None:
+        """Answer on the control socket, where one is configured, until the end."""
         if self._control_path is not None:
             answer = Requests(self.consenting.desk, self.cabin).answer
             try:

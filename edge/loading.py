@@ -13,8 +13,9 @@ from edge.catalogue.catalogue import Catalogue, builtin
 from edge.config import Config, UplinkSection
 from edge.database.load import load_database
 from edge.database.model import Database, Defect
-from edge.errors import ConfigError
+from edge.errors import BindingError, ConfigError
 from edge.policy.classed import ClassedDatabase
+from edge.policy.classes import SENSITIVITY
 from edge.policy.classfile import load_classes
 from edge.uplink.tls import TlsSettings, tls_context
 from edge.wire.key_files import read_signing_key, read_verifying_key
@@ -72,6 +73,7 @@ def load(config: Config) -> Loaded:
             classed.append(load_classes(section.class_file, database))
             if section.binding_file is not None:
                 bound.append(load_binding(section.binding_file, database, catalogue))
+                _check_classes(bound[-1], classed[-1])
         databases[bus.name] = tuple(classed)
         bindings[bus.name] = tuple(bound)
     if not any(bindings.values()):
@@ -96,6 +98,25 @@ def load(config: Config) -> Loaded:
             for section in config.destination
         ),
     )
+
+
+def _check_classes(binding: Binding, classed: ClassedDatabase) -> None:
+    """See that no signal is kept, sent or erased as something less sensitive than it is.
+
+    Raises:
+        BindingError: an item is filled from a signal of a more sensitive class than its own.
+    """
+    for bound in binding:
+        own = bound.item.data_class
+        for name in bound.signals:
+            data_class = classed.class_of(name.message, name.signal)
+            if data_class is not None and SENSITIVITY.index(data_class) < SENSITIVITY.index(own):
+                raise BindingError(
+                    f"'{bound.id}' of class {own} would be filled from '{name.message}.{name.signal}' "
+                    f"of class {data_class}, which is more sensitive",
+                    where=bound.where,
+                    todo=f"Bind a signal of class {own}; or, if it is one, say so in the class file",
+                )
 
 
 def tls_settings(section: UplinkSection) -> TlsSettings | None:

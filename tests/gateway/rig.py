@@ -10,11 +10,12 @@ from pathlib import Path
 
 from edge.bus.memory import MemorySource
 from edge.catalogue.catalogue import builtin
-from edge.clock import NS_PER_S, VirtualClock
+from edge.clock import NS_PER_S, Timebase, TimeQuality, VirtualClock
 from edge.config import load_config
 from edge.frames import Frame, FrameBatch
 from edge.gateway import Gateway
 from edge.loading import Loaded, load
+from edge.policy.policy_choice import PolicyChoice
 from edge.uplink.outgoing import VehicleTopics
 from edge.uplink.uplink import Uplink
 from edge.wire.cose import Role, Signer, Verifier
@@ -30,6 +31,7 @@ VIN = "LNVTEST0000000001"
 TOPICS = VehicleTopics(VIN)
 MADE_UP = Path(__file__).parents[1] / "catalogue" / "made_up.dbc"
 S = NS_PER_S
+WALL_NS = 1_800_000_000 * S
 MS = 1_000_000
 MOTION, ALARMS = 256, 260
 VEHICLE_KEY, PLATFORM_KEY = SigningKey.seeded(b"vehicle"), SigningKey.seeded(b"platform")
@@ -152,6 +154,10 @@ class Rig:
         maximum_packet_size: what the broker takes.
         seed: of what the gateway draws.
         boot: names the boot; drawn without one.
+        classes: the class file of the buses.
+        binding: the binding file of the first one.
+        choice: the policy; without one, the built-in default.
+        quality: of the wall clock, which shows 2027 where it has any.
     """
 
     def __init__(
@@ -165,8 +171,15 @@ class Rig:
         maximum_packet_size: int | None = None,
         seed: int = 2,
         boot: bytes | None = None,
+        classes: str = CLASSES,
+        binding: str = BINDING,
+        choice: PolicyChoice | None = None,
+        quality: TimeQuality = TimeQuality.NONE,
     ) -> None:
         self.clock = SteppedClock()
+        if quality is not TimeQuality.NONE:
+            self.clock.set_timebase(Timebase(WALL_NS, quality))
+        self.choice = choice
         self.platform = Platform()
         self.link = VirtualLink(
             self.clock,
@@ -176,7 +189,9 @@ class Rig:
             maximum_packet_size=maximum_packet_size,
         )
         self.platform.answer = self.link.send_down
-        self.loaded = configuration(folder, uplink=uplink, sampling=sampling, buses=buses)
+        self.loaded = configuration(
+            folder, uplink=uplink, sampling=sampling, buses=buses, classes=classes, binding=binding
+        )
         self.told: list[str] = []
         self.stop = threading.Event()
         self.clock.never_waited_on.append(self.stop)
@@ -191,6 +206,7 @@ class Rig:
             notify=lambda notice: self.told.append(notice.text),
             link=self.link,
             boot=boot,
+            choice=self.choice,
         )
         self.clock.uplinks = [gateway.uplink]
         return gateway
@@ -205,13 +221,21 @@ class Rig:
         self.clock.pass_until(self.clock.boot_ns() + 5 * S)
 
 
-def configuration(folder: Path, *, uplink: str, sampling: str, buses: Iterable[str]) -> Loaded:
+def configuration(
+    folder: Path,
+    *,
+    uplink: str,
+    sampling: str,
+    buses: Iterable[str],
+    classes: str = CLASSES,
+    binding: str = BINDING,
+) -> Loaded:
     """Write a configuration with its files, and load it."""
     folder.mkdir(exist_ok=True)
     write_signing_key(folder / "vehicle.pem", VEHICLE_KEY)
     write_signing_key(folder / "platform.pem", PLATFORM_KEY)
-    (folder / "classes.toml").write_text(CLASSES)
-    (folder / "binding.toml").write_text(BINDING)
+    (folder / "classes.toml").write_text(classes)
+    (folder / "binding.toml").write_text(binding)
     (folder / "no.binding.toml").write_text("[items]\n")
     tables = ""
     for place, name in enumerate(buses):
