@@ -190,7 +190,7 @@ class PlaceGuard:
             start = 0
             for row, several in groupby(sightings, key=lambda sighting: sighting.row):
                 self._expire(reached, start, row + 1, cuts)
-                self._now_ns = int(reached[row])
+                self._advance(int(reached[row]))
                 lost = False
                 for sighting in several:
                     lost |= self._take(self._tracks[sighting.locator], sighting, next(inside))
@@ -256,10 +256,10 @@ class PlaceGuard:
     def _advance(self, now_ns: int) -> None:
         self._now_ns = now_ns
         self._conclude(now_ns)
-        self._old_after_ns = self._due_ns()
 
     def _conclude(self, t_ns: int) -> None:
         """Find the verdict of this moment; what changed did so at `t_ns`."""
+        self._old_after_ns = self._due_ns()
         fresh, inside = self._where()
         withheld = _NOTHING.union(*(self._fences.areas[number].withhold for number in inside))
         if not fresh:
@@ -295,8 +295,8 @@ class PlaceGuard:
 
     def _expire(self, reached: Int64s, start: int, stop: int, cuts: list[tuple[int, _Verdict]]) -> None:
         """Let the time of the frames from `start` to `stop` pass."""
-        while start < stop and (due_ns := self._due_ns()) < reached[stop - 1]:
-            start += int(np.searchsorted(reached[start:stop], due_ns, side="right"))
+        while start < stop and self._old_after_ns < reached[stop - 1]:
+            start += int(np.searchsorted(reached[start:stop], self._old_after_ns, side="right"))
             self._advance(int(reached[start]))
             cuts.append((start, self._verdict))
 

@@ -313,6 +313,21 @@ def test_a_source_that_fell_silent_inside_is_overruled_by_one_that_speaks() -> N
     assert judged(one, frames) == [POSITION_AND_CABIN] * 2 + [NOTHING] * 2
 
 
+def test_what_a_sensor_saw_grows_old_by_the_time_of_frames() -> None:
+    one = guard()
+    judged(one, [other(10 * S)])
+    kept(one, seen(9 * S, *OUTSIDE))
+    assert judged(one, [other(11 * S)]) == [NOTHING]
+    assert judged(one, [other(12 * S), other(12 * S + 1)]) == [NOTHING, POSITION_AND_CABIN]
+
+
+def test_a_long_silence_between_batches_makes_the_place_unknown() -> None:
+    one = guard()
+    assert judged(one, [whole(0, *OUTSIDE), other(1)], cuts=[1]) == [NOTHING, NOTHING]
+    assert judged(one, [other(2), other(3)], cuts=[1]) == [NOTHING, NOTHING]
+    assert judged(one, [other(60 * S)]) == [POSITION_AND_CABIN]
+
+
 def points_in(what: object) -> list[object]:
     """Everything that an object refers to, at any depth, that the test's positions could be in."""
     reached: dict[int, object] = {}
