@@ -34,7 +34,7 @@ from edge.journal.opening import OpenJournal
 from edge.journal.time_notes import time_note
 from edge.journal.upkeep.bounds import Bounds
 from edge.journal.upkeep.condemned import Condemned
-from edge.journal.upkeep.erase import erase_ended
+from edge.journal.upkeep.erase import overdue
 from edge.journal.upkeep.erasure import Erasure, ErasureRequest
 from edge.journal.writer import WriterThread
 from edge.policy.classes import DataClass
@@ -107,7 +107,6 @@ class JournalRoad(Road):
         self._journal.make_room = bounds.make_room
         condemned = Condemned(opened.keys, clock)
         self._journal.chores += [condemned.step, bounds.step, scrub.step]
-        self._finish_erasures(condemned)
         self._folder = folder
         self._doubted = False
         self._outlived = False
@@ -133,6 +132,7 @@ class JournalRoad(Road):
             self._uplink(destination, forwarder, link if place == 0 else None)
             for place, (destination, forwarder) in enumerate(zip(destinations, self.forwarders, strict=True))
         )
+        self._finish_erasures()
         for one in salvaged:
             if self._sender.notify is not None:
                 self._sender.notify(Notice(str(one), trouble=True))
@@ -330,12 +330,14 @@ class JournalRoad(Road):
         else:
             self._outlived = False
 
-    def _finish_erasures(self, condemned: Condemned) -> None:
+    def _finish_erasures(self) -> None:
         """Erase what rests on consents that ended in an earlier run, before anything of it is sent."""
         try:
-            if erase_ended(self._opened, condemned):
+            requests = overdue(self._opened.keys)
+            if requests:
+                self._erasing.erase(requests)
                 logger.warning("an erasure that was interrupted has been carried out")
-        except JournalError:
+        except (JournalError, apsw.Error):
             logger.exception("what rests on consents that have ended cannot be erased yet")
 
     def _flush_past(self) -> None:

@@ -12,7 +12,7 @@ from edge.forward.rules import ForwardRules
 from edge.journal.journal import Committed
 from edge.journal.keys.key_provider import KeyProvider
 from edge.journal.upkeep.condemned import Condemned
-from edge.journal.upkeep.erase import erase_ended
+from edge.journal.upkeep.erase import overdue
 from edge.policy.classes import DataClass
 from edge.policy.rules import Purpose
 from edge.uplink.outgoing import Kind, Outgoing
@@ -59,10 +59,11 @@ class Site:
         opened.journal.on_commit.append(self.committed)
         self.condemned = Condemned(opened.keys, clock)
         opened.journal.chores.append(self.condemned.step)
-        erase_ended(opened, self.condemned)
         self.sieves = {name: Sieve(VEHICLE, CATALOGUE, Signer(KEY, vehicle=VEHICLE)) for name in NAMES}
         self.forwarders = {name: self.forwarder(name) for name in NAMES}
         self.erasing = Erasing(opened, tuple(self.forwarders.items()), self.recent, self.condemned)
+        if requests := overdue(opened.keys):
+            self.erasing.erase(requests)
 
     def forwarder(self, name: str) -> Forwarder:
         return Forwarder(

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from edge.errors import JournalError
+from edge.journal.keys.key_store import KeyStore
 from edge.journal.opening import Inside, OpenJournal
-from edge.journal.upkeep.condemned import Condemned, destroy_condemned, empty_blocks, forget_condemned
+from edge.journal.upkeep.condemned import destroy_condemned, empty_blocks, forget_condemned
 from edge.journal.upkeep.condemning import Plan, draw_up, notes_of
 from edge.journal.upkeep.erasure import Erasure, ErasureRequest
 from edge.policy.classes import DataClass
@@ -89,28 +90,18 @@ def condemning(
                 destroy_condemned(connection, keys)
 
 
-def erase_ended(opened: OpenJournal, condemned: Condemned) -> int:
-    """Erase what rests on consents that have ended, where a crash came before that; tell how many keys went.
-
-    Args:
-        opened: the journal; no forwarder may be at work on it.
-        condemned: empties the blocks.
+def overdue(keys: KeyStore) -> list[ErasureRequest]:
+    """What is to be asked for since consents have ended and keys under them are still there, after a crash.
 
     Raises:
-        JournalError: as `condemning`.
-        apsw.Error: the journal cannot be read.
+        JournalError: the key store cannot be read.
     """
-    ended = opened.keys.ended
-    classes = {one.data_class for one in opened.keys.listing() if opened.keys.has_ended(one.purpose)}
-    requests = [
+    ended = keys.ended
+    classes = {one.data_class for one in keys.listing() if keys.has_ended(one.purpose)}
+    return [
         ErasureRequest(DataClass(one), consents=ended, reason=RESUMED)
         for one in sorted(classes & frozenset(DataClass))
     ]
-    with condemning(opened, requests, opened.inside) as plan:
-        if plan is None:
-            return 0
-        condemned.empty(plan.blocks)
-    return len(plan.key_ids)
 
 
 def erasure_of(plan: Plan) -> Erasure:
