@@ -35,10 +35,10 @@ def read_guarded(path: Path, most_bytes: int, *, owners: Collection[int] | None 
     trusted = {0, os.geteuid()} if owners is None else owners
     try:
         # Looked at before it is opened: opening a device may already do something.
-        _judge(path, path.lstat(), most_bytes, trusted)
+        _judge(path, path.lstat(), trusted)
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         with os.fdopen(descriptor, "rb") as file:
-            _judge(path, os.fstat(descriptor), most_bytes, trusted)
+            _judge(path, os.fstat(descriptor), trusted)
             content = file.read(most_bytes + 1)
     except FileNotFoundError:
         raise PolicyError("there is no such file", where=str(path), todo="Check the path") from None
@@ -47,7 +47,7 @@ def read_guarded(path: Path, most_bytes: int, *, owners: Collection[int] | None 
     except ValueError as fault:
         raise PolicyError(f"is no path: {fault}", where=repr(str(path))) from fault
     if len(content) > most_bytes:
-        raise _too_large(path, most_bytes)
+        raise PolicyError(f"has more than {most_bytes} bytes", where=str(path), todo="Is it the right file?")
     return content
 
 
@@ -73,7 +73,7 @@ def replace_file(path: Path, content: bytes) -> None:
         raise PolicyError(f"cannot be written: {fault.strerror}", where=str(path)) from fault
 
 
-def _judge(path: Path, state: os.stat_result, most_bytes: int, owners: Collection[int]) -> None:
+def _judge(path: Path, state: os.stat_result, owners: Collection[int]) -> None:
     if not stat.S_ISREG(state.st_mode):
         kind = _KINDS.get(stat.S_IFMT(state.st_mode), "something else")
         raise PolicyError(f"is {kind}, not a file", where=str(path), todo="Name the file itself")
@@ -89,9 +89,3 @@ def _judge(path: Path, state: os.stat_result, most_bytes: int, owners: Collectio
             where=str(path),
             todo=f"Look through it, then run 'chown root {path}'",
         )
-    if state.st_size > most_bytes:
-        raise _too_large(path, most_bytes)
-
-
-def _too_large(path: Path, most_bytes: int) -> PolicyError:
-    return PolicyError(f"has more than {most_bytes} bytes", where=str(path), todo="Is it the right file?")

@@ -1,5 +1,6 @@
 """Hostile policies, each laid out in a folder, and what is to be heard of it (docs/policy.md)."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from edge.policy.policy_choice import PolicyChoice, ShortMemory, choose_policy
 from edge.policy.policy_signature import sign_policy
 from edge.wire.cose import Role, Signer
 from edge.wire.keys import Algorithm, SigningKey
+from edge.wire.strict_cbor import write_cbor
 from tests.policy.policy_text import AREA, DESTINATION, HEAD, RULE, WHOLE, changed, written
 
 ISSUER = SigningKey.seeded(b"issuer of the tests' policies")
@@ -97,6 +99,13 @@ def _message(bench: Bench) -> None:
     written(bench.folder, Signer(ISSUER, vehicle="any", role=Role.UP).sign(payload), bench.signature.name)
 
 
+def _signed_for_something_else(bench: Bench) -> None:
+    bench.issue()
+    digest = hashlib.sha256(bench.file.read_bytes()).digest()
+    signer = Signer(ISSUER, vehicle="any", role=Role.POLICY)
+    written(bench.folder, signer.sign(write_cbor({1: "class file", 2: digest})), bench.signature.name)
+
+
 def _no_signature_at_all(bench: Bench) -> None:
     bench.issue()
     written(bench.folder, b"trust me", bench.signature.name)
@@ -128,6 +137,11 @@ def _clock_set_back(bench: Bench) -> None:
     bench.issue(_times(NOW - timedelta(days=60), NOW - timedelta(days=30)))
     bench.now = NOW - timedelta(days=45)
     bench.memory = ShortMemory(latest_ns=int(NOW.timestamp()) * 10**9)
+
+
+def _begun_at_an_unknown_time(bench: Bench) -> None:
+    bench.issue(HEAD + f"issued = {(NOW - timedelta(days=30)).isoformat()}\n")
+    bench.clock_trusted = False
 
 
 def _at_an_unknown_time(bench: Bench) -> None:
@@ -206,6 +220,7 @@ HOSTILE: Mapping[str, Hostile] = {
     "changed after it was signed": Hostile(_changed_by_a_byte, "signs another file than this one"),
     "with the signature of another file": Hostile(_of_another_file, "signs another file than this one"),
     "with a message in place of the signature": Hostile(_message, "is no signature of a policy by the key"),
+    "signed as something else": Hostile(_signed_for_something_else, "signs 'class file', no policy"),
     "with no signature in the signature's file": Hostile(_no_signature_at_all, "is no signature: "),
     "with a broken issuer's key": Hostile(_no_key, "no public key in PEM"),
     "older than one before": Hostile(
@@ -223,6 +238,9 @@ HOSTILE: Mapping[str, Hostile] = {
     "ended, with the clock set back": Hostile(
         _clock_set_back,
         "the clock cannot be trusted to tell which it is: it was 2026-09-01T00:00:00+00:00 before",
+    ),
+    "with a beginning, and a clock that knows none": Hostile(
+        _begun_at_an_unknown_time, "the clock cannot be trusted to tell which it is"
     ),
     "for a time, with a clock that knows none": Hostile(
         _at_an_unknown_time, "the clock cannot be trusted to tell which it is: its time is not known for sure"

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge.errors import PolicyError
@@ -564,9 +564,20 @@ def test_a_rule_without_fault_keeps_every_promise(rule: Rule) -> None:
     assert rule.purpose in RECORD_PURPOSES or not rule.leaves
 
 
-@given(
-    st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=3, max_size=8),
-)
+TOUCHING = [(0, 0), (6, 0), (6, 6), (3, 0), (0, 6)]
+TOUCHING_AT_A_CORNER = [(0, 0), (3, 3), (6, 0), (6, 6), (3, 3), (0, 6)]
+OVERLAPPING = [(0, 0), (6, 0), (6, 3), (4, 3), (4, 0), (2, 0), (2, 3), (0, 3)]
+NEAR = [(0, 0), (6, 0), (6, 1), (5, 1), (5, 5), (0, 5), (4, 4)]
+A_CROSS = [(0, 0), (4, 0), (4, 4), (2, -2), (0, 4)]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=3, max_size=7, unique=True))
+@example(TOUCHING)
+@example(TOUCHING_AT_A_CORNER)
+@example(OVERLAPPING)
+@example(NEAR)
+@example(A_CROSS)
 def test_polygons_are_judged_as_by_exact_arithmetic(corners: list[tuple[int, int]]) -> None:
     places = [(116 + x / 1000, 39 + y / 1000) for x, y in corners]
     assert (polygon_fault(places) is None) == _simple(corners)
