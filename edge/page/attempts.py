@@ -65,7 +65,7 @@ class Attempts:
 
     A try counts as wrong from its beginning until it is known to be right, so that neither tries at the same
     time nor a crash in between give one away. All roles together are forgiven one for each minute of
-    quiet, and wait two minutes at most: somebody who guesses must not keep the driver from withdrawing for long.
+    quiet, and wait two minutes at most: who guesses must not keep the driver from withdrawing for long.
 
     Args:
         path: where they are kept, times since boot with the name of the boot. In another boot, and where the

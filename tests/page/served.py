@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,6 +103,7 @@ def serving(served: Served) -> Iterator[Served]:
         yield served
     finally:
         served.stop.set()
-        server.pull_trigger()
+        with suppress(OSError):
+            server.pull_trigger()
         thread.join(timeout=10)
         assert not thread.is_alive()
