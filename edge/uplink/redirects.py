@@ -36,8 +36,8 @@ def redirected(reason: Reason, reference: str, *, host: str, port: int) -> Reaso
 
 def _same(reference: str, host: str, port: int) -> bool:
     """Whether one reference is to the configured host and port; written in another way it is refused."""
-    name, colon, number = reference.rpartition(":")
-    if colon and number.isdecimal() and not name.endswith(":"):
+    name, _, number = reference.rpartition(":")
+    if number.isdecimal() and not name.endswith(":"):
         return _bare(name) == _bare(host) and number == str(port)
     return _bare(reference) == _bare(host)
 

@@ -207,7 +207,14 @@ class TestRedirects:
         reason = close_reason(0x9D)
         for reference in (NAME, f"{NAME}:{port}", f"Broker.Example.:{port}", f"other.example {NAME}"):
             assert redirected(reason, reference, host=NAME, port=port) is CONNECT_AGAIN
-        for host, reference in (("::1", "[::1]"), ("::1", f"[::1]:{port}"), ("::1", "::1")):
+        long = "2001:db8:1:2:3:4:5:a"
+        for host, reference in (
+            ("::1", "[::1]"),
+            ("::1", f"[::1]:{port}"),
+            ("::1", "::1"),
+            (long, long),
+            (long, f"[{long}]:{port}"),
+        ):
             assert redirected(reason, reference, host=host, port=port) is CONNECT_AGAIN
         assert CONNECT_AGAIN.pace is Pace.SOON
 
