@@ -60,7 +60,6 @@ def _work(connection: Connection, clock: Clock, lacking: tuple[str, ...]) -> int
             opened.capture,
             clock=clock,
             buffer_bytes=order.buffer_bytes,
-            place=opened.place,
         )
         serving.run(early[1:])
     except NevgateError as error:

@@ -120,7 +120,7 @@ class Report:
         t_ns: boot-monotonic time of it.
         adopted: number of the last `Adopt` that it has taken up.
         hops: the account.
-        place: name of the area that the vehicle is in, see `PlaceGuard.place`.
+        place: name of the area that the vehicle is in, see `MaskedSource.place`.
     """
 
     t_ns: int

@@ -52,13 +52,11 @@ class Opened:
         capture: to be read; what it hands on has been through a door.
         mask: the name of the mask that batches have now.
         items: ids of the items that its sensors provide.
-        place: says the area that the vehicle is in, see `PlaceGuard.place`.
     """
 
     capture: MaskedSource
     mask: str
     items: tuple[str, ...] = ()
-    place: Callable[[], str | None] = lambda: None
 
 
 Opener = Callable[[Mapping[str, Any], Collection[DataClass], str, Clock], Opened]
@@ -125,7 +123,6 @@ def open_configuration(
         Capture(source, door, sensors=sensors, guard=guard),
         door.mask,
         tuple(item for sensor in sensors for item in sensor.items),
-        lambda: None if guard is None else guard.place,
     )
 
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 
 import edge.errors
 from edge.account import Hop
 from edge.capture import Captured, MaskedSource
-from edge.capturing.child import WAITED_OUT
 from edge.capturing.connection import Connection
 from edge.capturing.lives import Lives, Outage
 from edge.capturing.message import (
@@ -36,6 +29,7 @@ from edge.capturing.message import (
     Told,
 )
 from edge.capturing.opening import CapturePlan
+from edge.capturing.started import StartedProcess
 from edge.clock import NS_PER_S, Clock
 from edge.errors import NevgateError, SourceError
 from edge.frames import FrameBatch
@@ -66,12 +60,6 @@ _ERRORS = {
     if isinstance(kind, type) and issubclass(kind, NevgateError)
 }
 _GRACE_S = 0.5
-_REAP_S = 2.0
-_ROOT = Path(edge.__file__).parents[1]
-_PROGRAM = (
-    "import sys; sys.path.append(sys.argv[1]); from edge.capturing.child import main; "
-    "main(int(sys.argv[2]), int(sys.argv[3]))"
-)
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +86,6 @@ class CaptureProcess(MaskedSource):
     Attributes:
         mask: the name of the mask of the last batch; before any, the one that capture began with.
         items: ids of the items that its sensors provide.
-        place: name of the area that the vehicle was in when capture last reported, see `PlaceGuard.place`.
 
     Raises:
         ConfigError: the configuration, or a file that it names, cannot be used or has changed.
@@ -126,8 +113,7 @@ class CaptureProcess(MaskedSource):
         self._adopt_asked = 0
         self._adopted = 0
         self._lives = Lives()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
+        self._process: StartedProcess | None = None
         self._closing_s: float | None = None
         self._finished = False
         self._failure: NevgateError | None = None
@@ -145,7 +131,7 @@ class CaptureProcess(MaskedSource):
         self._told_lacking: tuple[str, ...] = ()
         self.mask = ""
         self.items: tuple[str, ...] = ()
-        self.place: str | None = None
+        self._place: str | None = None
         self._live = True
         try:
             self._start()
@@ -160,9 +146,19 @@ class CaptureProcess(MaskedSource):
         return self._live
 
     @property
+    def place(self) -> str | None:
+        """See `MaskedSource.place`; as of what was read last."""
+        return self._place
+
+    @property
     def pid(self) -> int | None:
         """Process id of capture; None while there is none."""
         return None if self._process is None else self._process.pid
+
+    @property
+    def _connection(self) -> Connection | None:
+        process = self._process
+        return None if process is None else process.connection
 
     @property
     def outages(self) -> Sequence[Outage]:
@@ -235,32 +231,16 @@ class CaptureProcess(MaskedSource):
 
     def _start(self) -> None:
         """Start a process and tell it what to open; it is ready later."""
-        ours, theirs = socket.socketpair()
-        # Until the process has its own way with these signals they wait, or a Ctrl-C would end it at once.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_OUT)
-        try:
-            process = subprocess.Popen(  # noqa: S603 - the interpreter that runs already
-                [sys.executable, "-P", "-c", _PROGRAM, _ROOT, str(theirs.fileno()), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            )
-        except OSError as error:
-            ours.close()
-            raise SourceError(f"cannot be started: {error.strerror}", where="capture") from error
-        finally:
-            theirs.close()
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        connection = Connection(ours)
+        process = StartedProcess()
         self._ready = None
         self._asked = self._done = self._adopted = 0
         self._heard_s = self._started_s = self._now_s()
         self._reported_ns = self._clock.boot_ns()
         with self._lock:
-            self._process, self._connection = process, connection
+            self._process = process
             adopt = self._adopt
             self._adopt_asked = 0
-            connection.send(
+            process.connection.send(
                 Order(
                     self._plan.opener,
                     self._plan.arguments,
@@ -355,7 +335,7 @@ class CaptureProcess(MaskedSource):
                 self._observations += observations
             case Report(t_ns=t_ns, adopted=adopted, hops=hops, place=place):
                 self._reported_ns = t_ns
-                self.place = place
+                self._place = place
                 self._lives.report(hops)
                 self._took_up(adopted)
             case Done(number=number):
@@ -421,24 +401,16 @@ class CaptureProcess(MaskedSource):
             crash: why it is done with; empty if it died by itself, None if it has ended in order.
         """
         with self._lock:
-            process, connection = self._process, self._connection
-            self._process = self._connection = None
-        if process is None or connection is None:
+            process, self._process = self._process, None
+        if process is None:
             return
-        connection.close()
-        if crash:
-            process.kill()
-        try:
-            status = process.wait(_REAP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            status = process.wait()
-        cause = None if crash is None else crash or _ending(status)
+        ending = process.bury(kill=bool(crash))
+        cause = None if crash is None else crash or ending
         self._lives.end(cause or "", self._reported_ns)
         if cause is None:
             self._finished = self._failure is None
-            return
-        self._mourn(cause)
+        else:
+            self._mourn(cause)
 
     def _mourn(self, cause: str) -> None:
         """Have another process started after a while."""
@@ -481,10 +453,3 @@ class CaptureProcess(MaskedSource):
 def _printable(text: str) -> str:
     """What a process that reads strangers' bytes says, as one line for a terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _ending(status: int) -> str:
-    """How a process ended."""
-    if status >= 0:
-        return f"ended with status {status}"
-    return f"was killed by {signal.Signals(-status).name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from edge.capture import MaskedSource
 from edge.capturing.buffer import HandOverBuffer, Item
@@ -46,7 +46,6 @@ class Serving:
         capture: what is read; closed at the end.
         clock: stamps reports.
         buffer_bytes: memory for what waits.
-        place: says the area that the vehicle is in.
     """
 
     def __init__(
@@ -56,12 +55,10 @@ class Serving:
         *,
         clock: Clock,
         buffer_bytes: int,
-        place: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._connection = connection
         self._capture = capture
         self._clock = clock
-        self._place = place
         self._limit_bytes = buffer_bytes
         self._buffer = HandOverBuffer(buffer_bytes)
         self._adopted = 0
@@ -193,7 +190,7 @@ class Serving:
     def _report(self) -> Report:
         self._reported_s = self._now_s()
         hops = (*self._capture.hops(), *self._buffer.hops())
-        return Report(self._clock.boot_ns(), self._adopted, hops, self._place())
+        return Report(self._clock.boot_ns(), self._adopted, hops, self._capture.place)
 
     def _stalled(self) -> bool:
         """Whether the core was told the end and takes nothing of it."""
