@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.clock import SystemClock
@@ -175,6 +175,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=80, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["do", "class", "purpose", "role", "term_s", "keep", "reason"]),
