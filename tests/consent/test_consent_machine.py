@@ -152,5 +152,5 @@ class ConsentMachine(RuleBasedStateMachine):
             assert again.state(POLICY, use, now) == ledger.state(POLICY, use, now)
 
 
-ConsentMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+ConsentMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestConsents = ConsentMachine.TestCase
