@@ -53,14 +53,14 @@ class Words:
         minutes = int(seconds // _MINUTE_S)
         if minutes < 1:
             return self("time.under-a-minute")
-        units = (("days", _DAY_S), ("hours", _HOUR_S), ("minutes", _MINUTE_S))
+        units = (("day", _DAY_S), ("hour", _HOUR_S), ("minute", _MINUTE_S))
         rest = int(seconds)
         parts: list[str] = []
         for name, size in units:
             count, rest = divmod(rest, size)
             if count and len(parts) < 2:  # noqa: PLR2004 - two units
-                parts.append(self(f"time.{name}", count=count))
-        return " ".join(parts)
+                parts.append(self(f"time.{name}" if count == 1 else f"time.{name}s", count=count))
+        return self("time.join").join(parts)
 
 
 def instant(text: str) -> datetime | None:

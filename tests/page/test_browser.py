@@ -234,7 +234,7 @@ def test_it_fits_the_screen_and_the_finger_and_reads_well(
         browser.open(served.url + path)
         for width, height in SIZES:
             browser.size(width, height)
-            browser.picture(tmp_path / f"page-{name}-{width}x{height}-{language}.png")
+            browser.picture(tmp_path / f"page-{name}-{width}x{height}-{language}-{theme}.png")
             fits(browser, width, name)
         assert browser.faults() == [], name
     other = {"dark": "en", "light": "zh"}[theme]
@@ -243,7 +243,7 @@ def test_it_fits_the_screen_and_the_finger_and_reads_well(
         browser.open(served.url + path)
         for width, height in SIZES:
             browser.size(width, height)
-            browser.picture(tmp_path / f"page-{name}-{width}x{height}-{other}.png")
+            browser.picture(tmp_path / f"page-{name}-{width}x{height}-{other}-{theme}.png")
             fits(browser, width, name)
     elsewhere = browser.script(
         "return performance.getEntriesByType('resource').map((e) => e.name)"

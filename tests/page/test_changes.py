@@ -161,7 +161,7 @@ def test_the_notice_has_all_that_the_standard_asks_for(visitor: Visitor) -> None
         "While the vehicle is on and the agreement holds",  # scenario
         "collection ends within one second",  # how to stop
         "with the recipients: maker, in: China",  # storage place
-        "At most 14 d, then deleted",  # storage period
+        "At most 14 days, then deleted",  # storage period
         "the owner can take a copy along and erase",  # access, copy, delete
         "privacy@maker.example",  # contact
         "geohash 6",

@@ -54,9 +54,9 @@ def test_every_word_is_used_and_there() -> None:
     [
         (0, "less than a minute"),
         (59.9, "less than a minute"),
-        (60, "1 min"),
-        (3_660, "1 h 1 min"),
-        (93_600, "1 d 2 h"),
+        (60, "1 minute"),
+        (3_720, "1 hour 2 minutes"),
+        (93_600, "1 day 2 hours"),
     ],
 )
 def test_spans_have_two_units(seconds: float, text: str) -> None:
