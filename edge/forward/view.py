@@ -47,7 +47,11 @@ class RecordView:
             name: value for name, value in record.values.items() if self._class_of(name) in verdict.classes
         }
         if not verdict.precision.full:
-            values = coarse_record(values, verdict.precision, self._catalogue)
+            exact = [name for name in values if self._class_of(name) is DataClass.POSITION]
+            known = coarse_record(
+                {name: values.pop(name) for name in exact}, verdict.precision, self._catalogue
+            )
+            values.update(known)
         alarm = record.alarm and DataClass.OPERATION in verdict.classes
         if alarm == record.alarm and values == record.values:
             return record
