@@ -114,9 +114,10 @@ def test_deny_takes_a_rule_of_the_profile_away() -> None:
 
 def test_the_digest_does_not_hang_on_the_order_of_tables() -> None:
     other = RULE.replace("position", "identity").replace('precision = "geohash 5"\n', "")
-    one, two = read(HEAD + RULE + other + DESTINATION), read(HEAD + other + RULE + DESTINATION)
+    head = changed("gbt44464", "strict", HEAD)
+    one, two = read(head + RULE + other + DESTINATION), read(head + other + RULE + DESTINATION)
     assert one.digest == two.digest
-    assert one.digest != read(HEAD + RULE + DESTINATION).digest
+    assert one.digest != read(head + RULE + DESTINATION).digest
 
 
 @pytest.mark.parametrize(
@@ -402,6 +403,13 @@ def test_contradictions_within_a_file(more: str, words: str) -> None:
     said = complaint(WHOLE + "\n" + more)
     assert words in said
     assert int(said.split(":")[1]) >= len(WHOLE.splitlines())
+
+
+def test_a_destination_that_stands_where_the_rule_lets_nothing_go() -> None:
+    text = changed("gbt44464", "gdpr", changed('jurisdictions = ["CN"]', 'jurisdictions = ["EEA"]'))
+    text = changed('jurisdiction = "CN"', 'jurisdiction = "CH"', text)
+    assert "'fleet' stands in CH, which the rule's jurisdictions do not name" in complaint(text)
+    assert read(changed('"EEA"', '"EEA", "CH"', text)).destinations["fleet"].jurisdiction == "CH"
 
 
 def test_an_end_before_the_beginning() -> None:
