@@ -286,3 +286,8 @@ def test_what_wireshark_writes_is_read(tmp_path: Path, form: str) -> None:
     assert sent(table) == {packed(ABROAD), packed(ABROAD6)}
     assert facts.span_ns == (10_250_000_000, 12_000_000_000)
     assert facts.doubts == ()
+
+
+def test_a_packet_that_says_it_is_longer_than_any_is_not_waited_for() -> None:
+    _, facts = counted(pcap([]) + struct.pack("<IIII", 1, 0, 0x7FFFFFFF, 0x7FFFFFFF) + bytes(64))
+    assert facts.doubts == ("a.pcap is damaged at byte 24",)
