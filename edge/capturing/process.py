@@ -181,7 +181,8 @@ class CaptureProcess(MaskedSource):
                 self._wait_without(end_s)
                 number = self._ask(end_s - self._now_s())
                 continue
-            wait_s = end_s - self._now_s() + (_GRACE_S if self._ready is not None else 0.0)
+            starting = self._ready is None and self._closing_s is None
+            wait_s = end_s - self._now_s() + (0.0 if starting else _GRACE_S)
             if wait_s <= 0:
                 break
             self._exchange(min(wait_s, _GRACE_S))
@@ -295,6 +296,10 @@ class CaptureProcess(MaskedSource):
         connection = self._connection
         if connection is None:
             return
+        if self._closing_s is not None and self._ready is None:
+            # It has read nothing yet that would have to be waited for.
+            self._end_process(None)
+            return
         try:
             messages = connection.exchange(timeout_s)
             for message in messages:
@@ -404,7 +409,7 @@ class CaptureProcess(MaskedSource):
             process, self._process = self._process, None
         if process is None:
             return
-        ending = process.bury(kill=bool(crash))
+        ending = process.bury(kill=bool(crash) or self._ready is None)
         cause = None if crash is None else crash or ending
         self._lives.end(cause or "", self._reported_ns)
         if cause is None:

@@ -304,6 +304,23 @@ def test_a_stop_of_the_whole_service_leaves_it_to_the_parent_when_capture_ends(s
     assert "crashes of capture" not in reader.hop(HOP).facts
 
 
+def test_the_end_does_not_wait_for_a_process_that_is_only_starting(start: Start) -> None:
+    told: list[Notice] = []
+    capture = start(rate=1000, notify=told.append)
+    reader = Reader(capture)
+    first = capture.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    reader.until(lambda: capture.pid not in {None, first})
+    second = capture.pid
+    assert second is not None
+    os.kill(second, signal.SIGSTOP)
+    capture.close()
+    assert capture.read(0) is None
+    assert not _runs(second)
+    assert Account.of(capture.hops()).balanced
+
+
 def test_what_is_not_read_after_the_end_is_counted(tmp_path: Path) -> None:
     with CaptureProcess(plan(tmp_path, rate=32_000), OPERATION, "first", clock=CLOCK) as capture:
         reader = Reader(capture)
