@@ -39,6 +39,10 @@ class Guard(Protocol):
     def judge_observations(self, observations: Sequence[Observation]) -> tuple[Observation, ...]:
         """The observations without those that are withheld."""
 
+    @property
+    def place(self) -> str | None:
+        """See `MaskedSource.place`."""
+
     def hop(self) -> Hop:
         """The account of what was judged."""
 
@@ -68,6 +72,11 @@ class MaskedSource(Closing):
     @abstractmethod
     def adopt(self, collect: Collection[DataClass], admission: str) -> None:
         """Collect other classes from the next batch on; see `Door.adopt`."""
+
+    @property
+    def place(self) -> str | None:
+        """Name of the area that the vehicle is in, ``unknown``, or None outside of all."""
+        return None
 
     @abstractmethod
     def close(self) -> None:
@@ -121,6 +130,11 @@ class Capture(MaskedSource):
         return Captured(
             tuple(self._door.admit(batch.take(part), withhold) for part, withhold in stretches), observations
         )
+
+    @property
+    def place(self) -> str | None:
+        """See `MaskedSource.place`."""
+        return None if self._guard is None else self._guard.place
 
     def adopt(self, collect: Collection[DataClass], admission: str) -> None:
         """See `MaskedSource.adopt`."""

@@ -137,6 +137,16 @@ class IioSection(_Section):
 SensorSection = Annotated[NmeaSection | GpsdSection | IioSection, Field(discriminator="kind")]
 
 
+class CaptureSection(_Section):
+    """How buses and sensors are read."""
+
+    own_process: bool = Field(
+        default=True,
+        description="in a process that nobody can look into and that hands on masked frames only; "
+        "if false, in the gateway's own, for a bench where the interface is of that process",
+    )
+
+
 class SamplingSection(_Section):
     """When records are made and sent (GB/T 32960.2 and .3)."""
 
@@ -269,6 +279,7 @@ class Config(_Section):
     vehicle: VehicleSection
     bus: tuple[BusSection, ...]
     sensor: tuple[SensorSection, ...] = ()
+    capture: CaptureSection = CaptureSection()
     policy: PolicySection = PolicySection()
     control: ControlSection = ControlSection()
     sampling: SamplingSection = SamplingSection()

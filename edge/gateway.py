@@ -140,6 +140,7 @@ class Gateway:
         self.road = make_road(
             loaded,
             kept,
+            self.choice.policy,
             standings,
             clock=clock,
             rng=rng,
@@ -308,7 +309,7 @@ class Gateway:
         return Seen(
             mask=self._core.mask or collecting.door.mask,
             withheld=frozenset() if gate is None else collected - gate.collect,
-            place=self.guard.place or "",
+            place=(None if self._capture is None else self._capture.place) or "",
             account=self.account(),
             records=collecting.records(),
             sent={

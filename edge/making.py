@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apsw
 
@@ -31,8 +31,10 @@ from edge.journal.opening import Inside, OpenJournal
 from edge.journal.pending import Split
 from edge.journal.section import JournalSection
 from edge.journal.upkeep.bounds import RESERVE_FILE, Bounds, space_at
+from edge.journal.upkeep.rule_limits import limits_of
 from edge.journal_road import JournalRoad
 from edge.loading import Loaded
+from edge.policy.rules import Policy
 from edge.policy.standing import Standing
 from edge.road import Road, VolatileRoad
 from edge.uplink.events import Notice
@@ -115,6 +117,7 @@ def open_kept(
 def make_road(
     loaded: Loaded,
     kept: Kept | None,
+    policy: Policy,
     standings: Mapping[str, Standing],
     *,
     clock: Clock,
@@ -125,6 +128,8 @@ def make_road(
     link: Link | None,
 ) -> Road:
     """Make the road of `loaded` through the journal that is `kept`, or through memory.
+
+    What the journal keeps is bounded by the retention of the policy's rules too.
 
     See `edge.gateway.Gateway` for the other arguments.
     """
@@ -138,6 +143,7 @@ def make_road(
             loaded,
             loaded.config.journal,
             kept,
+            policy,
             standings,
             sender,
             clock=clock,
@@ -185,6 +191,7 @@ def _through_journal(
     loaded: Loaded,
     section: JournalSection,
     kept: Kept,
+    policy: Policy,
     standings: Mapping[str, Standing],
     make_sender: Callable[[bytes, Callable[[], int]], Sender],
     *,
@@ -198,8 +205,9 @@ def _through_journal(
     vehicle = config.vehicle.topic_name
     sampling = config.sampling
     names = [MAIN_DESTINATION, *(one.name for one in config.destination)]
+    settings = section.bounds.settings()
     bounds = Bounds(
-        section.bounds.settings(),
+        replace(settings, limits=(*settings.limits, *limits_of(policy.rules.values()))),
         destinations=names,
         clock=clock,
         boot=opened.boot,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import threading
 from collections import deque
@@ -21,8 +22,12 @@ from edge.clock import Clock, Timebase
 from edge.errors import SourceError
 from edge.frames import FrameBatch, FrameFlag
 
+logger = logging.getLogger(__name__)
+
 QUEUE_FRAMES = 1 << 17
 BURST_FRAMES = 1024
+LAST_FRAMES = 65_536
+"""Taken at most when the source is closed: a bus that goes on talking must not keep it open."""
 WAIT_S = 0.1
 ERRORS_IN_A_ROW = 3
 REOPEN_FIRST_S, REOPEN_MAX_S = 0.1, 5.0
@@ -257,6 +262,19 @@ class InterfaceSource(FrameSource):
                 self._take(burst)
             if errors >= ERRORS_IN_A_ROW:
                 return
+        if bus is not None:
+            self._take_what_waits(bus)
+
+    def _take_what_waits(self, bus: can.BusABC) -> None:
+        """Receive what the system had received before the stop, as far as it is there at once."""
+        burst: list[can.Message] = []
+        try:
+            while len(burst) < LAST_FRAMES and (message := bus.recv(0)) is not None:
+                burst.append(message)
+        except INTERFACE_ERRORS as error:
+            logger.info("bus %s: nothing more can be received at the end: %s", self._name, kind_of(error))
+        if burst:
+            self._take(burst)
 
     def _settle(self, errors: int) -> None:
         """The interface works after `errors` errors: each was a frame that it could not read."""

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import click
 
+from edge.bus.source import FrameSource
+from edge.capture import MaskedSource
+from edge.capturing.opening import observed_items, plan_of
+from edge.capturing.process import CaptureProcess
 from edge.cli.running import log_to_stderr, make_gateway, run_watched, watching_options
 from edge.clock import SystemClock, kernel_boot_id
 from edge.config import load_config
@@ -40,13 +44,22 @@ def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbos
     loaded = load(load_config(config_path))
     clock = SystemClock()
     with ExitStack() as stack:
-        sensors = open_sensors(loaded.config, clock, stack)
-        source = stack.enter_context(open_buses(loaded.config, clock))
-        observed = tuple(item for sensor in sensors for item in sensor.items)
-        gateway = make_gateway(loaded, clock, observed, boot=kernel_boot_id())
+        if not loaded.config.capture.own_process:
+            sensors = open_sensors(loaded.config, clock, stack)
+            source: FrameSource | MaskedSource = stack.enter_context(open_buses(loaded.config, clock))
+            observed = tuple(item for sensor in sensors for item in sensor.items)
+            gateway = make_gateway(loaded, clock, observed, boot=kernel_boot_id())
+        else:
+            sensors = ()
+            observed = observed_items(loaded.config, clock)
+            gateway = make_gateway(loaded, clock, observed, boot=kernel_boot_id())
+            plan = plan_of(config_path, loaded.config, gateway.choice.policy.areas)
+            now = gateway.collecting.in_force.now
+            source = stack.enter_context(CaptureProcess(plan, now.collect, now.name, clock=clock))
         logging.getLogger("nevgate").info(
-            "vehicle %s, mask %s, %d items a record; end with Ctrl-C",
+            "vehicle %s, policy %s, mask %s, up to %d items a record; end with Ctrl-C",
             gateway.identity.vehicle,
+            gateway.choice.policy.title,
             gateway.door.mask,
             len(gateway.sampler.items),
         )

@@ -19,6 +19,7 @@ from rich.live import Live
 
 from edge.account import Account
 from edge.bus.source import FrameSource
+from edge.capture import MaskedSource
 from edge.cli.account_table import live_view, print_account
 from edge.cli.program import Finite, emit_json
 from edge.clock import NS_PER_S, Clock
@@ -106,7 +107,7 @@ def make_gateway(
 def run_watched(
     gateway: Gateway,
     loaded: Loaded,
-    source: FrameSource,
+    source: FrameSource | MaskedSource,
     *,
     clock: Clock,
     title: str,

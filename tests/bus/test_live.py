@@ -101,6 +101,18 @@ class InterfaceContract(ABC):
         assert (np.diff(t_ns) >= 0).all()
         assert before_ns - slack_ns <= t_ns[0] <= t_ns[-1] <= after_ns
 
+    def test_what_was_received_before_the_close_can_still_be_read(
+        self, pair: tuple[InterfaceSource, can.BusABC]
+    ) -> None:
+        source, sender = pair
+        for _ in range(100):
+            sender.send(MESSAGES[0])
+        source.close()
+        frames = 0
+        while (batch := source.read(0)) is not None:
+            frames += len(batch)
+        assert frames == source.hop().entered == 100
+
     def test_silence_is_an_empty_batch_and_closing_ends_the_thread(
         self, pair: tuple[InterfaceSource, can.BusABC]
     ) -> None:
@@ -215,6 +227,38 @@ def test_interface_that_goes_away_is_opened_again() -> None:
     assert [frame.arbitration_id for frame in frames] == [1, 2]
     assert (hop.facts["outages"], hop.facts["reopened"]) == (1, 1)
     assert hop.balanced
+
+
+def test_what_the_system_held_when_the_source_was_closed_is_taken() -> None:
+    waiting = threading.Event()
+    closing = threading.Event()
+
+    class Busy(ScriptedBus):
+        """Frames come while the reader is kept from looking, and it is told to stop meanwhile."""
+
+        def recv(self, timeout: float | None = None) -> can.Message | None:
+            if timeout:
+                waiting.set()
+                closing.wait(5)
+                return None
+            return super().recv(0)
+
+    source = InterfaceSource(
+        name="pt",
+        interface="socketcan",
+        where="socketcan can0",
+        open_bus=lambda: Busy([message(1), message(2), message(3)]),
+        clock=SystemClock(),
+    )
+    waiting.wait(5)
+    threading.Thread(target=source.close).start()
+    while not source._stop.is_set():
+        threading.Event().wait(0.001)
+    closing.set()
+    frames: list[Frame] = []
+    while (batch := source.read(1)) is not None:
+        frames += frames_of(batch)
+    assert [frame.arbitration_id for frame in frames] == [1, 2, 3]
 
 
 def test_single_errors_are_counted_as_losses_and_cost_no_other_frame() -> None:
