@@ -328,6 +328,28 @@ def test_a_long_silence_between_batches_makes_the_place_unknown() -> None:
     assert judged(one, [other(60 * S)]) == [POSITION_AND_CABIN]
 
 
+def test_late_frames_at_the_beginning_of_a_batch_do_not_turn_back_time() -> None:
+    one = guard()
+    judged(one, [whole(0, *OUTSIDE), other(4 * S)])
+    late = [other(1 * S), whole(1 * S, *OUTSIDE, valid=False), other(1 * S)]
+    assert judged(one, late) == [POSITION_AND_CABIN] * 3
+
+
+def test_both_halves_have_to_be_valid() -> None:
+    one = guard("halves")
+    frames = [half(0, LON, OUTSIDE[0], valid=False), half(1, LAT, OUTSIDE[1]), half(2, LAT, OUTSIDE[1])]
+    assert judged(one, frames) == [POSITION_AND_CABIN] * 3
+    assert judged(one, [half(3, LON, OUTSIDE[0])]) == [NOTHING]
+
+
+def test_a_half_is_overwritten_by_a_whole_position() -> None:
+    one = PlaceGuard([area()])
+    kept(one, [Observation("gnss.lat", 0, 50.0123456)])
+    assert [value for value in points_in(one) if isinstance(value, Track) and value._held.any()]
+    kept(one, seen(1, *OUTSIDE))
+    assert not [value for value in points_in(one) if isinstance(value, Track) and value._held.any()]
+
+
 def points_in(what: object) -> list[object]:
     """Everything that an object refers to, at any depth, that the test's positions could be in."""
     reached: dict[int, object] = {}
