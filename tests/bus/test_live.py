@@ -251,10 +251,12 @@ def test_what_the_system_held_when_the_source_was_closed_is_taken() -> None:
         clock=SystemClock(),
     )
     waiting.wait(5)
-    threading.Thread(target=source.close).start()
+    closer = threading.Thread(target=source.close)
+    closer.start()
     while not source._stop.is_set():
         threading.Event().wait(0.001)
     closing.set()
+    closer.join()
     frames: list[Frame] = []
     while (batch := source.read(1)) is not None:
         frames += frames_of(batch)
