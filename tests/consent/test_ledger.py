@@ -162,6 +162,13 @@ def test_without_keep_it_holds_for_the_start_in_which_it_was_given() -> None:
         Ledger().grant(POLICY, TRACK, term_s=60, role=DRIVER, now=moment(start=b""))
 
 
+def test_a_consent_for_no_start_holds_in_none() -> None:
+    entry = granted().entries[0]
+    assert isinstance(entry, Granted)
+    nowhere = Ledger([replace(entry, keep=False, start=b"")])
+    assert not nowhere.in_force(POLICY, moment(1, start=b""))
+
+
 def test_a_consent_given_while_no_gateway_runs_holds_in_every_start() -> None:
     ledger = granted(now=moment(start=b""))
     assert ledger.in_force(POLICY, moment(1))
