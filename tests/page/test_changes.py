@@ -68,6 +68,7 @@ def test_no_term_is_longer_than_the_policy_allows(longest_days: float, names: li
 
 
 def test_what_the_law_requires_can_be_neither_agreed_to_nor_refused(driver: Visitor) -> None:
+    driver.served.gateway.told["uses"][0]["longest_days"] = 30.0
     for path in ("/grant/operation/regulated", "/refuse/operation/regulated"):
         assert driver.post(path, {"term": "drive"}).status == 409
     assert driver.served.gateway.changes() == []

@@ -183,6 +183,16 @@ def test_the_cookie_of_before_the_pin_gains_nothing(visitor: Visitor) -> None:
     assert thief.post("/withdraw/position/service").place.startswith("/login/driver")
 
 
+def test_the_cookie_of_before_a_second_pin_is_worth_nothing(visitor: Visitor) -> None:
+    visitor.log_in(Role.DRIVER)
+    thief = Visitor(visitor.served)
+    thief.cookies["nevgate"] = visitor.cookies["nevgate"]
+    thief.get(FORM)
+    visitor.log_in(Role.OWNER)
+    assert thief.post("/withdraw/position/service").place.startswith("/login/driver")
+    assert visitor.post("/withdraw/position/service").place == "/"
+
+
 def test_a_role_ends_when_it_is_left(visitor: Visitor) -> None:
     visitor.log_in(Role.DRIVER)
     old = dict(visitor.cookies)
