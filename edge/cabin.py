@@ -15,7 +15,6 @@ from edge.control.requests import Steering
 from edge.control.uses import plain_clock, plain_uses
 from edge.errors import ControlError
 from edge.policy.classes import DataClass
-from edge.policy.policy_choice import PolicyChoice
 from edge.policy.standing import Standing
 
 _LOOK_NS = NS_PER_S // 2
@@ -49,7 +48,6 @@ class Cabin(Steering):
 
     Args:
         consenting: consents and erasures.
-        choice: the policy in force, and why.
         standings: of each destination, by its name.
         see: what the gateway sees of itself; asked on its own thread alone.
         clock: time.
@@ -58,14 +56,12 @@ class Cabin(Steering):
     def __init__(
         self,
         consenting: Consenting,
-        choice: PolicyChoice,
         *,
         standings: Mapping[str, Standing],
         see: Callable[[], Seen],
         clock: Clock,
     ) -> None:
         self._consenting = consenting
-        self._choice = choice
         self._standings = standings
         self._see = see
         self._clock = clock
@@ -93,7 +89,7 @@ class Cabin(Steering):
 
     def state(self) -> Mapping[str, object]:
         """See `Steering.state`."""
-        desk, choice = self._consenting.desk, self._choice
+        desk, choice = self._consenting.desk, self._consenting.choice
         with self._lock:
             seen, last = self._seen, dict(self._last)
         if seen is None:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import apsw
 
 from edge.capture import MaskedSource
-from edge.clock import NS_PER_S, Clock
+from edge.clock import NS_PER_S, Clock, TimeQuality
 from edge.collecting import Collecting
 from edge.consent.desk import ConsentDesk
 from edge.consent.plain import iso_time
-from edge.errors import JournalError
+from edge.errors import JournalError, PolicyError
 from edge.journal.keys.key_store import KeyStore
 from edge.journal.upkeep.erasure import Erasure, ErasureRequest
 from edge.journal_road import JournalRoad
 from edge.policy.admission import consents_in
 from edge.policy.classes import DataClass
+from edge.policy.policy_choice import PolicyChoice, in_place_of_refused
 from edge.policy.standing import Standing
 
 _LOOK_NS = NS_PER_S
@@ -83,9 +84,11 @@ class Consenting:
         keys: of the journal; likewise.
         standings: of each destination, by its name.
         clock: time.
+        wake: has connections judged anew, since what their destinations may have has changed.
 
     Attributes:
         desk: as above.
+        choice: the policy in force, and why.
         waiting: how many erasures are due and not yet done.
     """
 
@@ -98,14 +101,18 @@ class Consenting:
         keys: KeyStore | None,
         standings: Mapping[str, Standing],
         clock: Clock,
+        choice: PolicyChoice,
+        wake: Callable[[], None],
     ) -> None:
         self.desk = desk
+        self.choice = choice
         self.waiting = 0
         self._collecting = collecting
         self._road = road
         self._keys = keys
         self._standings = standings
         self._clock = clock
+        self._wake = wake
         self._lock = threading.Lock()
         self._orders: list[_Order] = []
         self._look_ns = 0
@@ -117,6 +124,7 @@ class Consenting:
 
     def follow(self, capture: MaskedSource | None) -> None:
         """Bring into force what has changed, and erase what is due; for the thread that hands data on."""
+        self._end_policy()
         admission = self.desk.admission()
         if admission.name != self._collecting.in_force.now.name:
             self._collecting.adopt(admission)
@@ -124,6 +132,7 @@ class Consenting:
                 capture.adopt(admission.collect, admission.name)
             logger.info("collecting under another admission: %s", admission.name)
             self._see_who_lost()
+            self._wake()
         now_ns = self._clock.boot_ns()
         if self._looked_again or now_ns >= self._look_ns:
             self._looked_again, self._look_ns = False, now_ns + _LOOK_NS
@@ -155,6 +164,24 @@ class Consenting:
                 for one in self._orders
             ]
             return [*(one.as_json() for one in self._told), *under_way]
+
+    def _end_policy(self) -> None:
+        """Have the strictest policy in force where the term of the one in force is over, or in doubt."""
+        ends_ns = self.choice.expires_ns
+        if ends_ns is None:
+            return
+        timebase = self._clock.timebase()
+        if timebase.quality is not TimeQuality.NONE and self._clock.wall_ns() < ends_ns:
+            return
+        over = PolicyError(
+            "its term is over, or the clock cannot tell",
+            where=self.choice.policy.title,
+            todo="Issue its next version, which comes into force with the next start",
+        )
+        self.choice = in_place_of_refused(over)
+        self._collecting.in_force.policy = self.choice.policy
+        self.desk.adopt(self.choice.policy)
+        logger.warning("%s", self.choice.why)
 
     def _over(self, consents: frozenset[int]) -> None:
         """Keep nothing any more that rests on these; told on the thread of whoever withdrew."""

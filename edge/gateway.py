@@ -159,8 +159,10 @@ class Gateway:
             keys=None if opened is None else opened.keys,
             standings=standings,
             clock=clock,
+            choice=self.choice,
+            wake=self._wake_uplinks,
         )
-        self.cabin = Cabin(self.consenting, self.choice, standings=standings, see=self._see, clock=clock)
+        self.cabin = Cabin(self.consenting, standings=standings, see=self._see, clock=clock)
         self._control_path = socket_path(config.control, None if opened is None else config.journal_folder)
         self._control_mode = int(config.control.mode, 8)
         self._control: ControlServer | None = None
@@ -316,6 +318,10 @@ class Gateway:
                 name: uplink.hops() for name, uplink in zip(self._standings, self.road.uplinks, strict=True)
             },
         )
+
+    def _wake_uplinks(self) -> None:
+        for uplink in self.road.uplinks:
+            uplink.wake()
 
     def _split(self, batch: FrameBatch) -> Mapping[DataClass, ClassPart]:
         return self.collecting.door.split(batch)

@@ -157,13 +157,7 @@ def choose_policy(
             doubt = f"it was {shown(latest_ns)} before"
         _judge_time(found, section.file, wall_ns, doubt)
     except PolicyError as error:
-        words = _one_line(str(error))
-        return PolicyChoice(
-            profile(STRICTEST),
-            f"{REFUSED}: {words}",
-            f"{words}; '{STRICTEST}' is in force in its place",
-            complaint=error,
-        )
+        return in_place_of_refused(error)
     policy = found.policy
     return PolicyChoice(
         policy,
@@ -172,6 +166,17 @@ def choose_policy(
         seen=SeenVersion(policy.version, found.digest),
         key_id=key.key_id,
         expires_ns=None if found.expires is None else unix_ns(found.expires),
+    )
+
+
+def in_place_of_refused(complaint: PolicyError) -> PolicyChoice:
+    """The strictest profile, in the place of a policy that cannot be in force."""
+    words = _one_line(str(complaint))
+    return PolicyChoice(
+        profile(STRICTEST),
+        f"{REFUSED}: {words}",
+        f"{words}; '{STRICTEST}' is in force in its place",
+        complaint=complaint,
     )
 
 

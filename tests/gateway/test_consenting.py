@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from edge.records import Record
 from edge.wire.cose import Verifier
 from edge.wire.message import decode
 from tests.archive.kept import archive
-from tests.gateway.rig import MOTION, MS, VEHICLE_KEY, VIN, Rig, S, alarm, motion
+from tests.gateway.rig import MOTION, MS, VEHICLE_KEY, VIN, WALL_NS, Rig, S, alarm, motion
 
 CLASSES = '[operation]\nsignals = ["Alarms.*"]\n[position]\nsignals = ["Motion.*"]\n'
 RECORDING = (DataClass.POSITION, Purpose.RECORDING)
@@ -44,13 +45,15 @@ def asking() -> PolicyChoice:
 class Drive(Rig):
     """A gateway that keeps raw frames, and what is done at which second of its drive."""
 
-    def __init__(self, folder: Path, *, name: str = "etc", seed: int = 2) -> None:
+    def __init__(
+        self, folder: Path, *, name: str = "etc", seed: int = 2, choice: PolicyChoice | None = None
+    ) -> None:
         super().__init__(
             folder / name,
             uplink=f'[journal]\nfolder = "{folder / "journal"}"\nframes = true\n',
             classes=CLASSES,
             binding=BINDING,
-            choice=asking(),
+            choice=choice or asking(),
             quality=TimeQuality.NTP,
             seed=seed,
         )
@@ -226,3 +229,14 @@ def test_without_a_journal_no_consent_is_given(tmp_path: Path) -> None:
     rig = Rig(tmp_path / "etc", classes=CLASSES, binding=BINDING, choice=asking(), quality=TimeQuality.NTP)
     with pytest.raises(ConsentError, match="journal"):
         rig.gateway.consenting.desk.grant(RECORDING, term_s=60, role=Role.DRIVER)
+
+
+def test_a_policy_whose_term_is_over_leaves_the_strictest_one(tmp_path: Path) -> None:
+    ends_ns = WALL_NS + 4 * S
+    drive = Drive(tmp_path, choice=replace(asking(), expires_ns=ends_ns))
+    drive.doing[1] = drive.agree
+    drive.run(9)
+    assert drive.gateway.finish(60)
+    assert 15 <= drive.fact("door", "frames", "frames with position kept") <= 25
+    assert drive.gateway.cabin.state()["policy"]["name"] == "strict"  # type: ignore[index]
+    assert drive.platform.received == [(1, 8)]
