@@ -252,3 +252,26 @@ def test_datums_nowhere_differ_by_more_than_the_boxes_allow() -> None:
         east, north = convert(lon, lat)
         assert np.abs(east - lon).max() < SHIFT_DEGREES
         assert np.abs(north - lat).max() < SHIFT_DEGREES
+
+
+def test_a_margin_is_never_less_than_asked_for_far_north() -> None:
+    # Seen from the south a degree of longitude is longer than at the corner, and so would be the way to it.
+    corner = (20.0, 75.06)
+    ring = [corner, (21.0, 75.06), (21.0, 75.5), (20.0, 75.5)]
+    fence = Fence(area(*ring, margin_m=10_000))
+    for part in np.linspace(0, 1, 41).tolist():
+        lat = corner[1] - 0.0895 * part
+        near, far = corner[0], corner[0] - 1.0
+        for _ in range(60):
+            middle = (near + far) / 2
+            if distance_m(ring, middle, lat) <= 10_000:
+                near = middle
+            else:
+                far = middle
+        assert holds(fence, near, lat)
+
+
+def test_a_place_on_a_slanting_side_is_inside_without_a_margin() -> None:
+    fence = Fence(area((10.0, 50.0), (10.3, 50.6), (9.7, 50.6)))
+    for part in range(1, 300):
+        assert holds(fence, (10_000_000 + 1000 * part) / STEP, (50_000_000 + 2000 * part) / STEP)

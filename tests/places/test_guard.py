@@ -6,10 +6,12 @@ import gc
 import pickle
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from edge.clock import NS_PER_S
+from edge.database.load import parse_database
 from edge.errors import PolicyError
 from edge.frames import Frame, FrameBatch, FrameFlag
 from edge.places.datum import gcj02_of_wgs84
@@ -350,6 +352,66 @@ def test_a_half_is_overwritten_by_a_whole_position() -> None:
     assert not [value for value in points_in(one) if isinstance(value, Track) and value._held.any()]
 
 
+def test_a_frame_with_a_piece_of_a_position_does_not_pass() -> None:
+    one = guard()
+    piece = Frame(1, WHOLE, raw(50.01)[:3], bus=BUS)
+    assert judged(one, [whole(0, *OUTSIDE), piece, other(2)]) == [NOTHING, POSITION_AND_CABIN, NOTHING]
+
+
+def test_a_late_status_does_not_replace_a_newer_one() -> None:
+    one = guard("status")
+    frames = [status(5), status(3, valid=False), whole(6, *OUTSIDE)]
+    assert judged(one, frames)[-1] == NOTHING
+
+
+def test_a_position_in_halves_is_as_old_as_its_older_half() -> None:
+    one = guard("halves")
+    frames = [half(0, LON, OUTSIDE[0]), half(5 * S // 2, LAT, OUTSIDE[1]), other(3 * S), other(3 * S + 1)]
+    assert judged(one, frames) == [POSITION_AND_CABIN, NOTHING, NOTHING, POSITION_AND_CABIN]
+
+
+def test_a_half_that_comes_after_a_silence_does_not_make_a_position() -> None:
+    one = guard("halves")
+    judged(one, [half(0, LON, OUTSIDE[0]), half(1, LAT, OUTSIDE[1])])
+    assert judged(one, [half(10 * S, LAT, OUTSIDE[1]), other(10 * S + 1)]) == [POSITION_AND_CABIN] * 2
+
+
+def test_a_late_position_in_another_area_adds_to_what_is_withheld() -> None:
+    port = tuple((lon + 1, lat) for lon, lat in area().corners)
+    exterior = frozenset({DataClass.EXTERIOR})
+    one = guard("whole", area(), area(port, withhold=exterior))
+    found = judged(one, [whole(5, *INSIDE), whole(4, 11.01, 50.01)])
+    assert found == [POSITION_AND_CABIN, POSITION_AND_CABIN | exterior]
+
+
+@pytest.mark.parametrize("word", ["invalid", "abnormal"])
+def test_a_value_that_means_none_may_be_a_position_all_the_same(word: str) -> None:
+    angles = ("Longitude", 10.01), ("Latitude", 50.01)
+    text = "".join(
+        f'[items."gnss.{name[:3].lower()}"]\nsignal = "Whole.{name}"\n{word} = [{value}]\n'
+        for name, value in angles
+    )
+    one = PlaceGuard.of((area(),), {BUS: (database(),)}, {BUS: (bound(text),)})
+    assert judged(one, [whole(0, *OUTSIDE), whole(1, *INSIDE)]) == [NOTHING, POSITION_AND_CABIN]
+
+
+def test_a_position_is_as_fresh_as_its_binding_says() -> None:
+    text = """
+        [items."gnss.lon"]
+        signal = "Whole.Longitude"
+        freshness_s = 5
+        [items."gnss.lat"]
+        signal = "Whole.Latitude"
+        freshness_s = 7
+        """
+    one = PlaceGuard.of((area(),), {BUS: (database(),)}, {BUS: (bound(text),)})
+    assert judged(one, [whole(0, *OUTSIDE), other(7 * S), other(7 * S + 1)]) == [
+        NOTHING,
+        NOTHING,
+        POSITION_AND_CABIN,
+    ]
+
+
 def points_in(what: object) -> list[object]:
     """Everything that an object refers to, at any depth, that the test's positions could be in."""
     reached: dict[int, object] = {}
@@ -407,11 +469,61 @@ def test_a_position_that_several_signals_make_up_is_refused() -> None:
     PlaceGuard.of((), {BUS: (database(),)}, {BUS: (bound(mean),)})
 
 
-def test_a_position_in_diagnostics_is_refused() -> None:
-    channel = DiagnosticChannel(WHOLE, extended=False, message="Whole", rules=())
+@pytest.mark.parametrize(
+    "channel",
+    [
+        DiagnosticChannel(WHOLE, extended=False, message="", rules=()),
+        DiagnosticChannel(0x7E8, extended=False, message="Whole", rules=()),
+    ],
+)
+def test_a_position_in_diagnostics_is_refused(channel: DiagnosticChannel) -> None:
     spoken = ClassedDatabase(database().database, {}, channels=(channel,))
     with pytest.raises(PolicyError, match="several frames"):
         PlaceGuard.of((area(),), {BUS: (spoken,)}, {BUS: (binding("whole"),)})
+
+
+J1939 = """VERSION ""
+
+NS_ :
+
+BS_:
+
+BU_: Ecu
+
+BO_ {number} Whole: {length} Ecu
+ SG_ Latitude : 0|32@1- (0.0000001,0) [-90|90] "deg" Ecu
+ SG_ Longitude : 32|32@1- (0.0000001,0) [-180|180] "deg" Ecu
+
+BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
+BA_DEF_DEF_ "VFrameFormat" "J1939PG";
+"""
+
+
+def j1939_guard(identifier: int, length: int) -> PlaceGuard:
+    text = J1939.format(number=identifier | 1 << 31, length=length)
+    spoken = ClassedDatabase(parse_database(text.encode(), Path("j1939.dbc")), {})
+    names = """
+        [items."gnss.lon"]
+        signal = "Whole.Longitude"
+        [items."gnss.lat"]
+        signal = "Whole.Latitude"
+        """
+    return PlaceGuard.of((area(),), {BUS: (spoken,)}, {BUS: (bound(names, spoken.database),)})
+
+
+def test_a_position_of_several_packets_is_refused() -> None:
+    with pytest.raises(PolicyError, match="several frames"):
+        j1939_guard(0x18FEF300, 12)
+
+
+@pytest.mark.parametrize(("identifier", "sent"), [(0x18FEF300, 0x0CFEF32A), (0x18EA0000, 0x0CEA552A)])
+def test_a_parameter_group_is_found_whoever_sends_it(identifier: int, sent: int) -> None:
+    one = j1939_guard(identifier, 8)
+
+    def place(t_ns: int, lon: float, lat: float) -> Frame:
+        return Frame(t_ns, sent, raw(lat) + raw(lon), bus=BUS, flags=FrameFlag.EXTENDED)
+
+    assert judged(one, [place(0, *OUTSIDE), place(1, *INSIDE)]) == [NOTHING, POSITION_AND_CABIN]
 
 
 def test_without_a_binding_of_both_the_place_stays_unknown() -> None:

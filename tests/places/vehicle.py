@@ -13,6 +13,7 @@ from edge.catalogue.bound import Binding
 from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S
 from edge.database.load import parse_database
+from edge.database.model import Database
 from edge.frames import Frame, FrameBatch, FrameFlag
 from edge.places.guard import PlaceGuard
 from edge.policy.classed import ClassedDatabase
@@ -129,11 +130,11 @@ def binding(name: str) -> Binding:
     return bound(BINDINGS[name])
 
 
-def bound(text: str) -> Binding:
+def bound(text: str, spoken: Database | None = None) -> Binding:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "made_up.binding.toml"
         path.write_text(text, encoding="utf-8")
-        return load_binding(path, database().database, builtin())
+        return load_binding(path, spoken or database().database, builtin())
 
 
 def guard(name: str = "whole", *areas: Area, default_datum: Datum | None = Datum.WGS84) -> PlaceGuard:
