@@ -123,6 +123,8 @@ def test_a_line_that_is_too_long_is_answered_and_cut_off(path: Path, start: Star
     start()
     assert "more than" in str(answer_to(path, b"x" * (REQUEST_BYTES + 1))["what"])
     assert "more than" in str(answer_to(path, b"x" * REQUEST_BYTES, b"x")["what"])
+    with_its_end = json.dumps({"do": "x" * (REQUEST_BYTES + 100)}).encode() + b"\n"
+    assert "more than" in str(answer_to(path, with_its_end)["what"])
     whole = json.dumps({"do": "x" * (REQUEST_BYTES - 10)}).encode()
     assert len(whole) == REQUEST_BYTES
     assert answer_to(path, whole, b"\n")["ok"] is True

@@ -129,6 +129,7 @@ def test_consents_never_go(rig: Rig) -> None:
     rig.note(BlockKind.CONSENT, "position")
     rig.note(BlockKind.SECURITY)
     everything = Limit(frozenset(BlockKind), days=1, bytes=1, strict=True)
+    assert not everything.concerns(BlockKind.CONSENT, "")
     rig.after(400 * 86_400)
     rig.note(BlockKind.SECURITY)
     run(rig, bounds_of(rig, replace(NO_LIMITS, limits=(everything,))))
