@@ -392,7 +392,8 @@ def test_a_value_that_means_none_may_be_a_position_all_the_same(word: str) -> No
         for name, value in angles
     )
     one = PlaceGuard.of((area(),), {BUS: (database(),)}, {BUS: (bound(text),)})
-    assert judged(one, [whole(0, *OUTSIDE), whole(1, *INSIDE)]) == [NOTHING, POSITION_AND_CABIN]
+    found = judged(one, [whole(0, *OUTSIDE), whole(1, *INSIDE), other(2)])
+    assert found == [NOTHING, POSITION_AND_CABIN, POSITION_AND_CABIN]
 
 
 def test_a_position_is_as_fresh_as_its_binding_says() -> None:
