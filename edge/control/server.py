@@ -44,7 +44,7 @@ class Peer:
         return f"process {self.pid} of user {self.uid}"
 
 
-def refusal(error: NevgateError) -> dict[str, object]:
+def refused_answer(error: NevgateError) -> dict[str, object]:
     """An error as the answer to a request."""
     place = f"{error.where}: " if error.where else ""
     return {"ok": False, "what": f"{place}{error.what}", "todo": error.todo}
@@ -132,7 +132,9 @@ class ControlServer(Closing):
         logger.warning("a control connection was turned away: %d are open", len(self._connections))
         with connection, contextlib.suppress(OSError):
             connection.settimeout(0)
-            connection.send(write_object(refusal(ControlError("too many connections", todo="Try again"))))
+            connection.send(
+                write_object(refused_answer(ControlError("too many connections", todo="Try again")))
+            )
 
     def _serve(self, connection: socket.socket) -> None:
         try:
@@ -150,7 +152,7 @@ class ControlServer(Closing):
                 line = lines.line(self._idle_s)
             except ControlError as error:
                 logger.warning("%s sent no request: %s", peer, error)
-                self._send(connection, refusal(error))
+                self._send(connection, refused_answer(error))
                 return
             if line is None or self._closing:
                 return
@@ -164,11 +166,11 @@ class ControlServer(Closing):
             return self._handler(request)
         except NevgateError as error:
             logger.info("a request of %s is refused: %s", peer, error)
-            return refusal(error)
+            return refused_answer(error)
         except Exception:
             # What nobody foresaw may cost this answer, but neither the server nor the gateway.
             logger.exception("a request of %s failed", peer)
-            return refusal(ControlError("the gateway could not answer", todo="See its log"))
+            return refused_answer(ControlError("the gateway could not answer", todo="See its log"))
 
     def _send(self, connection: socket.socket, answer: Mapping[str, object]) -> None:
         connection.settimeout(self._idle_s)
