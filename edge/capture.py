@@ -9,6 +9,7 @@ from typing import Protocol
 
 from edge.account import Hop
 from edge.bus.source import FrameSource
+from edge.clock import Clock
 from edge.closing import Closing
 from edge.frames import FrameBatch
 from edge.policy.classes import DataClass
@@ -38,6 +39,9 @@ class Guard(Protocol):
 
     def judge_observations(self, observations: Sequence[Observation]) -> tuple[Observation, ...]:
         """The observations without those that are withheld."""
+
+    def settle(self, up_to_ns: int) -> None:
+        """Let time pass although nothing came."""
 
     @property
     def place(self) -> str | None:
@@ -97,6 +101,7 @@ class Capture(MaskedSource):
         door: what may pass.
         sensors: item sources beside CAN; closed with the source.
         guard: knows where less may be collected; None where no area is forbidden.
+        clock: tells a guard how late it is while no frame comes from a live source; without one, frames do.
     """
 
     def __init__(
@@ -106,11 +111,13 @@ class Capture(MaskedSource):
         *,
         sensors: Sequence[ItemSource] = (),
         guard: Guard | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._source = source
         self._door = door
         self._sensors = sensors
         self._guard = guard
+        self._clock = clock
 
     @property
     def live(self) -> bool:
@@ -126,6 +133,8 @@ class Capture(MaskedSource):
         if self._guard is None:
             return Captured((self._door.admit(batch),), observations)
         observations = self._guard.judge_observations(observations)
+        if self._clock is not None and self._source.live and not len(batch):
+            self._guard.settle(self._clock.boot_ns())
         stretches = self._guard.judge(batch)
         return Captured(
             tuple(self._door.admit(batch.take(part), withhold) for part, withhold in stretches), observations

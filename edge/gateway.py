@@ -23,11 +23,10 @@ from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
 from edge.errors import ControlError
 from edge.frames import FrameBatch
-from edge.governing import Start, choose, open_desk, standings_of
+from edge.governing import Start, choose, guarded, open_desk, standings_of
 from edge.journal_road import JournalRoad
 from edge.loading import Loaded
 from edge.making import make_road, open_kept
-from edge.places.guard import PlaceGuard
 from edge.policy.classes import DataClass
 from edge.policy.door import Door
 from edge.policy.policy_choice import PolicyChoice
@@ -120,7 +119,8 @@ class Gateway:
         )
         described = Described(loaded.databases, loaded.bindings, loaded.catalogue, observed)
         opened = None if kept is None else kept.opened
-        self.choice = choice or choose(config.policy, clock, opened)
+        chosen = choice or choose(config.policy, clock, opened)
+        self.choice, self.guard = guarded(chosen, loaded)
         if self.choice.complaint is not None:
             tell(Notice(f"the policy is refused: {self.choice.why}", trouble=True))
         self.collecting = Collecting(self.choice.policy, described)
@@ -168,7 +168,6 @@ class Gateway:
         self._control: ControlServer | None = None
         self._tell = tell
         self._standings = tuple(standings)
-        self.guard = PlaceGuard.of(self.choice.policy.areas, loaded.databases, loaded.bindings)
         self._capture: MaskedSource | None = None
         self._record: Record | None = None
         self._time = TimeWatch(self.identity.boot)

@@ -15,11 +15,13 @@ from edge.config_policy import PolicySection
 from edge.consent.desk import ConsentDesk
 from edge.consent.keeping import JournalKeeping
 from edge.destination import configured_destination
-from edge.errors import JournalError
+from edge.errors import JournalError, PolicyError
 from edge.journal.configuration_notes import JournalVersions
 from edge.journal.opening import OpenJournal
+from edge.loading import Loaded
+from edge.places.guard import PlaceGuard
 from edge.policy.in_force import InForce
-from edge.policy.policy_choice import PolicyChoice, ShortMemory, choose_policy
+from edge.policy.policy_choice import PolicyChoice, ShortMemory, choose_policy, in_place_of_refused
 from edge.policy.standing import Standing
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,14 @@ def choose(section: PolicySection, clock: Clock, opened: OpenJournal | None) -> 
     )
     memory.remember(choice)
     return choice
+
+
+def guarded(choice: PolicyChoice, loaded: Loaded) -> tuple[PolicyChoice, PlaceGuard]:
+    """The guard of a policy's areas; where it cannot be kept to here, the strictest policy, which has none."""
+    try:
+        return choice, PlaceGuard.of(choice.policy.areas, loaded.databases, loaded.bindings)
+    except PolicyError as error:
+        return in_place_of_refused(error), PlaceGuard(())
 
 
 def open_desk(choice: PolicyChoice, clock: Clock, start: Start) -> ConsentDesk:

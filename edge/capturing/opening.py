@@ -120,7 +120,7 @@ def open_configuration(
         source = stack.enter_context(open_buses(config, clock))
         stack.pop_all()
     return Opened(
-        Capture(source, door, sensors=sensors, guard=guard),
+        Capture(source, door, sensors=sensors, guard=guard, clock=clock),
         door.mask,
         tuple(item for sensor in sensors for item in sensor.items),
     )
