@@ -56,7 +56,7 @@ def choose(section: PolicySection, clock: Clock, opened: OpenJournal | None) -> 
 
 
 def guarded(choice: PolicyChoice, loaded: Loaded) -> tuple[PolicyChoice, PlaceGuard]:
-    """The guard of a policy's areas; where it cannot be kept to here, the strictest policy, which has none."""
+    """The guard of a policy's areas; the strictest policy, which has none, if it cannot be kept to."""
     try:
         return choice, PlaceGuard.of(choice.policy.areas, loaded.databases, loaded.bindings)
     except PolicyError as error:

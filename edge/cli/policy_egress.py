@@ -14,10 +14,11 @@ from pathlib import Path
 
 import click
 
+from edge.cli.chosen_policy import chosen_policy
 from edge.cli.console import page
 from edge.cli.place import progress_bar
 from edge.cli.program import Finite, complete_file, emit_json
-from edge.clock import Clock, SystemClock, TimeQuality
+from edge.clock import Clock, SystemClock
 from edge.config import load_config
 from edge.egress.assembling import Yardstick, assemble, count_phase, missing_interfaces, shared_time
 from edge.egress.capture_writer import CaptureWriter
@@ -30,7 +31,6 @@ from edge.egress.table import flow_table, headline, phase_table, sentences
 from edge.egress.trial import Trial
 from edge.errors import SourceError
 from edge.policy.jurisdictions import jurisdiction_fault
-from edge.policy.policy_choice import ShortMemory, choose_policy
 
 EXITS = {Verdict.PASS: 0, Verdict.NOT_PROVEN: 3, Verdict.FAIL: 4}
 ASKS = {
@@ -149,13 +149,7 @@ def command(
     """
     clock = SystemClock()
     config = load_config(config_path)
-    timebase = clock.timebase()
-    choice = choose_policy(
-        config.policy,
-        ShortMemory(),
-        wall_ns=clock.wall_ns(),
-        clock_trusted=timebase.quality >= TimeQuality.RTC,
-    )
+    choice = chosen_policy(config, clock)
     policy = choice.policy
     by = Yardstick(policy, destinations_of(policy, config), home, resolver, vehicle)
     remarks = [] if choice.complaint is None else [choice.why]
