@@ -61,6 +61,39 @@ def load(config: Config) -> Loaded:
         NevgateError: of the room that a file belongs to; the first file that cannot be used.
     """
     catalogue = builtin()
+    databases, bindings = load_buses(config, catalogue)
+    if not any(bindings.values()):
+        raise ConfigError(
+            "no binding file was found, so there is nothing to send",
+            todo="Put NAME.binding.toml beside a database, or name one with 'binding'",
+        )
+    for one in (config.uplink, *config.destination):
+        _check_tls(one)
+    platform_key = None
+    if config.signing.platform is not None:
+        platform_key = read_verifying_key(config.signing.platform)
+    return Loaded(
+        config,
+        catalogue,
+        databases,
+        bindings,
+        read_signing_key(config.signing.key),
+        platform_key,
+        tuple(
+            None if section.platform is None else read_verifying_key(section.platform)
+            for section in config.destination
+        ),
+    )
+
+
+def load_buses(
+    config: Config, catalogue: Catalogue
+) -> tuple[Mapping[str, tuple[ClassedDatabase, ...]], Mapping[str, tuple[Binding, ...]]]:
+    """Open the databases of each bus with their classes, and its bindings; needs no key.
+
+    Raises:
+        NevgateError: of the room that a file belongs to; the first file that cannot be used.
+    """
     databases: dict[str, tuple[ClassedDatabase, ...]] = {}
     bindings: dict[str, tuple[Binding, ...]] = {}
     files: dict[Path, Database] = {}
@@ -76,28 +109,7 @@ def load(config: Config) -> Loaded:
                 _check_classes(bound[-1], classed[-1])
         databases[bus.name] = tuple(classed)
         bindings[bus.name] = tuple(bound)
-    if not any(bindings.values()):
-        raise ConfigError(
-            "no binding file was found, so there is nothing to send",
-            todo="Put NAME.binding.toml beside a database, or name one with 'binding'",
-        )
-    for one in (config.uplink, *config.destination):
-        _check_tls(one)
-    platform_key = None
-    if config.signing.platform is not None:
-        platform_key = read_verifying_key(config.signing.platform)
-    return Loaded(
-        config,
-        catalogue,
-        MappingProxyType(databases),
-        MappingProxyType(bindings),
-        read_signing_key(config.signing.key),
-        platform_key,
-        tuple(
-            None if section.platform is None else read_verifying_key(section.platform)
-            for section in config.destination
-        ),
-    )
+    return MappingProxyType(databases), MappingProxyType(bindings)
 
 
 def _check_classes(binding: Binding, classed: ClassedDatabase) -> None:

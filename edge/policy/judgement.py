@@ -153,6 +153,24 @@ class BusJudgement:
             return _frame_bytes(described.message)
         return None
 
+    def sharing(self, described: Described) -> tuple[Described, ...]:
+        """The messages of this bus that a frame of `described` can also be, itself among them."""
+        return self._sharing[described]
+
+    def uncovered(self, judged: Judged, *, at_best: bool = False) -> frozenset[int]:
+        """The bits that a signal is taken over and that do not pass in each frame that it is in.
+
+        Args:
+            judged: the signal; none if it is neither checksum nor counter.
+            at_best: count as passing what any signal describes, whether it is withheld or not.
+        """
+        return frozenset(
+            bit
+            for checked, declared in self._integrity
+            if checked is judged
+            for bit in self._uncovered(judged, declared, at_best=at_best)
+        )
+
     def _all(self) -> Iterable[Judged]:
         for signals in self.signals.values():
             yield from signals
@@ -196,7 +214,7 @@ class BusJudgement:
                     judged
                     for judged in signals
                     if not all(
-                        _steers(names.get(condition.multiplexer)) for condition in judged.signal.conditions
+                        steers(names.get(condition.multiplexer)) for condition in judged.signal.conditions
                     )
                 ),
                 Reason.MULTIPLEXER,
@@ -217,7 +235,7 @@ class BusJudgement:
                     judged
                     for judged in signals
                     if any(
-                        _together(judged.presence, denier.presence)
+                        together(judged.presence, denier.presence)
                         for bit in judged.signal.bits
                         for denier in deniers.get(bit, ())
                     )
@@ -228,12 +246,12 @@ class BusJudgement:
 
     def _judge_integrity(self) -> bool:
         return _withhold(
-            (judged for judged, declared in self._integrity if not self._covered_passes(judged, declared)),
+            (judged for judged, declared in self._integrity if self._uncovered(judged, declared)),
             Reason.INTEGRITY,
         )
 
-    def _covered_passes(self, judged: Judged, declared: Integrity) -> bool:
-        """Whether every covered bit passes in each frame that the checksum is in, multiplexed or not."""
+    def _uncovered(self, judged: Judged, declared: Integrity, *, at_best: bool = False) -> list[int]:
+        """The covered bits that do not pass in each frame that the checksum is in, multiplexed or not."""
         described = judged.described
         bits: Iterable[int] = range(8 * described.message.length)
         if declared.covers is not None:
@@ -242,14 +260,16 @@ class BusJudgement:
         own = set(judged.signal.bits)
         covering: dict[int, list[Presence]] = {bit: [] for bit in bits if bit not in own}
         for other in self.signals[described]:
-            if other.reason is None:
+            if other.reason is None or at_best:
                 for bit in other.signal.bits:
                     if bit in covering:
                         covering[bit].append(other.presence)
         given = dict(judged.presence)
-        return all(
-            always(presences, given) for presences in {frozenset(found) for found in covering.values()}
-        )
+        passes = {
+            presences: always(presences, given)
+            for presences in {frozenset(found) for found in covering.values()}
+        }
+        return [bit for bit, found in covering.items() if not passes[frozenset(found)]]
 
 
 def always(presences: Iterable[Presence], given: Mapping[Field, frozenset[int]]) -> bool:
@@ -299,7 +319,7 @@ def _withhold(signals: Iterable[Judged], reason: Reason) -> bool:
     return changed
 
 
-def _steers(multiplexer: Judged | None) -> bool:
+def steers(multiplexer: Judged | None) -> bool:
     """Whether the door may look at this multiplexer, and its values fit a machine word."""
     return (
         multiplexer is not None
@@ -320,7 +340,7 @@ def _presence(message: Message, signal: Signal) -> Presence:
     return frozenset(found.items())
 
 
-def _together(one: Presence, other: Presence) -> bool:
+def together(one: Presence, other: Presence) -> bool:
     """Whether both can be there in one frame."""
     asked = dict(one)
     return all(not values.isdisjoint(asked.get(field, values)) for field, values in other)
