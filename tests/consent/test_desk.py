@@ -99,6 +99,17 @@ def test_a_clock_that_is_set_back_prolongs_nothing(rig: DeskRig, back_s: float) 
     assert not rig.collects(POSITION)
 
 
+def test_a_clock_that_stays_set_back_prolongs_nothing(rig: DeskRig) -> None:
+    grant(rig)
+    rig.after(0.8 * DAY_S)
+    assert rig.collects(POSITION)
+    rig.set_wall(-0.5 * DAY_S)
+    for _ in range(100):
+        rig.after(120)
+        assert not rig.collects(POSITION)
+    assert "set back" in rig.desk.doubt(), "although the clock is believed again"
+
+
 def test_a_clock_that_is_set_back_between_two_starts_prolongs_nothing(rig: DeskRig) -> None:
     grant(rig)
     for _ in range(20):
@@ -291,6 +302,8 @@ def test_another_policy_ends_what_it_changes(rig: DeskRig) -> None:
     assert not rig.collects(POSITION)
     assert rig.desk.state(TRACK).standing is Standing.CHANGED
     assert rig.desk.admission().policy == CHANGED.title
+    rig.desk.adopt(replace(CHANGED, name="a name"))
+    assert rig.desk.admission().policy.startswith("a name"), "though it changes no consent"
     rig.desk.adopt(POLICY)
     assert rig.collects(POSITION)
 

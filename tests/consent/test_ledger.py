@@ -80,7 +80,7 @@ def test_a_policy_without_a_longest_term_allows_none() -> None:
     for longest_days in (0.0, math.inf, math.nan):
         endless = policy(replace(RULES[1], longest_days=longest_days))
         with pytest.raises(ConsentError):
-            Ledger().grant(endless, TRACK, term_s=1e12, role=DRIVER, now=moment(), keep=True)
+            Ledger().grant(endless, TRACK, term_s=60, role=DRIVER, now=moment(), keep=True)
 
 
 def test_a_term_beyond_all_time_is_refused() -> None:
@@ -263,6 +263,12 @@ def test_data_of_an_expired_consent_go_once_the_time_is_believed() -> None:
     assert over.why is Standing.EXPIRED
 
 
+def test_a_withdrawal_after_the_end_gives_no_more_time() -> None:
+    ledger = granted(100)
+    ledger = ledger.added(ledger.withdraw(TRACK, role=DRIVER, at=moment(500).at))
+    assert ledger.over(POLICY, moment(501))[1].since_ns == NOW_NS + 100 * 10**9
+
+
 def test_a_label_is_gone_when_all_of_its_consents_are() -> None:
     ledger = granted()
     ledger = ledger.added(ledger.grant(POLICY, CABIN, term_s=60, role=DRIVER, now=moment(), keep=True))
@@ -274,7 +280,9 @@ def test_a_label_is_gone_when_all_of_its_consents_are() -> None:
         "consent 9": 0,
         "consent 1,9": deadline_ns,
     }
-    assert "consent 1,2" in ledger.gone(labels, POLICY, moment(60))
+    later = ledger.gone(labels, POLICY, moment(60))
+    assert later["consent 2"] == NOW_NS + 660 * 10**9
+    assert later["consent 1,2"] == deadline_ns, "the later of the two"
 
 
 def test_once_seen_to_have_ended_no_clock_revives_it() -> None:
@@ -284,6 +292,19 @@ def test_once_seen_to_have_ended_no_clock_revives_it() -> None:
     assert not ended.in_force(POLICY, moment(51, wall_s=51, quality=TimeQuality.GNSS))
     assert not ended.lapses(moment(200))
     assert not ledger.lapses(moment(50, wall_s=101, quality=TimeQuality.NONE))
+
+
+def test_a_clock_that_is_slewed_ends_nothing_for_good() -> None:
+    assert not granted().lapses(moment(1, wall_s=-30))
+
+
+def test_the_first_consent_of_a_number_counts() -> None:
+    ledger = granted()
+    (first,) = ledger.entries
+    assert isinstance(first, Granted)
+    twice = ledger.added(replace(first, ends_ns=first.ends_ns + 1, data_class=CABIN[0], purpose=CABIN[1]))
+    assert twice.granted(1) == first
+    assert twice.in_force(POLICY, moment(1)) == {TRACK: 1}
 
 
 def test_the_next_change_by_itself() -> None:
