@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -62,6 +62,7 @@ def load(config: Config) -> Loaded:
     """
     catalogue = builtin()
     databases, bindings = load_buses(config, catalogue)
+    _check_datum([binding for each in bindings.values() for binding in each])
     if not any(bindings.values()):
         raise ConfigError(
             "no binding file was found, so there is nothing to send",
@@ -129,6 +130,22 @@ def _check_classes(binding: Binding, classed: ClassedDatabase) -> None:
                     where=bound.where,
                     todo=f"Bind a signal of class {own}; or, if it is one, say so in the class file",
                 )
+
+
+def _check_datum(bindings: Sequence[Binding]) -> None:
+    """See that a position never goes into a record without the datum that its degrees are of.
+
+    Raises:
+        BindingError: a longitude or latitude is bound, and no datum.
+    """
+    bound = {one.id: one for binding in bindings for one in binding}
+    for item_id in ("gnss.lon", "gnss.lat"):
+        if item_id in bound and "gnss.datum" not in bound:
+            raise BindingError(
+                f"'{item_id}' is bound, and nothing says of which datum it is",
+                where=bound[item_id].where,
+                todo='Bind \'gnss.datum\' too; where it never changes: constant = "WGS84" or "GCJ02"',
+            )
 
 
 def tls_settings(section: UplinkSection) -> TlsSettings | None:

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from edge.config import load_config
-from edge.loading import load
+from edge.errors import BindingError
+from edge.loading import Loaded, load
 from edge.wire.key_files import write_signing_key
 from edge.wire.keys import SigningKey
 
@@ -11,6 +14,7 @@ DATABASE = """VERSION ""
 
 BO_ 256 Motor: 8 XXX
  SG_ Speed : 0|16@1+ (1,0) [0|65535] "rpm" XXX
+ SG_ Turns : 16|32@1- (1E-007,0) [-180|180] "deg" XXX
 """
 CONFIG = """
 [vehicle]
@@ -33,15 +37,38 @@ key = "vehicle.pem"
 """
 
 
+BINDING = '[items."motor[1].speed"]\nsignal = "Motor.Speed"\nrange = [0, 45531]\n'
+
+
+def loaded_from(folder: Path, *, binding: str = BINDING, data_class: str = "operation") -> Loaded:
+    (folder / "motor.dbc").write_text(DATABASE)
+    (folder / "motor.classes.toml").write_text(f'[{data_class}]\nsignals = ["*.*"]\n')
+    (folder / "motor.bind.toml").write_text(binding)
+    (folder / "nevgate.toml").write_text(CONFIG)
+    write_signing_key(folder / "vehicle.pem", SigningKey.generate())
+    return load(load_config(folder / "nevgate.toml"))
+
+
+@pytest.mark.parametrize("data_class", ["cabin", "position", "exterior", "identity"])
+def test_no_item_is_filled_from_what_is_more_sensitive(tmp_path: Path, data_class: str) -> None:
+    with pytest.raises(BindingError, match="which is more sensitive"):
+        loaded_from(tmp_path, data_class=data_class)
+
+
+def test_what_is_less_sensitive_may_fill_an_item(tmp_path: Path) -> None:
+    assert loaded_from(tmp_path, data_class="health").bindings["left"]
+
+
+def test_a_position_needs_its_datum(tmp_path: Path) -> None:
+    place = '[items."gnss.lon"]\nsignal = "Motor.Turns"\n'
+    datum = '[items."gnss.datum"]\nconstant = "GCJ02"\n'
+    assert loaded_from(tmp_path, binding=datum + place, data_class="position").bindings["left"]
+    with pytest.raises(BindingError, match="nothing says of which datum"):
+        loaded_from(tmp_path, binding=place, data_class="position")
+
+
 def test_a_database_of_two_buses_is_one_and_its_defects_are_told_once(tmp_path: Path) -> None:
-    (tmp_path / "motor.dbc").write_text(DATABASE)
-    (tmp_path / "motor.classes.toml").write_text('[operation]\nsignals = ["*.*"]\n')
-    (tmp_path / "motor.bind.toml").write_text(
-        '[items."motor[1].speed"]\nsignal = "Motor.Speed"\nrange = [0, 45531]\n'
-    )
-    (tmp_path / "nevgate.toml").write_text(CONFIG)
-    write_signing_key(tmp_path / "vehicle.pem", SigningKey.generate())
-    loaded = load(load_config(tmp_path / "nevgate.toml"))
+    loaded = loaded_from(tmp_path)
     (left,), (right,) = loaded.plain_databases().values()
     assert left is right
     codes = [defect.code for _, defect in loaded.defects()]
