@@ -45,7 +45,7 @@ def loaded_from(folder: Path, *, binding: str = BINDING, data_class: str = "oper
     (folder / "motor.classes.toml").write_text(f'[{data_class}]\nsignals = ["*.*"]\n')
     (folder / "motor.bind.toml").write_text(binding)
     (folder / "nevgate.toml").write_text(CONFIG)
-    write_signing_key(folder / "vehicle.pem", SigningKey.generate())
+    write_signing_key(folder / "vehicle.pem", SigningKey.generate(), force=True)
     return load(load_config(folder / "nevgate.toml"))
 
 
