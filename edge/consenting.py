@@ -136,6 +136,8 @@ class Consenting:
         now_ns = self._clock.boot_ns()
         if self._looked_again or now_ns >= self._look_ns:
             self._looked_again, self._look_ns = False, now_ns + _LOOK_NS
+            if self.desk.unkept:
+                self.desk.settle()
             self._erase_what_is_due()
 
     def ask_to_erase(self, data_class: DataClass, reason: str) -> bool:
