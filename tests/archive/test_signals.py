@@ -112,8 +112,8 @@ def test_a_signal_that_was_collected_at_times_has_its_values_of_these(
     about, values, withheld = decoded(rig, tmp_path / "some.csv", Selection(), rig.rules)
     assert {"Motion.Speed", "Motor.Rpm"} <= values
     assert "Motor.Rpm" not in withheld
-    assert "pt.Motor.Rpm" in about.not_collected_at_times
-    assert "pt.Battery.Voltage" in (about.not_collected or ())
+    assert "pt:Motor.Rpm" in about.not_collected_at_times
+    assert "pt:Battery.Voltage" in (about.not_collected or ())
     with (tmp_path / "some.csv").open(newline="") as file:
         assert sum(row["signal"] == "Rpm" for row in csv.DictReader(file)) == 1
 

@@ -43,7 +43,7 @@ def parse(line: str) -> None:
         words.append(word)
     assert words.pop(0) == "nevgate"
     command: click.Command = program
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and not (command.invoke_without_command and words[0][0] == "-"):
         name = words.pop(0)
         found = command.get_command(click.Context(command), name)
         assert found is not None, f"{line}: there is no command {name!r}"

@@ -136,13 +136,7 @@ range = [0, 2000]
 [items."engine.fuel_rate"]
 signal = "Mixed.Fuel"
 unit = "L/100km"
-
-[items."alarm.engine_codes"]
-signals = "Wide.Person{n}"
-count = 4
-none = 0
 """
-"""Its last item is an operator's mistake: signals of the cabin bound to an item that is sent."""
 
 
 def write(folder: Path) -> ClassedDatabase:
@@ -196,32 +190,32 @@ def segmented(
     for place, (name, size) in enumerate((("Long", 30), ("Secret", 24))):
         content = canaries.payload(BUS, names[name], speed + bytes(size - 2), draw.bytes(size))
         filler = draw.bytes(-size % 7)
-        yield from _broadcast(begin_ns + place * 400 * MS, names[name].arbitration_id, content, filler)
+        yield from broadcast(begin_ns + place * 400 * MS, names[name].arbitration_id, content, filler)
     allowed = b"\x62\x01\x01" + speed + bytes(6)
     identification = b"\x62\xf1\x90" + canaries.hide(draw.bytes(17))
     longer = b"\x62\x01\x01" + canaries.hide(draw.bytes(20))
     for place, message in enumerate((allowed, identification, longer)):
-        yield from _diagnostic(begin_ns + (820 + 40 * place) * MS, message)
+        yield from diagnostic(begin_ns + (820 + 40 * place) * MS, message)
     yield Frame(begin_ns + 990 * MS, DIAGNOSTIC, b"\x07\x62\xf1\x91" + draw.bytes(4), BUS)
 
 
-def _broadcast(t_ns: int, identifier: int, content: bytes, filler: bytes) -> Iterator[Frame]:
+def broadcast(t_ns: int, identifier: int, content: bytes, filler: bytes, bus: str = BUS) -> Iterator[Frame]:
     """A broadcast announce message and its packets (SAE J1939-21, 5.10.1), the last one filled up."""
     group = identifier >> 8 & 0x3FFFF
     packets = -(-len(content) // 7)
     size = len(content).to_bytes(2, "little")
     announce = bytes([32]) + size + bytes([packets, 0xFF]) + group.to_bytes(3, "little")
-    yield Frame(t_ns, ANNOUNCE, announce, BUS, FrameFlag.EXTENDED)
+    yield Frame(t_ns, ANNOUNCE, announce, bus, FrameFlag.EXTENDED)
     for number in range(packets):
         chunk = (content + filler)[7 * number : 7 * number + 7]
         at_ns = t_ns + (number + 1) * 50 * MS
-        yield Frame(at_ns, TRANSFER, bytes([number + 1]) + chunk, BUS, FrameFlag.EXTENDED)
+        yield Frame(at_ns, TRANSFER, bytes([number + 1]) + chunk, bus, FrameFlag.EXTENDED)
 
 
-def _diagnostic(t_ns: int, message: bytes) -> Iterator[Frame]:
+def diagnostic(t_ns: int, message: bytes, bus: str = BUS) -> Iterator[Frame]:
     """First and consecutive frames (ISO 15765-2)."""
     head = (0x1000 | len(message)).to_bytes(2, "big")
-    yield Frame(t_ns, DIAGNOSTIC, head + message[:6], BUS)
+    yield Frame(t_ns, DIAGNOSTIC, head + message[:6], bus)
     for number, start in enumerate(range(6, len(message), 7), 1):
         chunk = message[start : start + 7].ljust(7, b"\xaa")
-        yield Frame(t_ns + number * 5 * MS, DIAGNOSTIC, bytes([0x20 | number & 0xF]) + chunk, BUS)
+        yield Frame(t_ns + number * 5 * MS, DIAGNOSTIC, bytes([0x20 | number & 0xF]) + chunk, bus)
