@@ -241,7 +241,7 @@ class LatestValues:
         unknown = 0
         for member in self._special[code]:
             if member.inner:
-                found, _odd = unpack(member.plan.message, data, lengths)
+                found = unpack(member.plan.message, data, lengths)
                 for place, contained in found.items():
                     unknown += self._keep_paths(
                         member.inner[place], contained.data, contained.lengths, t_ns[contained.rows]

@@ -203,7 +203,7 @@ class DecodePlan:
     ) -> tuple[int, int, int]:
         if not plan.message.contained:
             return plan.decode(payloads, lengths, rows, columns)
-        found, _odd = unpack(plan.message, payloads.bytes(), lengths)
+        found = unpack(plan.message, payloads.bytes(), lengths)
         unknown = 0
         for place, contained in found.items():
             inner = self.messages[plan.bus, plan.message.contained[place].name]
