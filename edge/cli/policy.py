@@ -11,6 +11,7 @@ from edge.cli.program import LazyGroup
 MEMBERS: MappingProxyType[str, str] = MappingProxyType(
     {
         "check": "Say in words what a policy collects, or why it is refused.",
+        "explain": "Say whether a signal, id, item or class is collected, and why.",
         "sign": "Sign a policy file, as its issuer.",
         "egress": "Capture every packet, and judge where they went.",
     }

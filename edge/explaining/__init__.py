@@ -1,0 +1,1 @@
+"""Explaining: for a signal, id, item, class or destination whether it is collected, and by which rule."""
