@@ -9,11 +9,13 @@ from typing import Protocol
 
 from edge.account import Hop
 from edge.bus.source import FrameSource
+from edge.catalogue.catalogue import Catalogue, builtin
 from edge.clock import Clock
 from edge.closing import Closing
+from edge.errors import CatalogueError
 from edge.frames import FrameBatch
 from edge.policy.classes import DataClass
-from edge.policy.door import Door
+from edge.policy.door import NOTHING_ALLOWED, Door
 from edge.sensors.observation import Observation
 from edge.sensors.source import ItemSource
 
@@ -102,6 +104,7 @@ class Capture(MaskedSource):
         sensors: item sources beside CAN; closed with the source.
         guard: knows where less may be collected; None where no area is forbidden.
         clock: tells a guard how late it is while no frame comes from a live source; without one, frames do.
+        catalogue: says of which class an item is; the built-in one by default.
     """
 
     def __init__(
@@ -112,12 +115,16 @@ class Capture(MaskedSource):
         sensors: Sequence[ItemSource] = (),
         guard: Guard | None = None,
         clock: Clock | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
         self._source = source
         self._door = door
         self._sensors = sensors
         self._guard = guard
         self._clock = clock
+        self._catalogue = catalogue or builtin()
+        self._class_of: dict[str, DataClass] = {}
+        self._observed = self._kept = 0
 
     @property
     def live(self) -> bool:
@@ -131,8 +138,8 @@ class Capture(MaskedSource):
             return None
         observations = tuple(one for sensor in self._sensors for one in sensor.read(0) or ())
         if self._guard is None:
-            return Captured((self._door.admit(batch),), observations)
-        observations = self._guard.judge_observations(observations)
+            return Captured((self._door.admit(batch),), self._admitted(observations))
+        observations = self._admitted(self._guard.judge_observations(observations))
         if self._clock is not None and self._source.live and not len(batch):
             self._guard.settle(self._clock.boot_ns())
         stretches = self._guard.judge(batch)
@@ -158,4 +165,27 @@ class Capture(MaskedSource):
     def hops(self) -> tuple[Hop, ...]:
         """See `MaskedSource.hops`."""
         guard = () if self._guard is None else (self._guard.hop(),)
-        return (self._source.hop(), *guard, self._door.hop(), *(sensor.hop() for sensor in self._sensors))
+        sensors = [sensor.hop() for sensor in self._sensors]
+        if sensors:
+            refused = self._observed - self._kept
+            aside = {NOTHING_ALLOWED: refused} if refused else {}
+            sensors.append(Hop("door", "observations", self._observed, self._kept, aside))
+        return (self._source.hop(), *guard, self._door.hop(), *sensors)
+
+    def _admitted(self, observations: Sequence[Observation]) -> tuple[Observation, ...]:
+        """Those of a class that may be collected."""
+        kept = tuple(one for one in observations if self._door.admits(self._class(one.item_id)))
+        self._observed += len(observations)
+        self._kept += len(kept)
+        return kept
+
+    def _class(self, item_id: str) -> DataClass:
+        """The class of an item; what nobody knows is taken for a position."""
+        found = self._class_of.get(item_id)
+        if found is None:
+            try:
+                found = self._catalogue.item(item_id).data_class
+            except CatalogueError:
+                found = DataClass.POSITION
+            self._class_of[item_id] = found
+        return found

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.account import Hop
+from edge.database.container import HEADER_BYTES
 from edge.database.model import SignalRef
 from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, Int64s, UInt16s
 from edge.policy.classed import ClassedDatabase
@@ -31,6 +32,7 @@ UNKNOWN_ID = "unknown id"
 NOTHING_ALLOWED = "nothing allowed"
 TOO_SHORT = "too short for its checksum"
 TOO_LONG = "longer than its checksum covers"
+NO_PDU = "container of which no PDU passes"
 
 REFUSED_IDS = 65_536
 """29-bit ids that are counted one by one; frames of further ids are counted together."""
@@ -46,6 +48,7 @@ class _Pass:
         whole: reassembled messages by the place of their last segment.
         forced: diagnostic messages that pass by a rule, with the bytes that pass.
         single: those of them that were a single frame and stay one.
+        further: PDUs that pass beside the first of their container, which stands for the frame.
     """
 
     rows: Int32s
@@ -53,9 +56,11 @@ class _Pass:
     whole: dict[int, bytes] = field(default_factory=dict)
     forced: dict[int, bytes] = field(default_factory=dict)
     single: set[int] = field(default_factory=set)
+    further: int = 0
 
 
 DESCRIBED = "frames that a database describes"
+FURTHER_PDUS = "further PDUs of containers"
 
 
 class Door:
@@ -123,8 +128,8 @@ class Door:
         self._turn_to(self._standing)
 
     def admits(self, data_class: DataClass) -> bool:
-        """Whether data of `data_class` may be collected; item sources beside CAN ask this."""
-        return data_class in self._gate.collect
+        """Whether data of `data_class` may be collected now, anywhere but where less is."""
+        return data_class in self._standing.collect
 
     def collected(self, ref: SignalRef) -> bool:
         """Whether a signal passes, whole and whenever it is there; False for what no database knows."""
@@ -171,6 +176,8 @@ class Door:
         extended = batch.has(FrameFlag.EXTENDED)
         passing = self._begin(batch, bus, extended)
         batch = self._reassemble(batch, passing, bus, extended)
+        if self._masks.containers[passing.rows].any():
+            batch, bus = self._open_containers(batch, bus, passing)
         keeps = passing.judged & self._masks.keeps[passing.rows]
         long_enough = batch.length >= self._masks.shortest[passing.rows]
         fits = long_enough & (batch.length <= self._masks.longest[passing.rows])
@@ -180,7 +187,7 @@ class Door:
         keep = keeps & fits
         keep[list(passing.forced)] = True
         places = np.flatnonzero(keep)
-        self._left += len(places)
+        self._left += len(places) - passing.further
         return self._masked(batch, passing, places)
 
     def split(self, batch: FrameBatch) -> Mapping[DataClass, ClassPart]:

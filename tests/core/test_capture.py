@@ -87,15 +87,35 @@ def test_each_stretch_goes_through_the_mask_of_where_it_came_from() -> None:
 
 
 def test_a_sensors_position_inside_is_not_handed_on() -> None:
-    door = Door({"bus": [DATABASE]}, {OPERATION})
+    door = Door({"bus": [DATABASE]}, {OPERATION, DataClass.POSITION})
     capture = Capture(MemorySource([batch(1)], buses=["bus"]), door, sensors=[Sensor()], guard=Inside())
     assert [one.item_id for one in read(capture).observations] == ["other"]
     assert capture.place == "yard"
-    assert [hop.name for hop in capture.hops()] == ["memory", "places", "door", "sensor"]
+    assert [hop.name for hop in capture.hops()] == ["memory", "places", "door", "sensor", "door"]
+
+
+def test_what_a_sensor_says_of_a_class_that_is_not_collected_stays_in_capture() -> None:
+    door = Door({"bus": [DATABASE]}, {OPERATION})
+    batches = [batch(1), batch(1), batch(1)]
+    capture = Capture(MemorySource(batches, buses=["bus"]), door, sensors=[Sensor()])
+    assert read(capture).observations == ()
+    capture.adopt({OPERATION, DataClass.POSITION}, "agreed")
+    assert len(read(capture).observations) == 2
+    capture.adopt({OPERATION}, "withdrawn")
+    assert read(capture).observations == ()
+    hop = next(one for one in capture.hops() if one.unit == "observations" and one.name == "door")
+    assert (hop.entered, hop.left, dict(hop.set_aside)) == (6, 2, {"nothing allowed": 4})
+
+
+def test_a_position_just_outside_is_handed_on_though_the_last_frames_were_inside() -> None:
+    door = Door({"bus": [DATABASE]}, {OPERATION, DataClass.POSITION})
+    door.admit(batch(1), {DataClass.POSITION})
+    capture = Capture(MemorySource([batch(1)], buses=["bus"]), door, sensors=[Sensor()])
+    assert len(read(capture).observations) == 2
 
 
 def test_without_a_guard_all_is_one_stretch() -> None:
-    door = Door({"bus": [DATABASE]}, {OPERATION})
+    door = Door({"bus": [DATABASE]}, {OPERATION, DataClass.POSITION})
     capture = Capture(MemorySource([batch(3)], buses=["bus"]), door, sensors=[Sensor()])
     captured = read(capture)
     assert [len(one) for one in captured.batches] == [3]

@@ -20,6 +20,7 @@ PAGE = ROOT / "docs" / "account.md"
 
 SECTIONS: Mapping[str, str] = {
     "edge/bus/": "Buses and recordings",
+    "edge/capture.py": "Door",
     "edge/capturing/": "Capture",
     "edge/core.py": "Records",
     "edge/decode/": "Decode",
