@@ -30,8 +30,8 @@ check: venv ## formatting, lint and types
 test: packages venv check ## all checks and tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=12
 
-mutation: venv ## break the policy code line by line and see that a test notices
-	$(BIN)/python tests/policy/mutation.py
+mutation: venv ## break what decides about collecting, piece by piece, and see that a test notices
+	$(BIN)/python -m tests.policy.mutation
 
 crash: venv ## kill gateways at random instants, 2,000 times, and see that nothing is lost, renumbered or doubled
 	$(BIN)/python -m tests.crash
