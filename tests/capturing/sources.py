@@ -138,12 +138,12 @@ class Thermometer(ItemSource):
 
     @property
     def items(self) -> tuple[str, ...]:
-        return ("made.up",)
+        return ("bat.max_temp",)
 
     def read(self, timeout_s: float) -> tuple[Observation, ...] | None:
         del timeout_s
         self._counts.update(entered=1, left=1)
-        return (Observation("made.up", self._clock.boot_ns(), 21.5),)
+        return (Observation("bat.max_temp", self._clock.boot_ns(), 21.5),)
 
     def close(self) -> None:
         pass
