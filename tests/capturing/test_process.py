@@ -130,7 +130,7 @@ def test_a_device_that_is_not_there_is_told_at_the_start(start: Start) -> None:
 
 
 def test_the_items_of_its_sensors_are_known_at_the_start(start: Start) -> None:
-    assert start(sensor=True, count=0).items == ("made.up",)
+    assert start(sensor=True, count=0).items == ("bat.max_temp",)
 
 
 def test_a_slow_core_loses_the_oldest_batches_and_each_frame_is_counted(start: Start) -> None:
