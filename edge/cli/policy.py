@@ -25,5 +25,5 @@ def command() -> None:
     \b
     Examples:
       nevgate policy check -c nevgate.toml
-      nevgate policy explain -c nevgate.toml body.DoorStatus.DriverBelt
+      nevgate policy explain -c nevgate.toml body.SRS_Seats.BeltDriver
     """

@@ -71,8 +71,8 @@ def command(
 
     \b
     A NAME is
-      body.Doors.DriverBelt     a signal; Doors.DriverBelt, DriverBelt if that means one alone; * and ?
-      0x310, body:0x18FEF100x   an id, x for 29 bits: a picture of its bits; Doors, by its message's name
+      body.SRS_Seats.BeltDriver a signal; SRS_Seats.BeltDriver, BeltDriver if that means one alone; * and ?
+      0x310, body:0x18FEF100x   an id, x for 29 bits: a picture of its bits; SRS_Seats, its message's name
       0x310#0011223344556677    one frame: what of it passes
       pgn:65265                 a J1939 parameter group
       0x7E8:0x62F190            a diagnostic message: service and identifier on a channel
@@ -85,7 +85,7 @@ def command(
     \b
     Examples:
       nevgate policy explain
-      nevgate policy explain -c nevgate.toml body.BCM_DoorStatus.DriverBelt
+      nevgate policy explain -c nevgate.toml body.SRS_Seats.BeltDriver
       nevgate policy explain --consents gnss.lon platform
       nevgate policy explain 0x310 --json
 

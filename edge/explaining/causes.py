@@ -178,5 +178,7 @@ def _integrity(judgement: BusJudgement, judged: Judged) -> Iterator[Hindrance]:
         yield Hindrance(Reason.INTEGRITY, words, causes)
     never = judgement.uncovered(judged, at_best=True)
     if never:
+        described = {bit for one in judgement.signals[judged.described] for bit in one.signal.bits}
+        when = "" if never.isdisjoint(described) else " in every frame"
         words = f"it is a checksum or counter over bits {bits_text(never)}"
-        yield Hindrance(Reason.INTEGRITY, f"{words}, which no signal describes in every frame")
+        yield Hindrance(Reason.INTEGRITY, f"{words}, which no signal describes{when}")

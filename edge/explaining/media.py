@@ -16,13 +16,13 @@ class MediaAnswer:
     """A camera or a microphone.
 
     Attributes:
-        kind: ``camera`` or ``microphone``.
+        device: ``camera`` or ``microphone``.
         collected: whether anything is; never, since none can be configured.
         why: why not.
         policies: what the policy says of the classes that it would fall into.
     """
 
-    kind: str
+    device: str
     collected: bool
     why: str
     policies: tuple[ClassAnswer, ...]
@@ -30,11 +30,11 @@ class MediaAnswer:
 
 def explain_media(situation: Situation, word: str) -> MediaAnswer:
     """Say that none is configured, and what the policy would say of one."""
-    kind = word.removesuffix("s")
-    classes = (DataClass.CABIN, DataClass.EXTERIOR) if kind == "camera" else (DataClass.CABIN,)
+    device = word.removesuffix("s")
+    classes = (DataClass.CABIN, DataClass.EXTERIOR) if device == "camera" else (DataClass.CABIN,)
     return MediaAnswer(
-        kind,
+        device,
         collected=False,
-        why=f"no {kind} is configured, and nevgate takes none up by itself",
+        why=f"no {device} is configured, and nevgate takes none up by itself",
         policies=tuple(explain_class(situation, one) for one in classes),
     )

@@ -22,7 +22,9 @@ from edge.explaining.summary import Summary
 from edge.explaining.uses import ClassAnswer, UseAnswer
 
 _YES, _NO, _MAYBE = "bold green", "bold red", "bold yellow"
-_MARGIN = 11
+_MARGIN = 13
+_MOST = 4
+"""Signals named in a row; --json names all."""
 
 
 def heading(situation: Situation) -> Iterator[RenderableType]:
@@ -54,7 +56,7 @@ def page_of(answer: Answer) -> Iterator[RenderableType]:
         case DestinationAnswer():
             yield from _destination(answer)
         case MediaAnswer():
-            yield _title(answer.kind, collected=False)
+            yield _title(answer.device, collected=False)
             yield _line("why", answer.why)
             for policy in answer.policies:
                 yield _line("class", f"one would be of class {policy.data_class}")
@@ -116,9 +118,11 @@ def _signal(answer: SignalAnswer) -> Iterator[RenderableType]:
     yield _title(answer.name, collected=answer.collected)
     if answer.whys:
         yield _lines("why", [Text(one.words) for one in answer.whys])
-    if answer.roots and any(one.causes for one in answer.whys):
-        roots = ", ".join(f"{one.signal} ({one.data_class or 'no class'})" for one in answer.roots)
-        yield _line("in the end", f"because of {roots}")
+    named = {cause.signal for one in answer.whys for cause in one.causes}
+    if {one.signal for one in answer.roots} != named and answer.roots:
+        roots = [f"{one.signal} ({one.data_class or 'no class'})" for one in answer.roots]
+        more = f" and {len(roots) - _MOST} more" if len(roots) > _MOST else ""
+        yield _line("in the end", f"because of {', '.join(roots[:_MOST])}{more}")
     if answer.collected:
         yield _line("for", ", ".join(answer.purposes))
     if answer.by_consent:
@@ -140,7 +144,9 @@ def _signal(answer: SignalAnswer) -> Iterator[RenderableType]:
                 for one in answer.items
             ],
         )
-    if answer.policy is not None:
+    if answer.policy is not None and answer.policy.collected and not answer.collected:
+        yield _line("policy", f"class {answer.data_class} itself is collected")
+    elif answer.policy is not None:
         yield from _class(answer.policy)
 
 

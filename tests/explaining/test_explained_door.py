@@ -24,7 +24,7 @@ MANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChe
 IDS = (0x100, 0x101)
 FRAMES = 30
 LENGTH = 8
-INTRINSIC = ("cannot read its multiplexer", "no signal describes in every frame", "may be the container")
+INTRINSIC = ("cannot read its multiplexer", "which no signal describes", "may be the container")
 
 Databases = list[ClassedDatabase]
 
