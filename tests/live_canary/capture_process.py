@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 from contextlib import suppress
@@ -27,7 +28,8 @@ class Guarding:
         new_rights: whether programs that it starts could gain rights.
         owner: of its memory's file.
         in_memory: kinds of tokens that it has in its memory, as root sees; None where this is not root.
-        dumped: kinds that are in a dump that root forces; likewise.
+        dumped_bytes: of a dump that root's debugger forces, 0 without one. It holds no memory, but the registers of
+            the processor, in which a frame can be.
         open_to_strangers: what another user may read of its memory, and of a process of their own.
         core_files: left by its death by SIGABRT.
         control_files: left by another program's; None where the machine keeps them elsewhere.
@@ -39,7 +41,7 @@ class Guarding:
     new_rights: bool
     owner: int
     in_memory: frozenset[Kind] | None
-    dumped: frozenset[Kind] | None
+    dumped_bytes: int
     open_to_strangers: tuple[bool, bool] | None
     core_files: tuple[str, ...]
     control_files: tuple[str, ...] | None
@@ -65,7 +67,7 @@ def look_at_capture(drive: Drive, scratch: Path) -> Guarding:
         new_rights=status["NoNewPrivs"].strip() != "1",
         owner=(process / "mem").stat().st_uid,
         in_memory=_kinds(drive, read_memory(pid)) if root else None,
-        dumped=_kinds(drive, dumped(pid, scratch)) if root else None,
+        dumped_bytes=len(dumped(pid, scratch)) if root and shutil.which("gcore") else 0,
         open_to_strangers=_open_to_strangers(pid) if root else None,
         core_files=_core_files(drive, pid),
         control_files=_control_files(scratch) if core_name() else None,

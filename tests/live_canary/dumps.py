@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import signal
@@ -32,14 +33,19 @@ def dumped(pid: int, folder: Path) -> bytes:
         ["gcore", "-o", str(path), str(pid)], check=True, capture_output=True, timeout=_LIMIT_S, cwd=folder
     )
     core = path.with_name(f"dump.{pid}")
-    content = used(core)
+    content = used(core.read_bytes())
     core.unlink()
     return content
 
 
-def used(core: Path) -> bytes:
-    """What a core file holds, without pages of zeros, which are most of it; each run of them leaves one."""
-    content = np.fromfile(core, np.uint8)
+def memory_of(pid: int, folder: Path) -> bytes:
+    """What a process has in memory, as root reads it, and everybody else dumps it: the former is quicker."""
+    return read_memory(pid) if os.geteuid() == 0 else dumped(pid, folder)
+
+
+def used(memory: bytes) -> bytes:
+    """Memory without pages of zeros, which are most of a dump; each run of them leaves one."""
+    content = np.frombuffer(memory, np.uint8)
     pages = content[: len(content) // _PAGE * _PAGE].reshape(-1, _PAGE)
     filled = np.asarray(pages.any(axis=1))
     filled[1:] |= filled[:-1].copy()
@@ -60,7 +66,7 @@ def read_memory(pid: int) -> bytes:
                 pieces.append(memory.read(end - begin))
             except OSError:
                 continue
-    return b"".join(pieces)
+    return used(b"".join(pieces))
 
 
 def allow_core_files(pid: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from edge.clock import NS_PER_S
 from tests.live_canary.capture_process import Guarding, look_at_capture
 from tests.live_canary.drive import Drive, until
-from tests.live_canary.dumps import dumped
+from tests.live_canary.dumps import dumped, memory_of
 from tests.live_canary.tokens import Kind
 from tests.live_canary.traces import Traces, in_bytes, in_files, in_journal, in_messages, in_texts
 
@@ -148,14 +148,15 @@ def tell(drive: Drive, scratch: Path, *, times: int = 1) -> Story:
 
     gateway, sender, tokens = drive.gateway, drive.sender, drive.tokens
     sender.go_on(100)
-    judged("dump before anybody agreed", in_bytes(tokens, dumped(gateway.process.pid, scratch)))
+    judged("memory before anybody agreed", in_bytes(tokens, memory_of(gateway.process.pid, scratch)))
     for turn in range(times):
         mark = f", turn {turn + 1}" if times > 1 else ""
         _agree(drive, agreements)
         judged(f"journal while they agreed{mark}", in_journal(tokens, gateway.folder / "journal"))
         judged(f"files while they agreed{mark}", in_files(tokens, gateway.folder / "journal"))
-        dump = dumped(gateway.process.pid, scratch)
-        judged(f"dump while they agreed{mark}", in_bytes(tokens, dump))
+        if times > 1:
+            dump = dumped(gateway.process.pid, scratch)
+            judged(f"dump while they agreed{mark}", in_bytes(tokens, dump))
         _withdraw(drive, agreements, done=3 * (turn + 1))
         dump = dumped(gateway.process.pid, scratch)
         judged(f"dump after they withdrew{mark}", in_bytes(tokens, dump), story.slack_s)
@@ -181,14 +182,14 @@ def _agree(drive: Drive, agreements: Agreements) -> None:
     agreements.agree(Kind.POSITION)
     for data_class, purpose in POSITIONS:
         drive.gateway.ask(do="grant", purpose=purpose, role="driver", term_s=3600, **{"class": data_class})
-    drive.sender.go_on(150)
+    drive.sender.go_on(100)
     drive.sender.speed = FAST
     drive.sender.go_on(30)
     drive.sender.speed = SLOW
     drive.sender.enter(inside=True)
-    drive.sender.go_on(100)
+    drive.sender.go_on(60)
     drive.sender.enter(inside=False)
-    drive.sender.go_on(150)
+    drive.sender.go_on(100)
     heard = len(drive.listener.heard)
     until(lambda: len(drive.listener.heard) > heard, "no message arrives")
 

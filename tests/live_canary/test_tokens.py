@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.wire.strict_cbor import write_cbor
-from tests.live_canary.tokens import NUMBER_BITS, Kind, Tokens, latitude, latitudes_in
+from tests.live_canary.tokens import NUMBERS, Kind, Tokens, latitude, latitudes_in
 
 NOISE = np.random.default_rng(5).bytes(1 << 20)
 
@@ -24,7 +24,7 @@ def memory_of(value: object) -> bytes:
 @given(
     st.integers(0, 1 << 32),
     st.sampled_from(Kind),
-    st.integers(0, (1 << NUMBER_BITS) - 1),
+    st.integers(0, NUMBERS - 1),
     st.integers(0, 500),
 )
 def test_each_form_is_found_anywhere(seed: int, kind: Kind, number: int, place: int) -> None:
@@ -49,6 +49,19 @@ def test_each_form_is_found_anywhere(seed: int, kind: Kind, number: int, place: 
     for form in forms:
         found = tokens.found(NOISE[:place] + form + NOISE[:10])
         assert {one: each for one, each in found.items() if each} == {kind: {number}}
+
+
+@given(
+    st.sampled_from(Kind), st.integers(0, NUMBERS - 1), st.integers(1, 2), st.sampled_from([b"\0", b"\xff"])
+)
+def test_a_token_that_is_partly_overwritten_is_no_other_one(
+    kind: Kind, number: int, count: int, filler: bytes
+) -> None:
+    tokens = Tokens(3)
+    whole = tokens.token(kind, number).to_bytes(7, "little")
+    for begin in (b"\0", b"\1", filler):
+        spoilt = (begin + filler * 2)[:count] + whole[count:]
+        assert not any(tokens.found(spoilt).values())
 
 
 def test_nothing_is_found_where_nothing_is() -> None:

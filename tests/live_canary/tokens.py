@@ -12,11 +12,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-_MAGIC_BITS, _KIND_BITS, NUMBER_BITS = 29, 4, 20
+_MAGIC_BITS, _NUMBER_BITS, _CHECK_BITS = 29, 15, 6
+NUMBERS = 1 << _NUMBER_BITS
 _TAIL_BYTES = 3
 _TAIL_BITS = 8 * _TAIL_BYTES
 _PYTHON_DIGIT_BITS = 30
 """Of one digit of an integer in CPython's memory (Include/cpython/longintrepr.h)."""
+
+_HEXADECIMAL_TO_LETTERS = bytes.maketrans(b"0123456789abcdef", b"GHIJKLMNOPQRSTUV")
 
 LAT_OUTSIDE, LAT_INSIDE, LON = 31.2, 31.7, 121.3
 POSITION_STEP = 1e-6
@@ -27,14 +30,14 @@ _EXACTLY = 1e-3
 class Kind(IntEnum):
     """What a token is of: a class of data, or nothing that a class file knows."""
 
-    OPERATION = 1
-    POSITION = 2
-    CABIN = 3
-    IDENTITY = 4
-    EXTERIOR = 5
-    HEALTH = 6
-    UNCLASSIFIED = 7
-    UNDESCRIBED = 8
+    OPERATION = 0
+    POSITION = 1
+    CABIN = 2
+    IDENTITY = 3
+    EXTERIOR = 4
+    HEALTH = 5
+    UNCLASSIFIED = 6
+    UNDESCRIBED = 7
 
 
 Found = Mapping[Kind, frozenset[int]]
@@ -43,10 +46,11 @@ Found = Mapping[Kind, frozenset[int]]
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens of 53 bits: a magic number that only its maker knows, the kind, and a number that counts frames.
+    """Tokens of 53 bits: a magic number that only its maker knows, the kind, a number, and a check.
 
     A float holds such a token whole. Four bytes of its magic stand next to each other in each form, so that a
-    gigabyte is searched in seconds; what looks like one and was never sent is chance.
+    gigabyte is searched in seconds. The check is for memory that was given back and is partly overwritten,
+    where another number would be read otherwise; it is neither 0 nor 1.
 
     Args:
         seed: decides the magic number.
@@ -61,11 +65,11 @@ class Tokens:
 
     def token(self, kind: Kind, number: int) -> int:
         """The token of a kind and number."""
-        return self.magic << _TAIL_BITS | kind << NUMBER_BITS | number
+        return self.magic << _TAIL_BITS | _tail(kind, number)
 
     def text(self, kind: Kind, number: int) -> bytes:
         """The same as 16 letters, as a person's name would stand in frames."""
-        return b"%08x%08d" % (self.magic, kind << NUMBER_BITS | number)
+        return self._letters + b"%08d" % _tail(kind, number)
 
     def found(self, content: bytes) -> Found:
         """All tokens that are in `content`.
@@ -75,9 +79,10 @@ class Tokens:
         """
         numbers: dict[Kind, set[int]] = {kind: set() for kind in Kind}
         for tail in self._tails(content):
-            kind, number = tail >> NUMBER_BITS, tail & (1 << NUMBER_BITS) - 1
-            if kind in numbers:
-                numbers[Kind(kind)].add(number)
+            above = tail >> _CHECK_BITS
+            kind, number = Kind((above >> _NUMBER_BITS) % len(Kind)), above % NUMBERS
+            if tail == _tail(kind, number):
+                numbers[kind].add(number)
         return {kind: frozenset(each) for kind, each in numbers.items()}
 
     def _tails(self, content: bytes) -> Iterator[int]:
@@ -121,7 +126,13 @@ class Tokens:
 
     @cached_property
     def _letters(self) -> bytes:
-        return b"%08x" % self.magic
+        return (b"%08x" % self.magic).translate(_HEXADECIMAL_TO_LETTERS)
+
+
+def _tail(kind: Kind, number: int) -> int:
+    assert number < NUMBERS
+    check = 2 + (37 * number + 11 * kind) % 61
+    return (kind << _NUMBER_BITS | number) << _CHECK_BITS | check
 
 
 def _pieces(content: bytes, word: bytes, count: int) -> Iterator[bytes]:
@@ -164,7 +175,9 @@ def latitudes_in(content: bytes) -> tuple[set[int], set[int]]:
 def numbers_of(latitudes: npt.NDArray[np.float64]) -> tuple[set[int], set[int]]:
     """The numbers that were sent outside and inside of the area, of latitudes among other values."""
     found: list[set[int]] = []
-    for base in (LAT_OUTSIDE, LAT_INSIDE):
+    for base in (_HEXADECIMAL_TO_LETTERS = bytes.maketrans(b"0123456789abcdef", b"GHIJKLMNOPQRSTUV")
+
+LAT_OUTSIDE, LAT_INSIDE):
         near = latitudes[(latitudes >= base - POSITION_STEP) & (latitudes < base + _WAY)]
         steps = (near - base) / POSITION_STEP
         found.append({int(one) for one in np.round(steps[np.abs(steps - np.round(steps)) < _EXACTLY])})
