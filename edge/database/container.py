@@ -35,7 +35,9 @@ class Pdus:
     torn: npt.NDArray[np.bool_]
 
 
-def take_apart(data: UInt8s, lengths: UInt16s, *, little_endian: bool = False) -> Pdus:
+def take_apart(
+    data: UInt8s, lengths: UInt16s, *, little_endian: bool | npt.NDArray[np.bool_] = False
+) -> Pdus:
     """Find the PDUs of container frames.
 
     Padding (a header of id 0 and length 0, or fewer bytes than a header has) is no PDU. As in cantools, what
@@ -44,30 +46,42 @@ def take_apart(data: UInt8s, lengths: UInt16s, *, little_endian: bool = False) -
     Args:
         data: uint8 of shape (frames, W).
         lengths: bytes in use of each frame.
-        little_endian: the byte order of header ids.
+        little_endian: the byte order of header ids, of all frames or of each.
     """
+    swapped = np.broadcast_to(np.asarray(little_endian), len(data))
     ends = np.minimum(lengths, data.shape[1]).astype(np.int64)
     torn = np.zeros(len(data), np.bool_)
     rows = np.flatnonzero(ends >= HEADER_BYTES)
     begins = np.zeros(len(rows), np.int64)
     found: list[tuple[Indices, Int64s, Int64s, Int64s]] = []
     while len(rows):
-        one, two, three, size = (data[rows, begins + place].astype(np.int64) for place in range(HEADER_BYTES))
-        first, last = (three, one) if little_endian else (one, three)
-        header_id = first << 16 | two << 8 | last
+        header = data[rows[:, None], begins[:, None] + np.arange(HEADER_BYTES)]
+        named = header_ids(header, swapped[rows])
+        size = header[:, _ID_BYTES].astype(np.int64)
         after = begins + HEADER_BYTES + size
         whole = after <= ends[rows]
         torn[rows[~whole]] = True
-        real = whole & ((header_id | size) != 0)
-        found.append((rows[real], header_id[real], begins[real], size[real]))
+        real = whole & ((named | size) != 0)
+        found.append((rows[real], named[real], begins[real], size[real]))
         more = whole & (after + HEADER_BYTES <= ends[rows])
         rows, begins = rows[more], after[more]
     if not found:
         none = np.zeros(0, np.int64)
         return Pdus(np.zeros(0, np.intp), none, none, none, torn)
-    rows, header_ids, begins, sizes = (np.concatenate(column) for column in zip(*found, strict=True))
+    rows, names, begins, sizes = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.argsort(rows, kind="stable")
-    return Pdus(rows[order], header_ids[order], begins[order], sizes[order], torn)
+    return Pdus(rows[order], names[order], begins[order], sizes[order], torn)
+
+
+def header_ids(data: UInt8s, little_endian: npt.NDArray[np.bool_]) -> Int64s:
+    """The header ids with which some bytes begin.
+
+    Args:
+        data: uint8 of shape (N, W), W at least 3.
+        little_endian: the byte order of each.
+    """
+    one, two, three = (data[:, place].astype(np.int64) for place in range(_ID_BYTES))
+    return np.where(little_endian, three << 16 | two << 8 | one, one << 16 | two << 8 | three)
 
 
 def bytes_at(data: UInt8s, rows: Indices, begins: Int64s, sizes: Int64s, width: int) -> UInt8s:

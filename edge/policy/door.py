@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.account import Hop
-from edge.database.container import HEADER_BYTES
 from edge.database.model import SignalRef
 from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, Int64s, UInt16s
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
+from edge.policy.containers import open_containers
 from edge.policy.gates import Gate, Gates
 from edge.policy.isotp_transport import IsotpTransport
 from edge.policy.j1939_transport import J1939Transport, is_transport
@@ -95,6 +95,7 @@ class Door:
         self._described = 0
         self._newest_ns = 0
         self._set_aside: Counter[str] = Counter()
+        self._pdus: Counter[str] = Counter()
         self._removed = np.zeros(len(REMOVED), np.int64)
         self._passed = np.zeros(len(DataClass), np.int64)
         self._changes = 0
@@ -176,8 +177,8 @@ class Door:
         extended = batch.has(FrameFlag.EXTENDED)
         passing = self._begin(batch, bus, extended)
         batch = self._reassemble(batch, passing, bus, extended)
-        if self._masks.containers[passing.rows].any():
-            batch, bus = self._open_containers(batch, bus, passing)
+        if self._masks.containers.any():
+            batch, bus = self._open_containers(batch, passing, bus)
         keeps = passing.judged & self._masks.keeps[passing.rows]
         long_enough = batch.length >= self._masks.shortest[passing.rows]
         fits = long_enough & (batch.length <= self._masks.longest[passing.rows])
@@ -210,7 +211,7 @@ class Door:
             waiting, over = transport.waiting(self._newest_ns)
             set_aside[WAITING] += waiting
             set_aside[LOST] += over
-        facts = self._j1939.facts + self._isotp.facts
+        facts = self._j1939.facts + self._isotp.facts + self._pdus
         facts[DESCRIBED] = self._described
         for name, count in zip(REMOVED, self._removed, strict=True):
             facts[f"frames with {name} removed"] = int(count)
@@ -340,6 +341,26 @@ class Door:
                 bus[whole], arbitration_id[whole], np.ones(len(whole), np.bool_)
             )
         return replace(batch, arbitration_id=arbitration_id, flags=flags, length=length)
+
+    def _open_containers(self, batch: FrameBatch, passing: _Pass, bus: Int64s) -> tuple[FrameBatch, Int64s]:
+        """Put the PDUs that pass in the places of their containers; return the batch and its bus numbers."""
+        containers = np.flatnonzero(passing.judged & self._masks.containers[passing.rows])
+        if not len(containers):
+            return batch, bus
+        opened = open_containers(batch, passing.rows, containers, passing.whole, self._masks)
+        self._pdus += opened.refused
+        self._pdus[FURTHER_PDUS] += opened.further
+        self._set_aside[NO_PDU] += opened.emptied
+        rows = np.bincount(opened.refused_rows, minlength=len(self._masks.rows))
+        self._removed += rows @ self._masks.removes
+        passing.rows, passing.judged = opened.rows, passing.judged[opened.sources]
+        passing.further = opened.further
+        done = set(containers.tolist())
+        starts = opened.starts
+        passing.whole = {int(starts[at]): whole for at, whole in passing.whole.items() if at not in done}
+        passing.forced = {int(starts[at]): forced for at, forced in passing.forced.items()}
+        passing.single = {int(starts[at]) for at in passing.single}
+        return opened.batch, bus[opened.sources]
 
     def _count(self, batch: FrameBatch, bus: Int64s, passing: _Pass, keeps: Booleans) -> None:
         unknown = passing.judged & (passing.rows == UNKNOWN_ROW)

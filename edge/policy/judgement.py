@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from edge.database.container import HEADER_BYTES, little_endian_headers
 from edge.database.layout import pgn_of
 from edge.database.model import Message, Signal, SignalRef
-from edge.policy.classed import ClassedDatabase, Integrity
+from edge.policy.classed import ClassedDatabase, DiagnosticChannel, Integrity
 from edge.policy.classes import DataClass
 
 
@@ -19,7 +20,7 @@ class Reason(StrEnum):
     UNCLASSIFIED = "it has no class"
     CLASS = "its class is not collected"
     NAMESAKE = "a signal of the same name on this bus is withheld"
-    CONTAINER = "container PDUs are never kept"
+    CONTAINER = "its container cannot be told apart"
     MULTIPLEXER = "its multiplexer is withheld"
     OVERLAP = "it shares bits with a withheld signal"
     INTEGRITY = "it is taken over bits that are removed"
@@ -39,15 +40,40 @@ Presence = frozenset[tuple[Field, frozenset[int]]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Described:
-    """A message of one of a bus's databases."""
+    """A message of one of a bus's databases, or a PDU of one of its containers.
+
+    Attributes:
+        classed: the database.
+        message: the message; a PDU as the door hands it on: in a frame of its container's id, its header
+            before it.
+        container: the container of a PDU; None for a message of its own.
+    """
 
     classed: ClassedDatabase
     message: Message
+    container: Message | None = None
+
+    @property
+    def is_container(self) -> bool:
+        """Whether its frames hold PDUs."""
+        return bool(self.message.contained) or self.message.codec.is_container
+
+    @property
+    def header_id(self) -> int | None:
+        """What names a PDU in its container; None for a message of its own."""
+        return None if self.container is None else self.message.header_id
+
+    @property
+    def header_bits(self) -> int:
+        """The first bits of its frames, which name it and are no signal."""
+        return 0 if self.container is None else 8 * HEADER_BYTES
 
     def shares_frames_with(self, other: Described) -> bool:
-        """Whether one frame can be both messages."""
+        """Whether one frame, or one PDU of a frame, can be both."""
         mine, theirs = self.message, other.message
         if mine.extended != theirs.extended:
+            return False
+        if (self.container is None) != (other.container is None) or self.header_id != other.header_id:
             return False
         if mine.pgn is None and theirs.pgn is None:
             return mine.arbitration_id == theirs.arbitration_id
@@ -87,9 +113,15 @@ class BusJudgement:
 
     def __init__(self, bus: str, databases: Sequence[ClassedDatabase], collect: frozenset[DataClass]) -> None:
         self.bus = bus
-        self.described = tuple(
-            Described(classed, message) for classed in databases for message in classed.database.messages
-        )
+        self._pdus = {
+            Described(classed, message): tuple(
+                Described(classed, _with_header(inner, message), message) for inner in message.contained
+            )
+            for classed in databases
+            for message in classed.database.messages
+        }
+        self.described = tuple(one for message, pdus in self._pdus.items() for one in (message, *pdus))
+        self._channels = tuple(channel for classed in databases for channel in classed.channels)
         self.signals: dict[Described, tuple[Judged, ...]] = {
             described: tuple(self._judged(described, signal) for signal in described.message.signals)
             for described in self.described
@@ -103,7 +135,7 @@ class BusJudgement:
             (self._by_name[described][declared.signal[1]], declared)
             for described in self.described
             for declared in described.classed.integrity
-            if declared.signal[0] == described.message.name
+            if declared.signal[0] == described.message.name and declared.signal[1] in self._by_name[described]
         ]
         self._judge_classes(collect)
         self._judge_containers()
@@ -116,17 +148,12 @@ class BusJudgement:
             pass
 
     def withheld(self) -> dict[SignalRef, Reason]:
-        """Why each withheld signal is; those of PDUs inside containers among them."""
-        found = {
+        """Why each withheld signal is."""
+        return {
             SignalRef(self.bus, judged.described.message.name, judged.signal.name): judged.reason
             for judged in self._all()
             if judged.reason is not None
         }
-        for described in self.described:
-            for inner in described.message.contained:
-                for signal in inner.signals:
-                    found[SignalRef(self.bus, inner.name, signal.name)] = Reason.CONTAINER
-        return found
 
     def collected(self) -> frozenset[SignalRef]:
         """The signals that are collected."""
@@ -152,6 +179,10 @@ class BusJudgement:
         ):
             return _frame_bytes(described.message)
         return None
+
+    def pdus(self, container: Described) -> tuple[Described, ...]:
+        """The PDUs of a container."""
+        return self._pdus.get(container, ())
 
     def sharing(self, described: Described) -> tuple[Described, ...]:
         """The messages of this bus that a frame of `described` can also be, itself among them."""
@@ -189,11 +220,21 @@ class BusJudgement:
                 judged.reason = Reason.CLASS
 
     def _judge_containers(self) -> None:
+        """Withhold a container whose frames may be something else too, or be read in two ways."""
         for described in self.described:
-            if described.message.contained or described.message.codec.is_container:
-                for other in self._sharing[described]:
-                    for judged in self.signals[other]:
-                        judged.reason = judged.reason or Reason.CONTAINER
+            if not described.is_container:
+                continue
+            sharing = self._sharing[described]
+            pdus = [pdu for other in sharing for pdu in self.pdus(other)]
+            alone = (
+                all(other.is_container for other in sharing)
+                and len({little_endian_headers(other.message) for other in sharing}) == 1
+                and not any(_is_channel(described.message, channel) for channel in self._channels)
+            )
+            nameless = [pdu for pdu in pdus if pdu.header_id is None]
+            for other in (*sharing, *(nameless if alone else pdus)):
+                for judged in self.signals[other]:
+                    judged.reason = judged.reason or Reason.CONTAINER
 
     def _judge_namesakes(self) -> bool:
         groups: dict[tuple[str, str], list[Judged]] = defaultdict(list)
@@ -253,9 +294,9 @@ class BusJudgement:
     def _uncovered(self, judged: Judged, declared: Integrity, *, at_best: bool = False) -> list[int]:
         """The covered bits that do not pass in each frame that the checksum is in, multiplexed or not."""
         described = judged.described
-        bits: Iterable[int] = range(8 * described.message.length)
-        if declared.covers is not None:
-            names = self._by_name[described]
+        bits: Iterable[int] = range(described.header_bits, 8 * described.message.length)
+        names = self._by_name[described]
+        if declared.covers is not None and all(name in names for _, name in declared.covers):
             bits = {bit for _, name in declared.covers for bit in names[name].signal.bits}
         own = set(judged.signal.bits)
         covering: dict[int, list[Presence]] = {bit: [] for bit in bits if bit not in own}
@@ -348,23 +389,48 @@ def together(one: Presence, other: Presence) -> bool:
 
 def _sharing(described: Sequence[Described]) -> dict[Described, tuple[Described, ...]]:
     """For each message those that a frame of it can also be, itself among them."""
-    near: dict[tuple[bool, int], list[Described]] = defaultdict(list)
+    near: dict[tuple[bool, int, int | None], list[Described]] = defaultdict(list)
     for item in described:
-        near[item.message.extended, _pgn(item.message)].append(item)
+        near[_neighbourhood(item)].append(item)
     return {
-        item: tuple(
-            other
-            for other in near[item.message.extended, _pgn(item.message)]
-            if item.shares_frames_with(other)
-        )
+        item: tuple(other for other in near[_neighbourhood(item)] if item.shares_frames_with(other))
         for item in described
     }
+
+
+def _neighbourhood(described: Described) -> tuple[bool, int, int | None]:
+    return described.message.extended, _pgn(described.message), described.header_id
 
 
 def _pgn(message: Message) -> int:
     if not message.extended:
         return message.arbitration_id
     return message.pgn if message.pgn is not None else pgn_of(message.arbitration_id)
+
+
+def _with_header(inner: Message, container: Message) -> Message:
+    """A PDU as the door hands it on."""
+    return replace(
+        inner,
+        arbitration_id=container.arbitration_id,
+        extended=container.extended,
+        pgn=container.pgn,
+        is_fd=False,
+        length=HEADER_BYTES + inner.length,
+        signals=tuple(
+            replace(signal, bits=tuple(8 * HEADER_BYTES + bit for bit in signal.bits))
+            for signal in inner.signals
+        ),
+    )
+
+
+def _is_channel(message: Message, channel: DiagnosticChannel) -> bool:
+    """Whether a frame of a message may be a segment."""
+    if message.extended != channel.extended:
+        return False
+    if message.pgn is None and channel.pgn is None:
+        return message.arbitration_id == channel.arbitration_id
+    return _pgn(message) == (channel.pgn if channel.pgn is not None else pgn_of(channel.arbitration_id))
 
 
 _FD_BYTES = (8, 12, 16, 20, 24, 32, 48, 64)

@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
+from edge.database.container import little_endian_headers
 from edge.database.layout import pgn_of
 from edge.database.model import SignalRef
 from edge.frames import CLASSIC_BYTES, FD_BYTES, Indices, Int64s, UInt8s, UInt16s, UInt32s
@@ -19,10 +21,12 @@ from edge.policy.classes import DataClass
 from edge.policy.judgement import BusJudgement, Described, Judged, Reason
 from edge.policy.layers import Booleans, Layer, bits_of, layers_of, selected_bits
 
-FORMAT = 1
+FORMAT = 2
 """Counts changes of the rules by which masks come about; it goes into the mask's name."""
 
 Int32s = npt.NDArray[np.int32]
+
+_HEADER_ID_BITS = 24
 
 UNKNOWN_ROW = 0
 STANDARD_IDS = 0x800
@@ -45,6 +49,9 @@ class Row:
         removed: numbers into `REMOVED`.
         channel: the ISO-TP channel that this is, or None.
         described: whether a message describes these frames.
+        pdus: of a container, the row of each PDU by header id; these say what passes.
+        header_bytes: bytes at the beginning that name a PDU: they pass with it, and belong to no class.
+        little_endian: the byte order of header ids in a container.
     """
 
     base: UInt8s
@@ -56,10 +63,13 @@ class Row:
     removed: frozenset[int]
     channel: DiagnosticChannel | None
     described: bool
+    pdus: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    header_bytes: int = 0
+    little_endian: bool = False
 
     @property
     def keeps(self) -> bool:
-        """Whether anything may pass."""
+        """Whether anything may pass; of a container, its PDUs' rows say that."""
         return bool(self.base.any())
 
     def by_multiplexers(self, data: UInt8s, length: UInt16s, width: int) -> UInt8s:
@@ -117,6 +127,13 @@ class MaskSet:
         groups: dict[int, int] = {}
         for number, judgement in enumerate(self.judgements):
             self._add_bus(number, judgement, buses[judgement.bus], extended, groups)
+        self._pdu_keys, self._pdu_rows = _table(
+            {
+                number << _HEADER_ID_BITS | header_id: pdu
+                for number, row in enumerate(self.rows)
+                for header_id, pdu in row.pdus.items()
+            }
+        )
         self._extended_keys, self._extended_rows = _table(extended)
         self._group_keys, self._group_rows = _table(groups)
         self.keeps = np.array([row.keeps for row in self.rows], np.bool_)
@@ -126,6 +143,11 @@ class MaskSet:
         self.multiplexed = np.array([bool(row.layers) for row in self.rows], np.bool_)
         self.channels = np.array([row.channel is not None for row in self.rows], np.bool_)
         self.described = np.array([row.described for row in self.rows], np.bool_)
+        self.containers = np.array(
+            [any(self.rows[pdu].keeps for pdu in row.pdus.values()) for row in self.rows], np.bool_
+        )
+        self.little_endian = np.array([row.little_endian for row in self.rows], np.bool_)
+        self.header_bytes = np.array([row.header_bytes for row in self.rows], np.uint8)
         self.removes = np.array(
             [[place in row.removed for place in range(len(REMOVED))] for row in self.rows], np.int64
         )
@@ -152,6 +174,18 @@ class MaskSet:
         places = np.flatnonzero(extended)
         if len(places) and (len(self._extended_keys) or len(self._group_keys)):
             rows[places] = self._find_extended(bus[places], arbitration_id[places].astype(np.int64))
+        return rows
+
+    def find_pdus(self, containers: Int32s, header_ids: Int64s) -> Int32s:
+        """The row of each PDU; `UNKNOWN_ROW` for what its container does not describe.
+
+        Args:
+            containers: the row of the container of each.
+            header_ids: what names each, of 24 bits.
+        """
+        rows = np.full(len(containers), UNKNOWN_ROW, np.int32)
+        wanted = containers.astype(np.int64) << _HEADER_ID_BITS | header_ids
+        _look_up(self._pdu_keys, self._pdu_rows, wanted, rows)
         return rows
 
     def base(self, rows: Int32s, width: int) -> UInt8s:
@@ -191,6 +225,8 @@ class MaskSet:
         by_pgn: dict[int, list[Described]] = defaultdict(list)
         for described in judgement.described:
             message = described.message
+            if described.container is not None:
+                continue
             if not message.extended:
                 standard[message.arbitration_id].append(described)
             elif message.pgn is None:
@@ -218,12 +254,16 @@ class MaskSet:
     def _add(
         self, judgement: BusJudgement, group: Sequence[Described], channel: DiagnosticChannel | None
     ) -> int:
+        pdus = self._add_pdus(judgement, group)
         signals = [judged for described in group for judged in judgement.signals[described]]
         kept = [judged for judged in signals if judged.reason is None]
         withheld = tuple(judged for judged in signals if judged.reason is not None)
         width = max((described.message.length for described in group), default=0)
         width = max([width, *(max(judged.signal.bits) // 8 + 1 for judged in kept)])
         base = bits_of((judged for judged in kept if not judged.presence), width)
+        header_bytes = max((described.header_bits // 8 for described in group), default=0)
+        if kept:
+            base[:header_bytes] = 0xFF
         limits = [judgement.longest_bytes(described) for described in group]
         self.rows.append(
             Row(
@@ -233,12 +273,26 @@ class MaskSet:
                 longest=min((limit for limit in limits if limit is not None), default=UNLIMITED),
                 kept=tuple(kept),
                 withheld=withheld,
-                removed=_removed(group, signals),
+                removed=_removed(group, signals).union(*(self.rows[pdu].removed for pdu in pdus.values())),
                 channel=channel,
                 described=bool(group),
+                pdus=MappingProxyType(pdus),
+                header_bytes=header_bytes,
+                little_endian=any(
+                    described.is_container and little_endian_headers(described.message) for described in group
+                ),
             )
         )
         return len(self.rows) - 1
+
+    def _add_pdus(self, judgement: BusJudgement, group: Sequence[Described]) -> dict[int, int]:
+        """Add a row for each PDU of the containers in a group; by header id."""
+        by_header: dict[int, list[Described]] = defaultdict(list)
+        for described in group:
+            for pdu in judgement.pdus(described) if described.is_container else ():
+                if pdu.message.header_id is not None and 0 <= pdu.message.header_id < 1 << _HEADER_ID_BITS:
+                    by_header[pdu.message.header_id].append(pdu)
+        return {header_id: self._add(judgement, pdus, None) for header_id, pdus in by_header.items()}
 
 
 def mask_set_name(buses: Mapping[str, Sequence[ClassedDatabase]], collect: Collection[DataClass]) -> str:
@@ -307,7 +361,9 @@ def _removed(group: Iterable[Described], signals: Sequence[Judged]) -> frozenset
         if judged.reason is not None
     }
     described = {bit for judged in signals for bit in judged.signal.bits}
-    if any(bit not in described for item in group for bit in range(8 * item.message.length)):
+    if any(
+        bit not in described for item in group for bit in range(item.header_bits, 8 * item.message.length)
+    ):
         found.add(REMOVED.index("undescribed"))
     return frozenset(found)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from edge.database.container import HEADER_BYTES, header_ids
 from edge.frames import CLASSIC_BYTES, FrameBatch, FrameFlag, Indices, Int64s, UInt8s, UInt16s, concatenate
 from edge.policy.classes import SENSITIVITY, DataClass
 from edge.policy.layers import bits_of, layers_of, selected_bits
@@ -40,7 +41,8 @@ class ClassSplit:
     A bit of signals of several classes goes to the most sensitive of them (`SENSITIVITY`). A diagnostic
     message that passed by a rule goes whole to the class of that rule, the most sensitive one of those that
     match. A frame that has no bit of any class, since it is empty or ends before its first collected signal,
-    goes to the most sensitive class that its id carries: no frame is lost.
+    goes to the most sensitive class that its id carries: no frame is lost. The header of a container's PDU
+    goes to each class that has a share in it, like the id.
 
     Args:
         masks: the door's masks.
@@ -93,6 +95,10 @@ class ClassSplit:
         width = batch.data.shape[1]
         padded = -(-width // CLASSIC_BYTES) * CLASSIC_BYTES
         wide = replace(batch, data=np.ascontiguousarray(batch.widened(padded).data))
+        headed = self._masks.header_bytes[rows] > 0
+        if headed.any():
+            wide = replace(wide, data=wide.data.copy())
+            wide.data[headed, :HEADER_BYTES] = 0
         odd_masks = self._shared_out(batch, rows, odd_places, wide.data.view(np.uint64)[odd_places])
         parts: dict[DataClass, ClassPart] = {}
         for number, (share, odd_mask) in enumerate(zip(self._shares, odd_masks, strict=True)):
@@ -105,6 +111,8 @@ class ClassSplit:
                 at = np.flatnonzero(plain[places])
                 words[at] &= share.own.take(rows[places[at]], padded).view(np.uint64)
                 words[np.searchsorted(places, odd_places[held])] &= odd_mask[held]
+                at = np.flatnonzero(headed[places])
+                part.data[at, :HEADER_BYTES] = batch.data[places[at], :HEADER_BYTES]
                 part = replace(part, data=part.data[:, :width])
                 parts[self._classes[number]] = ClassPart(part, places)
         return parts
@@ -117,7 +125,13 @@ class ClassSplit:
 
     def _rows(self, batch: FrameBatch) -> Int32s:
         bus = np.array([self._numbers.get(name, 0) for name in batch.buses], np.int64)[batch.bus]
-        return self._masks.find(bus, batch.arbitration_id, batch.has(FrameFlag.EXTENDED))
+        rows = self._masks.find(bus, batch.arbitration_id, batch.has(FrameFlag.EXTENDED))
+        places = np.flatnonzero(self._masks.containers[rows])
+        if len(places):
+            containers = rows[places]
+            names = header_ids(batch.data[places], self._masks.little_endian[containers])
+            rows[places] = self._masks.find_pdus(containers, names)
+        return rows
 
     def _judge_diagnostics(self, batch: FrameBatch, rows: Int32s, whole: Int8s) -> None:
         """Write the class of messages that passed by a rule into `whole`."""

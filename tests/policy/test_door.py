@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.database.load import load_database, parse_database
+from edge.database.load import parse_database
 from edge.database.model import SignalRef
 from edge.frames import Frame, FrameBatch, FrameFlag
 from edge.policy.classed import ClassedDatabase, Integrity
@@ -312,20 +312,3 @@ def test_the_door_answers_for_other_sources() -> None:
     assert not door.admits(DataClass.POSITION)
     assert not len(door.admit(FrameBatch.from_frames([Frame(0, 256, ONES, "bus")])))
     assert door.hop().set_aside == {"unknown bus": 1}
-
-
-def test_containers_never_pass(shared_data: Path) -> None:
-    database = load_database(shared_data / "databases" / "cantools" / "arxml" / "system-4.2.arxml")
-    container = database.by_name["OneToContainThemAll"]
-    messages = (*database.messages, *container.contained)
-    everything = ClassedDatabase(
-        database, {(message.name, item.name): OPERATION for message in messages for item in message.signals}
-    )
-    door = Door({"bus": [everything]}, COLLECT)
-    flags = FrameFlag.FD | (FrameFlag.EXTENDED if container.extended else FrameFlag(0))
-    frame = Frame(0, container.arbitration_id, bytes(container.length), "bus", flags)
-    assert not len(door.admit(FrameBatch.from_frames([frame])))
-    inner = container.contained[0]
-    ref = SignalRef("bus", inner.name, inner.signals[0].name)
-    assert door.reason(ref) is Reason.CONTAINER
-    assert not door.collected(ref)
