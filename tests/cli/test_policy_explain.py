@@ -151,6 +151,7 @@ def test_a_gateway_that_runs_by_another_policy_is_told_of(nevgate: Program, benc
 
 
 def test_consents_are_read_from_the_journal_where_no_gateway_runs(nevgate: Program, bench: Path) -> None:
+    assert nevgate("keys", "make", "keys/LNVGATE00XDEM0001.pem").code == 0
     config = load_config(bench)
     assert config.journal is not None
     folder = config.journal.folder
