@@ -28,8 +28,8 @@ class Guarding:
         new_rights: whether programs that it starts could gain rights.
         owner: of its memory's file.
         in_memory: kinds of tokens that it has in its memory, as root sees; None where this is not root.
-        dumped_bytes: of a dump that root's debugger forces, 0 without one. It holds no memory, but the registers of
-            the processor, in which a frame can be.
+        dumped_bytes: of a dump that root's debugger forces, 0 without one. It holds no memory, but the
+            processor's registers, in which a frame can be.
         open_to_strangers: what another user may read of its memory, and of a process of their own.
         core_files: left by its death by SIGABRT.
         control_files: left by another program's; None where the machine keeps them elsewhere.

@@ -175,9 +175,7 @@ def latitudes_in(content: bytes) -> tuple[set[int], set[int]]:
 def numbers_of(latitudes: npt.NDArray[np.float64]) -> tuple[set[int], set[int]]:
     """The numbers that were sent outside and inside of the area, of latitudes among other values."""
     found: list[set[int]] = []
-    for base in (_HEXADECIMAL_TO_LETTERS = bytes.maketrans(b"0123456789abcdef", b"GHIJKLMNOPQRSTUV")
-
-LAT_OUTSIDE, LAT_INSIDE):
+    for base in (LAT_OUTSIDE, LAT_INSIDE):
         near = latitudes[(latitudes >= base - POSITION_STEP) & (latitudes < base + _WAY)]
         steps = (near - base) / POSITION_STEP
         found.append({int(one) for one in np.round(steps[np.abs(steps - np.round(steps)) < _EXACTLY])})
