@@ -60,7 +60,8 @@ class Lookup:
     def __init__(self, database: Database) -> None:
         self._found = {
             f"{message.name}.{signal.name}": Found(SignalName(message.name, signal.name), message, signal)
-            for message in database.messages
+            for outer in database.messages
+            for message in (outer, *outer.contained)
             for signal in message.signals
         }
         self._database = database
@@ -133,7 +134,7 @@ class Lookup:
 
     def cycle_time_ms(self, name: SignalName) -> int:
         """The cycle time of the signal's message, 0 where the database gives none."""
-        return self._database.by_name[name.message].cycle_time_ms or 0
+        return self._found[str(name)].message.cycle_time_ms or 0
 
     def _advice(self, name: str) -> str:
         if "." not in name:

@@ -92,7 +92,14 @@ class BusSummary:
 
 def _summary(bus: str, loaded: Loaded, collecting: Collecting) -> BusSummary:
     messages = [message for one in loaded.databases[bus] for message in one.database.messages]
-    signals = sum(len(message.signals) for message in messages)
+    signals = len(
+        {
+            (one.name, signal.name)
+            for message in messages
+            for one in (message, *message.contained)
+            for signal in one.signals
+        }
+    )
     withheld = sum(ref.bus == bus for ref in collecting.door.withheld())
     never = sum(ref.bus == bus for ref in collecting.widest.withheld())
     bound = sum(len(tuple(binding)) for binding in loaded.bindings[bus])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import cantools.database.can
 from cantools.database.conversion import BaseConversion, IdentityConversion
@@ -98,7 +99,8 @@ def _rename_twins(codecs: Sequence[CodecMessage], lines: Lines, defects: list[De
     taken = {codec.name for codec in codecs}
     for codec in codecs:
         line = _line(lines, codec)[0]
-        _rename_twin_signals(codec, lines, defects)
+        for one in (codec, *codec.contained_messages):
+            _rename_twin_signals(one, lines, defects)
         seen[codec.name] += 1
         if seen[codec.name] > 1:
             name = _free(codec.name, taken)
@@ -202,7 +204,11 @@ def _message(
         overlapping=overlapping,
         codec=codec,
         contained=tuple(
-            _message(inner, lines=lines, assume_j1939=False, defects=defects, where=where)
+            replace(
+                _message(inner, lines=lines, assume_j1939=False, defects=defects, where=where),
+                arbitration_id=codec.frame_id,
+                extended=codec.is_extended_frame,
+            )
             for inner in codec.contained_messages
         ),
         header_id=codec.header_id,

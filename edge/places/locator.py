@@ -338,7 +338,7 @@ def _ends(plan: DecodePlan, points: Sequence[tuple[SignalRef, ...]]) -> Mapping[
 
 
 def _refuse_segments(part: OnBus, databases: Sequence[ClassedDatabase]) -> None:
-    """Refuse a position in messages that may come as several frames, which only the door puts together."""
+    """Refuse a position in what only the door puts together or takes apart: segments, and containers."""
     for classed, message in _messages(part, databases):
         pgns = {channel.pgn for channel in classed.channels} - {None}
         diagnostic = any(
@@ -347,17 +347,19 @@ def _refuse_segments(part: OnBus, databases: Sequence[ClassedDatabase]) -> None:
             for channel in classed.channels
         )
         long = message.pgn is not None and message.length > CLASSIC_BYTES and not message.is_fd
-        if diagnostic or long or message.pgn in pgns:
+        if diagnostic or long or message.pgn in pgns or message.header_id is not None:
             raise PolicyError(
-                f"'{part.bound.id}' comes in several frames, so that forbidden areas cannot be kept",
+                f"'{part.bound.id}' comes in several frames, or in a container, so that forbidden areas "
+                "cannot be kept",
                 where=part.bound.where,
-                todo="Bind it to a message of one frame, or leave the areas away",
+                todo="Bind it to a message that has its frames for itself, or leave the areas away",
             )
 
 
 def _messages(part: OnBus, databases: Sequence[ClassedDatabase]) -> Iterator[tuple[ClassedDatabase, Message]]:
     names = {name.message for name in part.bound.source.signals}
     for classed in databases:
-        for message in classed.database.messages:
-            if message.name in names:
-                yield classed, message
+        for outer in classed.database.messages:
+            for message in (outer, *outer.contained):
+                if message.name in names:
+                    yield classed, message

@@ -110,10 +110,11 @@ class ClassedDatabase:
         return self.classes.get((message, signal))
 
     def unclassified(self) -> tuple[SignalName, ...]:
-        """The signals without a class, in the database's order."""
+        """The signals without a class, in the database's order, those of PDUs in containers too."""
         return tuple(
             (message.name, signal.name)
-            for message in self.database.messages
+            for outer in self.database.messages
+            for message in (outer, *outer.contained)
             for signal in message.signals
             if (message.name, signal.name) not in self.classes
         )

@@ -140,7 +140,8 @@ class _Loader:
         self._lines = file.path.read_text(encoding="utf-8").splitlines()
         self._names: dict[str, SignalName] = {
             f"{message.name}.{signal.name}": (message.name, signal.name)
-            for message in database.messages
+            for outer in database.messages
+            for message in (outer, *outer.contained)
             for signal in message.signals
         }
 
@@ -213,7 +214,7 @@ class _Loader:
         return found
 
     def _advice(self, entry: str, message: str) -> str:
-        messages = [candidate.name for candidate in self._database.messages if candidate.signals]
+        messages = list(dict.fromkeys(name for name, _ in self._names.values()))
         known = message in messages
         if not known and message.strip("*?"):
             near = get_close_matches(message.replace("*", ""), messages, n=1, cutoff=0.5)

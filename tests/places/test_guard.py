@@ -45,6 +45,7 @@ from tests.places.vehicle import (
     status,
     whole,
 )
+from tests.policy.boxed import boxed
 
 NOTHING: frozenset[DataClass] = frozenset()
 S = NS_PER_S
@@ -515,6 +516,21 @@ def j1939_guard(identifier: int, length: int) -> PlaceGuard:
 def test_a_position_of_several_packets_is_refused() -> None:
     with pytest.raises(PolicyError, match="several frames"):
         j1939_guard(0x18FEF300, 12)
+
+
+def test_a_position_in_a_container_is_refused() -> None:
+    pdu = J1939.partition("\n\nBA_DEF_")[0].partition("BU_: Ecu\n\n")[2].format(number=1, length=8)
+    spoken = ClassedDatabase(boxed({1: f"{pdu}\n\n"}), {})
+    names = """
+        [items."gnss.lon"]
+        signal = "Whole.Longitude"
+        [items."gnss.lat"]
+        signal = "Whole.Latitude"
+        """
+    one = bound(names, spoken.database)
+    with pytest.raises(PolicyError, match="in a container"):
+        PlaceGuard.of((area(),), {BUS: (spoken,)}, {BUS: (one,)})
+    PlaceGuard.of((), {BUS: (spoken,)}, {BUS: (one,)})
 
 
 @pytest.mark.parametrize(("identifier", "sent"), [(0x18FEF300, 0x0CFEF32A), (0x18EA0000, 0x0CEA552A)])

@@ -9,9 +9,11 @@ import pytest
 from edge.database.load import load_database
 from edge.database.model import SignalRef
 from edge.decode.plan import DecodePlan
+from edge.errors import PolicyError
 from edge.frames import Frame, FrameBatch, FrameFlag
 from edge.policy.classed import ClassedDatabase, DiagnosticChannel, Integrity
 from edge.policy.classes import DataClass
+from edge.policy.classfile import load_classes
 from edge.policy.door import Door
 from edge.policy.judgement import Reason
 from edge.policy.split import rejoin
@@ -239,6 +241,52 @@ def test_a_pdu_too_short_for_any_of_its_signals_goes_to_the_most_sensitive_class
     assert rejoin(parts.values()).equals(batch)
 
 
+def loaded(tmp_path: Path, text: str) -> ClassedDatabase:
+    path = tmp_path / "boxed.classes.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_classes(path, boxed(PDUS))
+
+
+def test_a_class_file_names_signals_of_pdus(tmp_path: Path) -> None:
+    text = """
+        complete = true
+        [operation]
+        signals = ["Drive.*", "Mixed.Power"]
+        [cabin]
+        signals = ["Seat.Belt"]
+        [position]
+        signals = ["*.Lane"]
+        [health]
+        signals = ["Mixed.Age"]
+        [[integrity]]
+        signal = "Drive.Gear"
+        covers = ["Sp*"]
+        """
+    database = loaded(tmp_path, text)
+    assert database.classes == CLASSES
+    assert database.integrity == (Integrity(("Drive", "Gear"), frozenset({("Drive", "Speed")})),)
+    assert not database.unclassified()
+    with pytest.raises(PolicyError, match=r"no class for 1 signals: Seat\.Belt"):
+        loaded(
+            tmp_path, text.replace('["Seat.Belt"]', '["Drive.Speed"]').replace('"Drive.*"', '"Drive.Gear"')
+        )
+    with pytest.raises(PolicyError) as refused:
+        loaded(tmp_path, text.replace("Mixed.Power", "Mixed.Powr"))
+    assert refused.value.todo == "Did you mean 'Mixed.Power'?"
+    with pytest.raises(PolicyError, match="in another message"):
+        loaded(tmp_path, text.replace('["Sp*"]', '["Mixed.Age"]'))
+
+
+def test_what_a_class_file_does_not_name_of_a_pdu_has_no_class() -> None:
+    database = ClassedDatabase(boxed(PDUS), {("Drive", "Speed"): OPERATION})
+    assert ("Seat", "Belt") in database.unclassified()
+    door = Door({"bus": [database]}, frozenset(DataClass))
+    assert door.reason(SignalRef("bus", "Seat", "Belt")) is Reason.UNCLASSIFIED
+    assert [frame.data for frame in admitted(door, box([(SEAT, b"\x11"), (DRIVE, b"\xff\xff")]))] == [
+        pdu(DRIVE, b"\xff\x00")
+    ]
+
+
 def test_a_real_container_keeps_what_cantools_reads(shared_data: Path) -> None:
     database = load_database(shared_data / "databases" / "cantools" / "arxml" / "system-4.2.arxml")
     container = database.by_name["OneToContainThemAll"]
@@ -259,6 +307,7 @@ def test_a_real_container_keeps_what_cantools_reads(shared_data: Path) -> None:
     frame = Frame(0, container.arbitration_id, b"".join(pdu(*each) for each in content), "bus", flags)
     batch = door.admit(FrameBatch.from_frames([frame]))
     assert len(batch) == len(content) > 1
+    assert {inner.arbitration_id for inner in container.contained} == {container.arbitration_id}
     columns = DecodePlan({"bus": [database]}).decode(batch).columns
     compared = 0
     for inner, (_, payload) in zip(container.contained, content, strict=True):
