@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import apsw
 
@@ -119,8 +120,14 @@ class Consenting:
         self._looked_again = False
         self._told: deque[Erased] = deque(maxlen=_TOLD)
         self._recompose: set[tuple[str, DataClass]] = set()
-        self._may_have = {name: one.verdict().classes for name, one in standings.items()}
+        # Whatever an earlier run signed may still wait: of that too, only what may go now goes.
+        self._may_have = dict.fromkeys(standings, frozenset(DataClass))
         desk.on_over.append(self._over)
+        admission = desk.admission()
+        if admission.name != collecting.in_force.now.name:
+            collecting.adopt(admission)
+        self._see_who_lost()
+        self._erase_what_is_due()
 
     def follow(self, capture: MaskedSource | None) -> None:
         """Bring into force what has changed, and erase what is due; for the thread that hands data on."""
@@ -218,19 +225,25 @@ class Consenting:
         self.waiting = len(orders) + len(over) + len(self._recompose)
         if not self.waiting:
             return
-        try:
-            for name, data_class in sorted(self._recompose):
-                self._road.recompose(name, data_class)
-                self._recompose.discard((name, data_class))
-            for label in sorted(over):
-                self._erase_label(label, [one for one, of in labels if of == label])
-            for order in orders:
-                self._carry_out(order)
-        except (JournalError, apsw.Error, OSError) as error:
+        steps: list[Callable[[], None]] = [
+            *(partial(self._take_back, name, one) for name, one in sorted(self._recompose)),
+            *(
+                partial(self._erase_label, label, [one for one, of in labels if of == label])
+                for label in sorted(over)
+            ),
+            *(partial(self._carry_out, order) for order in orders),
+        ]
+        troubles = [error for step in steps if (error := _tried(step)) is not None]
+        self.waiting = len(troubles)
+        if troubles:
             self._look_ns = self._clock.boot_ns() + _RETRY_NS
-            logger.warning("what was withdrawn cannot be erased yet, which is tried again: %s", error)
+            logger.warning("what was withdrawn cannot be erased yet, which is tried again: %s", troubles[0])
+
+    def _take_back(self, destination: str, data_class: DataClass) -> None:
+        if self._road is None:
             return
-        self.waiting = 0
+        self._road.recompose(destination, data_class)
+        self._recompose.discard((destination, data_class))
 
     def _erase_label(self, label: str, classes: Sequence[DataClass]) -> None:
         """Erase what rests on consents that are over."""
@@ -256,3 +269,12 @@ class Consenting:
         with self._lock:
             self._told.append(erased)
         logger.info("erased: class %s, %s (%d blocks)", data_class, reason, done.blocks)
+
+
+def _tried(step: Callable[[], None]) -> Exception | None:
+    """What went wrong with a step; each is tried, for each first lets go of what waits in memory."""
+    try:
+        step()
+    except (JournalError, apsw.Error, OSError) as error:
+        return error
+    return None
