@@ -74,3 +74,7 @@ class JournalError(NevgateError):
 
 class ControlError(NevgateError):
     """The control socket cannot be opened or reached, or a request over it is not carried out."""
+
+
+class ReportError(NevgateError):
+    """A report cannot be made, or does not hold."""

@@ -33,6 +33,8 @@ class Role(StrEnum):
     STATUS = "status"
     POLICY = "policy"
     """Of a policy file, which has no topic: no message is taken for its signature."""
+    REPORT = "report"
+    """Of an inspector's report, which has none either."""
 
 
 def binding(vehicle: str, role: Role) -> bytes:
