@@ -25,6 +25,7 @@ def boxed(
     identifier: int = BOX,
     name: str = "Box",
     little_endian: bool = False,
+    j1939: bool = False,
     file: str = "boxed",
 ) -> Database:
     """A database of one container.
@@ -35,6 +36,7 @@ def boxed(
         identifier: the id of the container's frames.
         name: the container's name.
         little_endian: the byte order of header ids.
+        j1939: whether the container is matched by its parameter group.
         file: the database's name.
     """
     text = f"{PREAMBLE}{''.join(pdus.values())}{multiplexing}"
@@ -48,7 +50,9 @@ def boxed(
         [],
         contained_messages=codecs,
         header_byte_order="little_endian" if little_endian else "big_endian",
-        is_fd=True,
+        is_fd=not j1939,
+        is_extended_frame=j1939,
+        protocol="j1939" if j1939 else None,
     )
     messages, _ = lay_out([container], lines={}, assume_j1939=False, where=file)
     digest = hashlib.sha256(f"{text}{[*pdus]}{identifier}{little_endian}".encode()).hexdigest()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hypothesis import strategies as st
 
 from edge.database.load import parse_database
-from edge.database.model import Message, Signal
+from edge.database.model import Database, Message, Signal
 from edge.policy.classed import ClassedDatabase, Integrity
 from edge.policy.classes import DataClass
 
@@ -121,10 +122,16 @@ def classed_databases(
             dataclasses.replace(message, name=f"{file}_{message.name}") for message in database.messages
         ),
     )
+    return draw(classed_at_random(database, database.messages))
+
+
+@st.composite
+def classed_at_random(draw: st.DrawFn, database: Database, messages: Sequence[Message]) -> ClassedDatabase:
+    """A database with random classes for signals of some of its messages or PDUs, and perhaps checksums."""
     mostly = draw(st.sampled_from([CLASSES, (*(CLASSES[:2] * 6), CLASSES[2]), CLASSES[:2]]))
     classes: dict[tuple[str, str], DataClass] = {}
     integrity: list[Integrity] = []
-    for message in database.messages:
+    for message in messages:
         for signal in message.signals:
             data_class = draw(st.sampled_from(mostly))
             if data_class is not None:

@@ -21,6 +21,7 @@ from tests.policy.boxed import BOX, box, boxed, pdu
 from tests.policy.drawn import COLLECT
 from tests.policy.test_door import classed as classed_message
 from tests.policy.test_door import signal
+from tests.policy.test_transport import LONG, broadcast
 
 OPERATION, CABIN, HEALTH, POSITION = (
     DataClass.OPERATION,
@@ -285,6 +286,22 @@ def test_what_a_class_file_does_not_name_of_a_pdu_has_no_class() -> None:
     assert [frame.data for frame in admitted(door, box([(SEAT, b"\x11"), (DRIVE, b"\xff\xff")]))] == [
         pdu(DRIVE, b"\xff\x00")
     ]
+
+
+def test_a_container_may_come_in_segments() -> None:
+    database = ClassedDatabase(boxed(PDUS, identifier=LONG, j1939=True), CLASSES)
+    content = b"".join(
+        pdu(*each) for each in [(MIXED, b"\x77\x88\x99"), (SEAT, b"\x11"), (DRIVE, b"\xff\xff")]
+    )
+    short = Frame(9, LONG, pdu(DRIVE, b"\x01\x02"), "bus", FrameFlag.EXTENDED)
+    frames = [*broadcast(content, 0x21), short, *broadcast(content + bytes(80), 0x22, t_ms=1000.0)]
+    door = Door({"bus": [database]}, COLLECT)
+    out = admitted(door, *frames)
+    kept = [pdu(MIXED, b"\0\x88\x99"), pdu(DRIVE, b"\xff\x0f")]
+    assert [frame.data for frame in out] == [*kept, pdu(DRIVE, b"\x01\x02"), *kept]
+    assert all(FrameFlag.REASSEMBLED in frame.flags for frame in out)
+    assert [frame.arbitration_id & 0xFF for frame in out] == [0x21, 0x21, LONG & 0xFF, 0x22, 0x22]
+    assert out[0].t_ns == out[1].t_ns == broadcast(content, 0x21)[-1].t_ns
 
 
 def test_a_real_container_keeps_what_cantools_reads(shared_data: Path) -> None:
