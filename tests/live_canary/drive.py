@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import can
 
 from edge.clock import SystemClock
+from edge.config import load_config
 from edge.control.client import ControlClient
 from edge.errors import ControlError
 from edge.uplink.tls import TlsSettings, tls_context
@@ -30,6 +33,7 @@ from tests.live_canary.wire import LOOPBACK, Listener, RecordingProxy
 
 GROUP = "239.74.163.60"
 PATIENCE_S = 40.0
+PROJECT = Path(__file__).parents[2]
 
 
 class Sender:
@@ -107,22 +111,31 @@ class RunningGateway:
 
     Args:
         configuration: its file; its folder is the process's own.
-        command: what is run in place of ``nevgate run``.
+        command: what is run in place of ``nevgate run``, from the project's folder.
+        environment: added to that of this process.
 
     Attributes:
         folder: of it all.
         said: answers of the control socket and of commands, as text.
+        journal: folder of its journal.
     """
 
-    def __init__(self, configuration: Path, command: tuple[str, ...] = ("-m", "edge", "run")) -> None:
+    def __init__(
+        self,
+        configuration: Path,
+        command: Sequence[str] = ("-m", "edge", "run"),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.folder = configuration.parent
         self.said: list[str] = []
+        self.journal = load_config(configuration).journal_folder or self.folder
         self._configuration = configuration
         self._log = self.folder / "gateway.log"
         self._out = self.folder / "account.json"
         words = [sys.executable, *command, "--config", str(configuration), "--no-live", "--json", "--verbose"]
+        env = {**os.environ, "PYTHONPATH": str(PROJECT), **environment} if environment else None
         with self._log.open("ab") as log, self._out.open("wb") as out:
-            self.process = subprocess.Popen(words, stdout=out, stderr=log, cwd=self.folder)
+            self.process = subprocess.Popen(words, stdout=out, stderr=log, cwd=self.folder, env=env)
 
     @property
     def log(self) -> str:
@@ -132,7 +145,7 @@ class RunningGateway:
     @property
     def control(self) -> ControlClient:
         """Its control socket."""
-        return ControlClient(self.folder / "journal" / "control.sock")
+        return ControlClient(self.journal / "control.sock")
 
     def ask(self, **request: object) -> dict[str, Any]:
         """Ask on the control socket."""

@@ -11,9 +11,8 @@ from tests.live_canary.tokens import LON, Kind, Tokens, latitude
 from tests.policy.signed import signed_policy
 
 VIN = "LNVTEST0000000001"
-MOTION, GNSS, CELL = 0x100, 0x110, 0x120
+MOTION, GNSS, WHEELS, CELL = 0x100, 0x110, 0x120, 0x130
 CABIN, PERSON, CAMERA, NOBODY, STRANGER = 0x200, 0x210, 0x220, 0x230, 0x240
-FRAMES_A_ROUND = 8
 
 DATABASES = {
     "pt": f"""VERSION ""
@@ -25,6 +24,8 @@ BO_ {GNSS} Gnss: 16 ECU
  SG_ Latitude : 0|32@1- (0.000001,0) [-90|90] "deg" ECU
  SG_ Longitude : 32|32@1- (0.000001,0) [-180|180] "deg" ECU
  SG_ Token : 64|56@1+ (1,0) [0|0] "" ECU
+BO_ {WHEELS} Wheels: 8 ECU
+ SG_ Token : 0|56@1+ (1,0) [0|0] "" ECU
 BO_ {CELL} Cell: 8 ECU
  SG_ Token : 0|56@1+ (1,0) [0|0] "" ECU
 BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG","StandardCAN_FD";
@@ -51,7 +52,7 @@ BA_ "VFrameFormat" BO_ {PERSON} 4;
 """Names of people are 16 letters; nobody has a class for the message Nobody."""
 
 CLASSES = {
-    "pt": '[operation]\nsignals = ["Motion.*"]\n[position]\nsignals = ["Gnss.*"]\n'
+    "pt": '[operation]\nsignals = ["Motion.*"]\n[position]\nsignals = ["Gnss.*", "Wheels.*"]\n'
     '[health]\nsignals = ["Cell.*"]\n',
     "body": '[operation]\nsignals = ["Cabin.Lights"]\n[cabin]\nsignals = ["Cabin.Token"]\n'
     '[identity]\nsignals = ["Person.*"]\n[exterior]\nsignals = ["Camera.*"]\n',
@@ -131,6 +132,7 @@ def one_round(tokens: Tokens, number: int, *, inside: bool, speed: int) -> Itera
     )
     yield "pt", MOTION, token(Kind.OPERATION) + bytes([speed]), False
     yield "pt", GNSS, place + token(Kind.POSITION) + b"\0", True
+    yield "pt", WHEELS, token(Kind.POSITION) + b"\0", False
     yield "pt", CELL, token(Kind.HEALTH) + b"\0", False
     yield "body", CABIN, token(Kind.CABIN) + b"\1", False
     yield "body", PERSON, tokens.text(Kind.IDENTITY, number), True
@@ -140,7 +142,7 @@ def one_round(tokens: Tokens, number: int, *, inside: bool, speed: int) -> Itera
 
 
 def write_configuration(
-    folder: Path, buses: Mapping[str, str], uplink: str, *, policy: str = POLICY, journal: Path | None = None
+    folder: Path, buses: Mapping[str, str], uplink: str, *, journal: Path | None = None
 ) -> Path:
     """Write the vehicle's files and its configuration into a folder; give the latter's path.
 
@@ -148,7 +150,6 @@ def write_configuration(
         folder: an empty one.
         buses: lines for the table of each bus.
         uplink: lines of the table of the uplink.
-        policy: signed.
         journal: folder of the journal; without one, ``journal`` beside the rest.
     """
     write_signing_key(folder / "vehicle.pem", SigningKey.seeded(b"vehicle"))
@@ -161,7 +162,7 @@ def write_configuration(
         tables += f'[[bus]]\nname = "{name}"\n{buses[name]}\n[[bus.database]]\nfile = "{name}.dbc"\n'
     path = folder / "nevgate.toml"
     path.write_text(
-        f'[vehicle]\nvin = "{VIN}"\n{tables}{signed_policy(folder, policy)}'
+        f'[vehicle]\nvin = "{VIN}"\n{tables}{signed_policy(folder, POLICY)}'
         "[sampling]\nuplink_period_s = 1\nreorder_horizon_s = 0.1\n"
         '[[event]]\nname = "fast"\nall_of = ["pt.Motion.Speed >= 200"]\npre_s = 3\npost_s = 1\n'
         f'[journal]\nfolder = "{journal or folder / "journal"}"\nframes = true\n'
