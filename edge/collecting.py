@@ -15,6 +15,7 @@ from edge.policy.admission import Admission
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.door import Door
+from edge.policy.gates import Gate
 from edge.policy.in_force import InForce
 from edge.policy.rules import RECORD_PURPOSES, Basis, Policy
 from edge.records import Record
@@ -111,8 +112,28 @@ class Collecting:
             gate = self.widest.gate_of(self.widest.mask)
             return Limits(frozenset() if gate is None else gate.collected, frozenset())
         withheld = frozenset(gate.reasons)
-        items = self._sampler(withheld, admission.records & gate.collect).items
-        return Limits(withheld - self.widest.withheld(), frozenset(items))
+        items = frozenset(self._sampler(withheld, admission.records & gate.collect).items)
+        return Limits(withheld - self.widest.withheld(), items, self._rests_on(admission, gate, items))
+
+    def _rests_on(
+        self, admission: Admission, gate: Gate, items: frozenset[str]
+    ) -> Mapping[SignalRef | str, str]:
+        """The consents that what passes a gate into records rests on; what the law asks for is not in it."""
+        grounds = {one: admission.ground(one, RECORD_PURPOSES) for one in admission.records}
+        labels = {one: label for one, label in grounds.items() if label}
+        catalogue = self._described.catalogue
+        found: dict[SignalRef | str, str] = {
+            ref: labels[data_class]
+            for bus, databases in self._described.databases.items()
+            for classed in databases
+            for (message, signal), data_class in classed.classes.items()
+            if data_class in labels and (ref := SignalRef(bus, message, signal)) in gate.collected
+        }
+        for item_id in items:
+            label = labels.get(catalogue.item(item_id).data_class)
+            if label is not None:
+                found[item_id] = label
+        return found
 
     def _sampler(self, withheld: frozenset[SignalRef], records: frozenset[DataClass]) -> Sampler:
         described = self._described

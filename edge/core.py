@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -34,10 +35,19 @@ class Limits:
     Attributes:
         withheld: signals that it removes.
         items: ids of the items that records hold.
+        rests_on: the consents that signals and items rest on, as a data key is labelled; those by law are not
+            in it.
     """
 
     withheld: frozenset[SignalRef]
     items: frozenset[str]
+    rests_on: Mapping[SignalRef | str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def renewed(self, before: Limits) -> frozenset[SignalRef | str]:
+        """What rested on other consents before: nothing of that may stand for what is collected now."""
+        return frozenset(
+            one for one, label in self.rests_on.items() if before.rests_on.get(one, label) != label
+        )
 
 
 class Core:
@@ -68,6 +78,7 @@ class Core:
         self._period_ns = period_ns if rules is None else rules.period_ns
         self._events = events
         self._limits = limits
+        self._left = Limits(frozenset(), frozenset())
         self._schedule: Schedule | None = None
         self._timebase = Timebase()
         self._mask = ""
@@ -154,8 +165,18 @@ class Core:
         self._mask = mask
         if self._limits is not None:
             limits = self._limits(mask)
-            self._latest.restrict(limits.withheld)
-            self._sampler.restrict(limits.items)
+            renewed = limits.renewed(self._left)
+            if renewed:
+                signals = frozenset(one for one in renewed if isinstance(one, SignalRef))
+                self._restrict(limits.withheld | signals, limits.items - renewed)
+            self._restrict(limits.withheld, limits.items)
+            self._left = limits
+
+    def _restrict(self, withheld: frozenset[SignalRef], items: frozenset[str]) -> None:
+        self._latest.restrict(withheld)
+        self._sampler.restrict(items)
+        if self._reporter is not None:
+            self._reporter.restrict(withheld)
 
     def _begin(self, t_ns: int) -> Schedule:
         between_ns = None if self._reporter is None else self._reporter.between_ns

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from edge.clock import Timebase
+from edge.database.model import SignalRef
 from edge.records import Record
 from edge.vehicle.after_off import STATE_ITEM, AfterOff
 from edge.vehicle.alarm_window import AlarmWindow
@@ -47,6 +48,10 @@ class Reporter:
         """Begin anew after a time of which there are no samples."""
         if self._alarm is not None:
             self._alarm.restart()
+
+    def restrict(self, withheld: Collection[SignalRef]) -> None:
+        """Let go of what signals showed that may not be collected for now, before a record told it."""
+        self._kept.forget(withheld)
 
     def take(self, t_ns: int, timebase: Timebase, state: SignalState, mask: str) -> Iterator[Record]:
         """Take the sample of the next instant; hand on the records that it makes.

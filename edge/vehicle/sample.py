@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,6 +69,12 @@ class KeptBack:
         """Keep what `state` shows for the next record."""
         self._latched = _with_latched(self._latched, state)
         self._seen = _with_seen(self._seen, state)
+
+    def forget(self, refs: Collection[SignalRef]) -> None:
+        """Let go of what some signals showed."""
+        for ref in refs:
+            self._latched.pop(ref, None)
+            self._seen.pop(ref, None)
 
     def join(self, state: SignalState) -> SignalState:
         """`state` with all that was kept, which is thereby told and forgotten."""

@@ -22,6 +22,7 @@ from edge.policy.classfile import load_classes
 from edge.policy.rules import Basis, Policy, Precision, Purpose, Rule
 from edge.records import Missing, Record, Value
 from edge.sensors.observation import Observation
+from edge.vehicle.rules import SamplingRules
 from tests.core.test_core import BINDING, alarm, motion
 from tests.vehicle.state import S, bind, made_up
 
@@ -36,7 +37,7 @@ of = "alarm.flags"
 LEVELS = '[items."alarm.flags".levels]\nbattery_high_temperature = 3\n'
 
 
-def policy(precision: Precision | None = None) -> Policy:
+def made_up_policy(precision: Precision | None = None) -> Policy:
     """Operation by law, position to a service while somebody agrees."""
     rules = {
         (DataClass.OPERATION, purpose): Rule(DataClass.OPERATION, purpose, Basis.LAW) for purpose in Purpose
@@ -48,10 +49,18 @@ def policy(precision: Precision | None = None) -> Policy:
 class Follower:
     """A door and a core under one policy, and the records that come out."""
 
-    def __init__(self, folder: Path, *, observed: tuple[str, ...] = (), binding: str = BINDING) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        observed: tuple[str, ...] = (),
+        binding: str = BINDING,
+        rules: SamplingRules | None = None,
+        policy: Policy | None = None,
+    ) -> None:
         (folder / "classes.toml").write_text(CLASSES)
         classed: ClassedDatabase = load_classes(folder / "classes.toml", made_up())
-        self.policy = policy()
+        self.policy = policy or made_up_policy()
         described = Described({"pt": [classed]}, {"pt": [bind(binding, folder)]}, builtin(), observed)
         self.collecting = Collecting(self.policy, described)
         sampler = self.collecting.sampler()
@@ -59,7 +68,7 @@ class Follower:
             {"pt": [classed.database]}, wanted=sampler.wanted, withheld=self.collecting.widest.withheld()
         )
         latest = LatestValues(plan, latched=sampler.latched, followed=sampler.followed)
-        self.core = Core(latest, sampler, period_ns=S, limits=self.collecting.limits)
+        self.core = Core(latest, sampler, period_ns=S, rules=rules, limits=self.collecting.limits)
         self.records: list[Record] = []
 
     def agree(self, *, to: Mapping[Use, int]) -> None:
@@ -157,7 +166,7 @@ def test_a_sensors_position_is_let_go_when_it_may_not_be_collected(tmp_path: Pat
 
 def test_a_record_is_as_exact_as_its_purposes_need_it(tmp_path: Path) -> None:
     follower = Follower(tmp_path)
-    coarse = policy(Precision(cell_m=10_000.0))
+    coarse = made_up_policy(Precision(cell_m=10_000.0))
     follower.collecting.in_force.policy = coarse
     follower.collecting.adopt(Admission.of(coarse, {SERVICE: 1}))
     mask = follower.collecting.door.mask
