@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,10 +10,6 @@ import numpy as np
 from edge.database.container import HEADER_BYTES, bytes_at, take_apart
 from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, UInt8s
 from edge.policy.masks import UNKNOWN_ROW, Int32s, MaskSet
-
-REFUSED = "PDUs refused: "
-UNKNOWN_HEADER = "unknown header id"
-TORN = "past the end of its frame"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +34,7 @@ class Opened:
     starts: Indices
     emptied: int
     further: int
-    refused: Counter[str]
+    refused: Mapping[str, int]
     refused_rows: Int32s
 
 
@@ -63,13 +58,12 @@ def open_containers(
     known, keeps = own != UNKNOWN_ROW, masks.keeps[own]
     short, long = sizes < masks.shortest[own], sizes > masks.longest[own]
     causes = {
-        UNKNOWN_HEADER: ~known,
+        "unknown header id": ~known,
         "nothing allowed": known & ~keeps,
         "too short for its checksum": keeps & short,
         "longer than its checksum covers": keeps & long & ~short,
+        "past the end of its frame": pdus.torn,
     }
-    refused = Counter({f"{REFUSED}{cause}": int(np.count_nonzero(which)) for cause, which in causes.items()})
-    refused[f"{REFUSED}{TORN}"] = int(np.count_nonzero(pdus.torn))
     passes = np.flatnonzero(keeps & ~short & ~long)
     copies = np.ones(len(batch), np.intp)
     copies[containers] = found = np.bincount(pdus.rows[passes], minlength=len(containers))
@@ -95,7 +89,7 @@ def open_containers(
         starts=np.cumsum(copies) - copies,
         emptied=int(np.count_nonzero(found == 0)),
         further=len(passes) - int(np.count_nonzero(found)),
-        refused=refused,
+        refused={cause: int(np.count_nonzero(which)) for cause, which in causes.items()},
         refused_rows=np.delete(own, passes),
     )
 

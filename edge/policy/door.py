@@ -95,7 +95,7 @@ class Door:
         self._described = 0
         self._newest_ns = 0
         self._set_aside: Counter[str] = Counter()
-        self._pdus: Counter[str] = Counter()
+        self._facts: Counter[str] = Counter()
         self._removed = np.zeros(len(REMOVED), np.int64)
         self._passed = np.zeros(len(DataClass), np.int64)
         self._changes = 0
@@ -211,7 +211,7 @@ class Door:
             waiting, over = transport.waiting(self._newest_ns)
             set_aside[WAITING] += waiting
             set_aside[LOST] += over
-        facts = self._j1939.facts + self._isotp.facts + self._pdus
+        facts = self._j1939.facts + self._isotp.facts + self._facts
         facts[DESCRIBED] = self._described
         for name, count in zip(REMOVED, self._removed, strict=True):
             facts[f"frames with {name} removed"] = int(count)
@@ -348,8 +348,9 @@ class Door:
         if not len(containers):
             return batch, bus
         opened = open_containers(batch, passing.rows, containers, passing.whole, self._masks)
-        self._pdus += opened.refused
-        self._pdus[FURTHER_PDUS] += opened.further
+        for cause, count in opened.refused.items():
+            self._facts[f"PDUs refused: {cause}"] += count
+        self._facts[FURTHER_PDUS] += opened.further
         self._set_aside[NO_PDU] += opened.emptied
         rows = np.bincount(opened.refused_rows, minlength=len(self._masks.rows))
         self._removed += rows @ self._masks.removes
