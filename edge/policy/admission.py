@@ -102,4 +102,4 @@ def coarseness_m(precision: Precision) -> float:
 def consents_in(label: str) -> frozenset[int]:
     """The numbers of the consents that a data key's label names; none for the law."""
     numbers = label.removeprefix("consent ") if label.startswith("consent ") else ""
-    return frozenset(int(number) for number in numbers.split(",") if number.isdigit())
+    return frozenset(int(number) for number in numbers.split(",") if number.isdecimal())
