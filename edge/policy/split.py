@@ -51,6 +51,7 @@ class ClassSplit:
     def __init__(self, masks: MaskSet) -> None:
         self._masks = masks
         self._numbers = {bus: number for number, bus in enumerate(masks.buses)}
+        self._containers = bool(masks.containers.any())
         self._classes = tuple(data_class for data_class in SENSITIVITY if data_class in masks.collect)
         carried = [self._carried(row) for row in masks.rows]
         self._whole = np.array([_only(places) for places in carried], np.int8)
@@ -95,8 +96,8 @@ class ClassSplit:
         width = batch.data.shape[1]
         padded = -(-width // CLASSIC_BYTES) * CLASSIC_BYTES
         wide = replace(batch, data=np.ascontiguousarray(batch.widened(padded).data))
-        headed = self._masks.header_bytes[rows] > 0
-        if headed.any():
+        headed = np.flatnonzero(self._masks.header_bytes[rows]) if self._containers else None
+        if headed is not None:
             wide = replace(wide, data=wide.data.copy())
             wide.data[headed, :HEADER_BYTES] = 0
         odd_masks = self._shared_out(batch, rows, odd_places, wide.data.view(np.uint64)[odd_places])
@@ -111,8 +112,9 @@ class ClassSplit:
                 at = np.flatnonzero(plain[places])
                 words[at] &= share.own.take(rows[places[at]], padded).view(np.uint64)
                 words[np.searchsorted(places, odd_places[held])] &= odd_mask[held]
-                at = np.flatnonzero(headed[places])
-                part.data[at, :HEADER_BYTES] = batch.data[places[at], :HEADER_BYTES]
+                if headed is not None:
+                    at = np.flatnonzero(np.isin(places, headed, assume_unique=True))
+                    part.data[at, :HEADER_BYTES] = batch.data[places[at], :HEADER_BYTES]
                 part = replace(part, data=part.data[:, :width])
                 parts[self._classes[number]] = ClassPart(part, places)
         return parts
@@ -126,8 +128,8 @@ class ClassSplit:
     def _rows(self, batch: FrameBatch) -> Int32s:
         bus = np.array([self._numbers.get(name, 0) for name in batch.buses], np.int64)[batch.bus]
         rows = self._masks.find(bus, batch.arbitration_id, batch.has(FrameFlag.EXTENDED))
-        places = np.flatnonzero(self._masks.containers[rows])
-        if len(places):
+        if self._containers:
+            places = np.flatnonzero(self._masks.containers[rows])
             containers = rows[places]
             names = header_ids(batch.data[places], self._masks.little_endian[containers])
             rows[places] = self._masks.find_pdus(containers, names)
