@@ -12,6 +12,7 @@ MEMBERS: MappingProxyType[str, str] = MappingProxyType(
     {
         "check": "Say in words what a policy collects, or why it is refused.",
         "explain": "Say whether a signal, id, item or class is collected, and why.",
+        "test": "Try whether what leaves the door depends on a forbidden bit.",
         "sign": "Sign a policy file, as its issuer.",
         "report": "Report for an inspector what the journal proves of a period.",
         "egress": "Capture every packet, and judge where they went.",

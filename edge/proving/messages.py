@@ -70,7 +70,7 @@ def group_exchanges(reading: Reading, arbitration_id: int, count: int, chance: R
                         message,
                         changed,
                         bit,
-                        () if bit is None else _names(reading, bit),
+                        () if bit is None else tuple(reading.names(bit)),
                     )
                 )
     return found
@@ -111,7 +111,7 @@ def diagnostic_exchanges(
                     for one, padding in zip((message, changed), paddings, strict=True)
                 )
                 # The layout of a message that was put together begins with a byte of its length.
-                names = () if bit is None else _names(reading, bit + 8)
+                names = () if bit is None else tuple(reading.names(bit + 8))
                 found.append(Exchange(before, after, message, changed, bit, names))
     return found
 
@@ -183,13 +183,6 @@ def _changes(message: bytes, bits: Sequence[int], chance: Random) -> Iterator[tu
         yield (value ^ mask).to_bytes(len(message), "little"), None
     for bit in bits if len(bits) <= MOST_SINGLE_FLIPS else chance.sample(list(bits), MOST_SINGLE_FLIPS):
         yield (value ^ 1 << bit).to_bytes(len(message), "little"), bit
-
-
-def _names(reading: Reading, bit: int) -> tuple[str, ...]:
-    return tuple(
-        f"{one.message.name}.{signal.name} ({one.class_of(signal) or 'no class'})"
-        for one, signal in reading.owners(bit)
-    )
 
 
 def _address(group: int, chance: Random) -> Address:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
 import numpy.typing as npt
 
+from edge.bus.source import FrameSource
 from edge.clock import NS_PER_S
 from edge.collecting import Described
 from edge.database.layout import pgn_of
@@ -21,8 +22,9 @@ from edge.proving.finding import Counterexample, Finding, Occasion
 from edge.proving.messages import Exchange, diagnostic_exchanges, group_exchanges
 from edge.proving.occasions import occasions_of
 from edge.proving.reading import Booleans, Reading, meant_by
+from edge.proving.recorded import Redrawn, prove_recording
 from edge.proving.segments import batch_of, end_ns
-from edge.proving.twins import Difference, Twins
+from edge.proving.twins import PERIOD_NS, Difference, Twins
 
 TOGETHER = 4
 """Frames for each payload in which many forbidden bits change at once."""
@@ -60,6 +62,7 @@ class Proof:
         described: what the vehicle could tell.
         frames: random payloads for each id, beside the edges and one for each value of a multiplexer.
         chance: draws everything.
+        recording: opens a recording of this vehicle from its begin; None for none.
 
     Attributes:
         finding: what was tried and found so far.
@@ -67,7 +70,16 @@ class Proof:
         steps: how many steps `run` tells of.
     """
 
-    def __init__(self, policy: Policy, described: Described, *, frames: int, chance: Random) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        described: Described,
+        *,
+        frames: int,
+        chance: Random,
+        recording: Callable[[], FrameSource] | None = None,
+    ) -> None:
+        self._recording = recording
         self.finding = Finding()
         self.targets = tuple(_targets(described.databases))
         self._databases = described.databases
@@ -78,7 +90,8 @@ class Proof:
         self._tally = self.finding.tally
         self._twins = Twins(policy, described, self._tally)
         self._now_ns = NS_PER_S
-        self.steps = len(self._occasions) * (len(self.targets) + len(self._databases))
+        a_turn = len(self.targets) + len(self._databases) + (recording is not None)
+        self.steps = len(self._occasions) * a_turn
         self._payloads = {target: self._draw(target) for target in self.targets}
         self._tally.occasions = tuple(occasion.title for occasion, _ in self._occasions)
         self._tally.ids = len(self.targets)
@@ -91,24 +104,32 @@ class Proof:
         Args:
             progress: told how many of `steps` are done.
         """
-        done = 0
+        for done, found in enumerate(self._experiments(), start=1):
+            progress(done)
+            if found is not None:
+                self.finding.counterexample = found
+                break
+        return self.finding
+
+    def _experiments(self) -> Iterator[Counterexample | None]:
         for occasion, admission in self._occasions:
             self._twins.turn_to(occasion, admission)
             for target in self.targets:
-                found = self._single(occasion, target) or self._segmented(occasion, target)
-                done += 1
-                progress(done)
-                if found is not None:
-                    self.finding.counterexample = found
-                    return self.finding
+                yield self._single(occasion, target) or self._segmented(occasion, target)
             for bus in self._databases:
-                found = self._unknown(occasion, bus)
-                done += 1
-                progress(done)
-                if found is not None:
-                    self.finding.counterexample = found
-                    return self.finding
-        return self.finding
+                yield self._unknown(occasion, bus)
+            if self._recording is not None:
+                yield self._recorded(occasion, self._recording)
+
+    def _recorded(self, occasion: Occasion, opening: Callable[[], FrameSource]) -> Counterexample | None:
+        """A recording as it is, and with its forbidden bits drawn anew."""
+        redrawn = Redrawn(self._databases, occasion, self._bits)
+        with opening() as source:
+            found, self._tally.recorded, last_ns = prove_recording(
+                source, redrawn, self._twins, occasion, self._now_ns
+            )
+        self._now_ns = last_ns + 2 * PERIOD_NS
+        return found
 
     def _draw(self, target: Target) -> tuple[UInt8s, UInt16s]:
         meant = meant_by(self._databases[target.bus], target.arbitration_id, extended=target.extended)
@@ -175,7 +196,7 @@ class Proof:
         if data.shape[1] > 8:  # noqa: PLR2004 - bytes of a classic frame
             flags |= np.uint16(FrameFlag.FD)
         t_ns = self._now_ns + np.arange(count, dtype=np.int64) * _STEP_NS
-        self._now_ns = int(t_ns[-1]) + _STEP_NS if count else self._now_ns
+        self._now_ns += count * _STEP_NS + 2 * PERIOD_NS
         return FrameBatch(
             t_ns, np.zeros(count, np.uint8), identifier, flags, length, data, buses=(target.bus,)
         )
@@ -204,7 +225,7 @@ class Proof:
             )
             for place in (0, 1)
         ]
-        self._now_ns = end_ns(batches[0])
+        self._now_ns = end_ns(batches[0]) + 2 * PERIOD_NS
         self._tally.messages += len(exchanges)
         self._tally.flips += sum(one.bit is not None for one in exchanges)
         found = self._twins.compare(batches[0], batches[1])
@@ -274,7 +295,6 @@ class Proof:
             shown = int.from_bytes(left[0], "little") ^ int.from_bytes(left[1] or b"", "little")
             bits = np.array([bit for bit in bits.tolist() if shown >> bit & 1][:1] or bits[:1].tolist())
         bit = int(bits[0]) if len(bits) else None
-        owners = [] if bit is None else list(reading.owners(bit))
         return Counterexample(
             occasion=occasion.title,
             bus=target.bus,
@@ -282,10 +302,7 @@ class Proof:
             extended=target.extended,
             kind="frame",
             bit=bit,
-            signals=tuple(
-                f"{each.message.name}.{signal.name} ({each.class_of(signal) or 'no class'})"
-                for each, signal in owners
-            ),
+            signals=() if bit is None else tuple(reading.names(bit)),
             depends=found.depends,
             before=one.frame(row).data.hex(),
             after=two.frame(row).data.hex(),

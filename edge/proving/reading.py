@@ -133,12 +133,12 @@ class Reading:
             if int(np.count_nonzero(moved)) == before:
                 return moved
 
-    def owners(self, bit: int) -> Iterator[tuple[Meant, Signal]]:
-        """The signals that a bit may belong to."""
+    def names(self, bit: int) -> Iterator[str]:
+        """The signals that a bit may belong to, with their classes."""
         for one in self.meant:
             for signal in one.message.signals:
                 if bit in signal.bits:
-                    yield one, signal
+                    yield f"{one.message.name}.{signal.name} ({one.class_of(signal) or 'no class'})"
 
 
 def present(message: Message, signal: Signal, bits: UInt8s, length: UInt16s) -> Booleans:

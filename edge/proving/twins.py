@@ -22,7 +22,8 @@ from edge.policy.rules import Policy
 from edge.proving.finding import Occasion, Tally
 from edge.records import Record
 
-_PERIOD_NS = NS_PER_S
+PERIOD_NS = NS_PER_S
+"""Between two records, and at least between two batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class _Road:
         never = self.collecting.widest.withheld()
         plan = DecodePlan(databases, wanted=sampler.wanted, withheld=never)
         latest = LatestValues(plan, latched=sampler.latched, followed=sampler.followed)
-        self._core = Core(latest, sampler, period_ns=_PERIOD_NS, limits=self.collecting.limits)
+        self._core = Core(latest, sampler, period_ns=PERIOD_NS, limits=self.collecting.limits)
 
     @property
     def door(self) -> Door:
@@ -64,7 +65,12 @@ class _Road:
 
     def take(self, batch: FrameBatch, occasion: Occasion) -> tuple[FrameBatch, list[Record]]:
         left = self.door.admit(batch, occasion.withhold)
-        return left, [self.collecting.told(record) for record in self._core.take(left)]
+        records = [self.collecting.told(record) for record in self._core.take(left)]
+        if len(batch):
+            # At least one record sees what the batch has left behind.
+            due = self._core.settle(int(batch.t_ns.max()) + PERIOD_NS, batch.timebase)
+            records += [self.collecting.told(record) for record in due]
+        return left, records
 
 
 class Twins:
