@@ -30,6 +30,7 @@ _HEADER_ID_BITS = 24
 
 UNKNOWN_ROW = 0
 STANDARD_IDS = 0x800
+EXTENDED_IDS = 1 << 29
 UNLIMITED = 0xFFFF
 REMOVED = (*(str(data_class) for data_class in DataClass), "unclassified", "undescribed")
 """What can be removed from a frame: signals of a class, or without one, and bits that no signal describes."""
@@ -210,6 +211,7 @@ class MaskSet:
             found = rows[rest]
             _look_up(self._group_keys, self._group_rows, (bus << 18 | group)[rest], found)
             rows[rest] = found
+        rows[identifier >= EXTENDED_IDS] = UNKNOWN_ROW
         return rows
 
     def _add_bus(
