@@ -108,8 +108,10 @@ def _found(judgement: BusJudgement, judged: Judged) -> Iterator[Hindrance]:
 
 def _containers(judgement: BusJudgement, described: Described) -> Iterator[Hindrance]:
     for other in judgement.sharing(described):
-        if other.message.contained or other.message.codec.is_container:
-            words = f"its frame may be the container {other.message.name}, and containers are never kept"
+        if other.is_container:
+            words = (
+                f"its frame may be the container {other.message.name}, whose PDUs may stand anywhere in it"
+            )
             yield Hindrance(Reason.CONTAINER, words)
 
 
@@ -156,7 +158,8 @@ def _overlaps(judgement: BusJudgement, judged: Judged) -> Iterator[Hindrance]:
         and together(judged.presence, other.presence)
     )
     if deniers:
-        shared = own & {bit for one in deniers for bit in one.signal.bits}
+        begin = judged.described.header_bits
+        shared = {bit - begin for one in deniers for bit in one.signal.bits if bit in own}
         words = f"it shares bits {bits_text(shared)} with {named(deniers)}, which is withheld"
         yield Hindrance(Reason.OVERLAP, words, deniers)
 
@@ -180,5 +183,6 @@ def _integrity(judgement: BusJudgement, judged: Judged) -> Iterator[Hindrance]:
     if never:
         described = {bit for one in judgement.signals[judged.described] for bit in one.signal.bits}
         when = "" if never.isdisjoint(described) else " in every frame"
-        words = f"it is a checksum or counter over bits {bits_text(never)}"
+        begin = judged.described.header_bits
+        words = f"it is a checksum or counter over bits {bits_text(bit - begin for bit in never)}"
         yield Hindrance(Reason.INTEGRITY, f"{words}, which no signal describes{when}")

@@ -101,13 +101,13 @@ class PayloadAnswer:
         arbitration_id: 11 or 29 bits.
         extended: whether 29.
         pgn: the group that it is matched by; None for an id that counts as a whole.
-        messages: the names of those that describe it.
-        length: bytes of the longest of them.
+        messages: the names of those that describe it, or of a container's PDUs.
+        length: bytes of the longest of them; 0 for a container, whose PDUs may stand anywhere in it.
         keeps: whether anything of it may pass.
         shortest: frames of fewer bytes are set aside.
         longest: frames of more bytes are set aside; None for no limit.
         transport: ``ISO-TP`` or ``J1939`` where its frames are segments; else empty.
-        signals: those of its messages.
+        signals: those of its messages; of a container, those of its PDUs, their bits within the PDU.
         bits: of the payload, as far as any message describes it.
         rules: for ISO-TP, which reassembled messages pass.
         passage: of the frame that was asked about; None where none was.
@@ -145,13 +145,15 @@ def explain_payload(
     masks = situation.gate.masks
     judgement = masks.judgements[masks.buses.index(bus)]
     judged = (*row.kept, *row.withheld)
-    messages = [described.message for described in dict.fromkeys(one.described for one in judged)]
+    inside = [masks.rows[pdu] for pdu in row.pdus.values()]
+    of_pdus = [one for pdu in inside for one in (*pdu.kept, *pdu.withheld)]
+    messages = [one.message for one in dict.fromkeys(each.described for each in (*judged, *of_pdus))]
     segments = (
         extended
         and bool(masks.speaks_j1939[masks.buses.index(bus)])
         and bool(is_transport(np.array([arbitration_id], np.uint32))[0])
     )
-    length = max((message.length for message in messages), default=0)
+    length = max((one.described.message.length for one in judged), default=0)
     return PayloadAnswer(
         bus=bus,
         arbitration_id=arbitration_id,
@@ -159,11 +161,11 @@ def explain_payload(
         pgn=pgn_of(arbitration_id) if any(message.pgn is not None for message in messages) else None,
         messages=tuple(message.name for message in messages),
         length=length,
-        keeps=row.keeps and not segments,
+        keeps=(row.keeps or any(pdu.keeps for pdu in inside)) and not segments,
         shortest=row.shortest,
         longest=None if row.longest == UNLIMITED else row.longest,
         transport="J1939" if segments else "ISO-TP" if row.channel is not None else "",
-        signals=tuple(_signals(judgement, judged)),
+        signals=tuple(_signals(judgement, (*judged, *of_pdus))),
         bits=tuple(_bits(row, judged, 8 * length)),
         rules=tuple(
             rule_line(rule, situation.gate.collect) for rule in (row.channel.rules if row.channel else ())
@@ -206,7 +208,7 @@ def _signals(judgement: BusJudgement, judged: Iterable[Judged]) -> Iterator[Payl
         yield PayloadSignal(
             name=f"{one.described.message.name}.{one.signal.name}",
             data_class=one.data_class,
-            bits=bits_text(one.signal.bits),
+            bits=bits_text(bit - one.described.header_bits for bit in one.signal.bits),
             collected=one.reason is None,
             why=whys[0].words if whys else str(one.reason or ""),
             when=" and ".join(

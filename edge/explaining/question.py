@@ -118,7 +118,8 @@ def _spelt(ref: SignalRef) -> tuple[str, str, str]:
 
 def _messages(situation: Situation, name: str) -> Iterator[Answer]:
     for bus, message in _all_messages(situation):
-        if name in {message.name, f"{bus}.{message.name}", f"{bus}:{message.name}"}:
+        names = [message.name, *(inner.name for inner in message.contained)]
+        if any(name in {one, f"{bus}.{one}", f"{bus}:{one}"} for one in names):
             yield explain_payload(situation, bus, message.arbitration_id, extended=message.extended)
 
 

@@ -137,7 +137,7 @@ def explain_signal(situation: Situation, ref: SignalRef) -> SignalAnswer:
 
 
 def judged_of(judgement: BusJudgement, ref: SignalRef) -> tuple[Judged, ...]:
-    """What the door decided on a signal, once a database that has it; none for one inside a container."""
+    """What the door decided on a signal, once a message or PDU that has it."""
     return tuple(
         one
         for described, signals in judgement.signals.items()

@@ -132,14 +132,15 @@ class Situation:
         """Send one frame through the door.
 
         Returns:
-            Its payload as it leaves the door; None and the cause if it is set aside.
+            Its payload as it leaves the door, of a container the PDUs that pass; None and the cause if it is
+            set aside.
         """
         door = self._collecting.door
         door.adopt(self.gate.collect, self.admission.name)
         before = door.hop().set_aside
         left = door.admit(FrameBatch.from_frames([frame]))
         if len(left):
-            return left.frame(0).data, ""
+            return b"".join(left.frame(place).data for place in range(len(left))), ""
         causes = [cause for cause, count in door.hop().set_aside.items() if count > before.get(cause, 0)]
         return None, ", ".join(causes)
 
