@@ -155,10 +155,18 @@ def agreements_of(notes: Sequence[ConsentNote], keys: Sequence[KeyEntry], now_ns
 
 
 def _asked(granted: Granted, before: Sequence[ConsentNote]) -> bool:
-    return any(
-        isinstance(one.entry, Asked) and one.entry.use == granted.use and one.entry.rule == granted.rule
-        for one in before
-    )
+    """Whether the notice for the very rule was shown for this consent, and not only for one before it.
+
+    Within a boot the same notice is not written down again.
+    """
+    for note in reversed(before):
+        entry = note.entry
+        if isinstance(entry, Asked) and entry.use == granted.use and entry.rule == granted.rule:
+            return True
+        answer = isinstance(entry, Granted | Refused | Withdrawn) and entry.use == granted.use
+        if answer and entry.at.boot != granted.at.boot:
+            return False
+    return False
 
 
 def _end(granted: Granted, later: Sequence[ConsentNote], now_ns: int) -> End | None:

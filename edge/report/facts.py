@@ -30,7 +30,7 @@ class InForceFor:
         note: of its first coming into force there.
         from_ns: Unix time from which on; None where that is not known.
         to_ns: until when; None for as long as the journal tells.
-        starts: how often it came into force in that stretch.
+        starts: how often it came into force in that stretch, within the period.
         policy: what it says; None where that is not at hand.
     """
 

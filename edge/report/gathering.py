@@ -171,11 +171,12 @@ def _in_force(governed: Governed, period: Period) -> list[InForceFor]:
             continue
         if until_ns is not None and until_ns < period.from_ns:
             continue
+        starts = int(begin_ns is None or begin_ns >= period.from_ns)
         last = found[-1] if found else None
         if last is not None and _same(last.note, note):
-            found[-1] = InForceFor(last.note, last.from_ns, until_ns, last.starts + 1, last.policy)
+            found[-1] = InForceFor(last.note, last.from_ns, until_ns, last.starts + starts, last.policy)
         else:
-            found.append(InForceFor(note, begin_ns, until_ns, 1, governed.policy(note)))
+            found.append(InForceFor(note, begin_ns, until_ns, starts, governed.policy(note)))
     return found
 
 

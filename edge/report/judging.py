@@ -150,7 +150,7 @@ class Judging:
             return
         ground = self._ground(seen)
         label = ground.label
-        if label is not None and label.consents and not ground.wrong:
+        if label is not None and label.consents:
             self._judge_time(seen, label)
         if ground.wrong == NO_RULE and seen.header.kind.name == "RECORDS" and self._is_bare_block(seen):
             self.allowed.right += 1
@@ -193,6 +193,8 @@ class Judging:
             for one in self._consents(label)
         }
         # Which of the consents that an erasure names a block had is not known: one in force is enough.
+        if not answers:
+            return
         late = answers == {True} if label.source is Source.ERASURE else True in answers
         if late:
             self.in_time.add_fault(seen, TOO_LATE, label)

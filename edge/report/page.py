@@ -102,9 +102,9 @@ def _facts(report: Values, seal: Seal, say: Speech) -> Html:
         ("head.vehicle", Html.of(element("strong", report["vehicle"]))),
         (
             "head.period",
-            Html.of(element("strong", f"{time_text(period['from'])} {DASH} {time_text(period['to'])}")),
+            element("strong", _from_to(period)),
         ),
-        ("head.covers", Html.of(f"{time_text(coverage['from'])} {DASH} {time_text(coverage['to'])}")),
+        ("head.covers", _from_to(coverage)),
         (
             "head.awake",
             Html.of(
@@ -115,7 +115,7 @@ def _facts(report: Values, seal: Seal, say: Speech) -> Html:
             ),
         ),
         ("section.policies", Html.of(policies or DASH)),
-        ("head.made", Html.of(f"{time_text(report['made'])}; ", signed)),
+        ("head.made", Html.of(time_text(report["made"]), "; ", signed)),
         ("digest", Html.of(element("code", seal.sha256))),
     ]
     return element(
@@ -129,6 +129,10 @@ def _facts(report: Values, seal: Seal, say: Speech) -> Html:
         ),
         kind="facts",
     )
+
+
+def _from_to(times: Values) -> Html:
+    return Html.of(time_text(times["from"]), f" {DASH} ", time_text(times["to"]))
 
 
 def _question(check: Values, say: Speech) -> Html:

@@ -124,8 +124,8 @@ def _consents(report: Values, say: Speech) -> Html:
     def row(one: Values) -> list[str]:
         end = one["end"]
         rests = [of_label[label] for label in one["labels"] if label in of_label]
-        ended = Html.of(say.known("end", end["how"]), f" {time_text(end['when'])}") if end else Html(DASH)
-        erased = "; ".join(time_text(rest["erased"]) for rest in rests if rest["erased"]) or DASH
+        ended = Html.of(say.known("end", end["how"]), " ", time_text(end["when"])) if end else Html(DASH)
+        erased = Html("; ".join(time_text(rest["erased"]) for rest in rests if rest["erased"]) or DASH)
         took = "; ".join(span_text(rest["took_s"]) for rest in rests) or DASH
         return [
             str(one["number"]),
@@ -279,7 +279,9 @@ def _egress(report: Values, say: Speech) -> Html:
         element(
             "p",
             badge({"outcome": outcome}, say),
-            f" {found['test']}; {time_text(found['started'])}; {found['policy']}",
+            f" {found['test']}; ",
+            time_text(found["started"]),
+            f"; {found['policy']}",
         ),
         say.table(("what", "took", "quality", "count"), rows),
     )

@@ -33,9 +33,9 @@ def outcome_class(outcome: str) -> str:
     return outcome.replace(" ", "-")
 
 
-def time_text(text: str) -> str:
+def time_text(text: str) -> Html:
     """A time of the JSON as a person reads it."""
-    return text[:19].replace("T", " ") if text else DASH
+    return element("time", text[:19].replace("T", " "), datetime=text) if text else Html(DASH)
 
 
 def day_text(text: str) -> str:
