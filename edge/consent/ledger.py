@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge.clock import TimeQuality
+from edge.clock import NS_PER_DAY, TimeQuality
 from edge.consent.entries import (
     Asked,
     Entry,
@@ -369,6 +369,8 @@ class Ledger:
             return UseState(Standing.EXPIRED, lapsed.why, grant)
         if grant.rule != rule.digest:
             return UseState(Standing.CHANGED, "the policy has other rules for it since", grant)
+        if grant.term_ns > rule.longest_days * NS_PER_DAY:
+            return UseState(Standing.CHANGED, "the policy allows no such long term any more", grant)
         why = doubt and f"the clock cannot be trusted: {doubt}"
         if now.at.wall_ns >= grant.ends_ns or _run_out(grant, now):
             why = OVER

@@ -52,6 +52,14 @@ def test_a_consent_holds_from_its_grant_to_its_end_and_not_at_it() -> None:
     assert standing(ledger, moment(100)) is Standing.EXPIRED
 
 
+def test_a_policy_that_allows_shorter_terms_ends_longer_ones() -> None:
+    ledger = granted(20 * DAY_S)
+    shorter, as_long = (policy(replace(RULES[1], longest_days=one)) for one in (19.0, 20.0))
+    assert ledger.in_force(as_long, moment(1)) == {TRACK: 1}
+    assert ledger.in_force(shorter, moment(1)) == {}
+    assert ledger.state(shorter, TRACK, moment(1)).standing is Standing.CHANGED
+
+
 def test_what_is_recorded_of_a_consent() -> None:
     entry = Ledger().grant(POLICY, TRACK, term_s=30 * DAY_S, role=OWNER, now=moment(), keep=True)
     assert entry == Granted(
