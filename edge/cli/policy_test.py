@@ -92,7 +92,7 @@ def command(config_path: Path, frames: int, seed: int | None, recording: Path | 
         described,
         frames=frames,
         chance=random.Random(seed),  # noqa: S311 - a seed repeats the experiment
-        recording=None if recording is None else lambda: _opened(config, recording),
+        recording=None if recording is None else _Opening(config, recording),
     )
     with progress_bar("flipping forbidden bits", proof.steps) as progress:
         finding = proof.run(progress)
@@ -125,11 +125,25 @@ def command(config_path: Path, frames: int, seed: int | None, recording: Path | 
         sys.exit(FOUND_EXIT)
 
 
-def _opened(config: Config, path: Path) -> FrameSource:
-    """The recording in order of time, its channels named as the configuration's buses."""
-    horizon_s = config.sampling.reorder_horizon_s
-    ordered = merge([open_recording(path, buses=channel_names(config.bus))], horizon_s=horizon_s)
-    return MatchedChannels(ordered, [bus.name for bus in config.bus], path.name)
+class _Opening:
+    """Opens a recording in order of time, its channels named as the configuration's buses.
+
+    Channels that are none are told of once, at the end of the first reading.
+    """
+
+    def __init__(self, config: Config, path: Path) -> None:
+        self._config = config
+        self._path = path
+        self._told = False
+
+    def __call__(self) -> FrameSource:
+        buses = self._config.bus
+        recording = open_recording(self._path, buses=channel_names(buses))
+        ordered = merge([recording], horizon_s=self._config.sampling.reorder_horizon_s)
+        if self._told:
+            return ordered
+        self._told = True
+        return MatchedChannels(ordered, [bus.name for bus in buses], self._path.name)
 
 
 def _words(tally: Tally, recording: Path | None) -> Iterator[str]:

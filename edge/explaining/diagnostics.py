@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from edge.errors import PolicyError
-from edge.explaining.payloads import RuleLine, row_of, rule_line
+from edge.explaining.payloads import PayloadSignal, RuleLine, row_of, rule_line, signal_lines
 from edge.explaining.situation import Situation
 from edge.explaining.uses import ClassAnswer, explain_class
 from edge.policy.classed import DiagnosticRule
 from edge.policy.classes import SENSITIVITY
+from edge.policy.judgement import Judged
+from edge.policy.layers import raw_values
 
 _ANSWERS = 0x40
 """An answer's service is the request's and this (ISO 14229-1, 8.3; SAE J1979)."""
@@ -26,9 +30,11 @@ class DiagnosticAnswer:
         arbitration_id: of the channel.
         extended: whether that has 29 bits.
         message: service and identifier, in hexadecimal.
-        collected: whether it passes now.
+        collected: whether it passes now, by a rule or as a single frame.
         why: why, or why not.
-        rules: of the class file that mean it.
+        described: the message of the database that its single frames are judged as; empty where none is.
+        single: the signals of that message which the multiplexers select by service and identifier.
+        rules: of the class file that mean it, where it comes in segments or no message describes it.
         withheld: names of the signals whose bits are removed from it all the same.
         policy: what the policy says of its class; None where no rule means it.
     """
@@ -39,6 +45,8 @@ class DiagnosticAnswer:
     message: str
     collected: bool
     why: str
+    described: str
+    single: tuple[PayloadSignal, ...]
     rules: tuple[RuleLine, ...]
     withheld: tuple[str, ...]
     policy: ClassAnswer | None
@@ -68,18 +76,45 @@ def explain_diagnostic(
     collect = situation.gate.collect
     rules = [rule for rule in row.channel.rules if _means(rule, message)]
     passing = [rule for rule in rules if rule.data_class in collect]
-    classes = sorted({rule.data_class for rule in passing or rules}, key=SENSITIVITY.index)
+    masks = situation.gate.masks
+    judgement = masks.judgements[masks.buses.index(bus)]
+    selected = [one for one in (*row.kept, *row.withheld) if _selected(one, message)] if row.described else []
+    single = tuple(signal_lines(judgement, selected))
+    kept = [one for one in selected if one.reason is None]
+    found = {rule.data_class for rule in passing or rules}
+    found |= {one.data_class for one in kept or selected if one.data_class is not None}
+    classes = sorted(found, key=SENSITIVITY.index)
     return DiagnosticAnswer(
         bus=bus,
         arbitration_id=arbitration_id,
         extended=extended,
         message=message.hex(),
-        collected=bool(passing),
-        why=_why(message, rules, passing, row.channel.rules),
+        collected=bool(passing or kept),
+        why=_single_why(single) if single else _why(message, rules, passing, row.channel.rules),
+        described=row.channel.message if row.described else "",
+        single=single,
         rules=tuple(rule_line(rule, collect) for rule in rules),
         withheld=tuple(f"{one.described.message.name}.{one.signal.name}" for one in row.withheld if passing),
         policy=explain_class(situation, classes[0]) if classes else None,
     )
+
+
+def _selected(judged: Judged, message: bytes) -> bool:
+    """Whether multiplexers select a signal in a single frame of a message, as far as its bytes are told."""
+    frame = np.frombuffer(bytes([0]) + message, np.uint8).reshape(1, -1)
+    told = [
+        (field, values)
+        for field, values in judged.presence
+        if min(field[0]) // 8 >= 1 and max(field[0]) // 8 <= len(message)
+    ]
+    return bool(told) and all(int(raw_values(frame, field)[0]) in values for field, values in told)
+
+
+def _single_why(single: tuple[PayloadSignal, ...]) -> str:
+    passing = [one.name for one in single if one.collected]
+    if not passing:
+        return "none of the signals that a single frame of it has is collected"
+    return f"a single frame of it has {', '.join(passing)}"
 
 
 def _means(rule: DiagnosticRule, message: bytes) -> bool:

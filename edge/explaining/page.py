@@ -227,6 +227,12 @@ def _diagnostic(answer: DiagnosticAnswer) -> Iterator[RenderableType]:
     shown = f"0x{answer.arbitration_id:X}{'x' if answer.extended else ''}"
     yield _title(f"{answer.bus} {shown} message 0x{answer.message.upper()}", collected=answer.collected)
     yield _line("why", answer.why)
+    if answer.described:
+        words = f"judged as {answer.described} in a single frame, by the rules where it comes in segments"
+        yield _line("transport", words)
+    for one in answer.single:
+        state = ("collected", _YES) if one.collected else (f"not collected: {one.why}", _NO)
+        yield _lines("single", [Text.assemble(f"{one.name} at {one.bits}  ", state)])
     if answer.rules:
         yield _lines("rules", [_rule(one) for one in answer.rules])
     if answer.withheld:

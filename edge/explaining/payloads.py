@@ -165,7 +165,7 @@ def explain_payload(
         shortest=row.shortest,
         longest=None if row.longest == UNLIMITED else row.longest,
         transport="J1939" if segments else "ISO-TP" if row.channel is not None else "",
-        signals=tuple(_signals(judgement, (*judged, *of_pdus))),
+        signals=tuple(signal_lines(judgement, (*judged, *of_pdus))),
         bits=tuple(_bits(row, judged, 8 * length)),
         rules=tuple(
             rule_line(rule, situation.gate.collect) for rule in (row.channel.rules if row.channel else ())
@@ -202,7 +202,8 @@ def rule_line(rule: DiagnosticRule, collect: Iterable[DataClass]) -> RuleLine:
     )
 
 
-def _signals(judgement: BusJudgement, judged: Iterable[Judged]) -> Iterator[PayloadSignal]:
+def signal_lines(judgement: BusJudgement, judged: Iterable[Judged]) -> Iterator[PayloadSignal]:
+    """Signals of a payload in the order of their bits, and why they pass or not."""
     for one in sorted(judged, key=lambda each: (min(each.signal.bits) // 8, min(each.signal.bits))):
         whys = independent(judgement, one)
         yield PayloadSignal(

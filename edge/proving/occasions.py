@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from edge.policy.admission import Admission, Use
+from edge.policy.classes import DataClass
 from edge.policy.rules import Basis, Policy
 from edge.proving.finding import Occasion
 
@@ -12,10 +13,16 @@ BY_LAW = "by law alone"
 EVERYBODY = "everybody agreed to everything"
 
 
-def occasions_of(policy: Policy) -> tuple[tuple[Occasion, Admission], ...]:
+def occasions_of(
+    policy: Policy, known: Collection[DataClass] = tuple(DataClass)
+) -> tuple[tuple[Occasion, Admission], ...]:
     """The occasions of a policy, each different set of classes once.
 
     By law alone, with each class that can be agreed to, with all of them, and each of these in each area.
+
+    Args:
+        policy: the policy.
+        known: the classes that the vehicle has; occasions that differ in others alone are one.
     """
     found: dict[frozenset[object], tuple[Occasion, Admission]] = {}
     for title, consents in _agreements(policy):
@@ -26,7 +33,7 @@ def occasions_of(policy: Policy) -> tuple[tuple[Occasion, Admission], ...]:
                 admission.collect,
                 withhold & admission.collect,
             )
-            found.setdefault(occasion.classes, (occasion, admission))
+            found.setdefault(occasion.classes & frozenset(known), (occasion, admission))
     return tuple(found.values())
 
 

@@ -15,6 +15,7 @@ from edge.collecting import Described
 from edge.database.layout import pgn_of
 from edge.frames import FrameBatch, FrameFlag, UInt8s, UInt16s
 from edge.policy.classed import ClassedDatabase, DiagnosticChannel
+from edge.policy.classes import DataClass
 from edge.policy.j1939_transport import is_transport
 from edge.policy.rules import Policy
 from edge.proving.drawing import draw_payloads
@@ -86,7 +87,7 @@ class Proof:
         self._frames = frames
         self._chance = chance
         self._bits = np.random.default_rng(chance.getrandbits(64))
-        self._occasions = occasions_of(policy)
+        self._occasions = occasions_of(policy, _classes(described.databases))
         self._tally = self.finding.tally
         self._twins = Twins(policy, described, self._tally)
         self._now_ns = NS_PER_S
@@ -356,6 +357,16 @@ def _targets(databases: Mapping[str, Sequence[ClassedDatabase]]) -> list[Target]
                 channel = groups.get(pgn_of(identifier))
             found.setdefault((bus, extended, identifier), Target(bus, identifier, extended, channel))
     return list(found.values())
+
+
+def _classes(databases: Mapping[str, Sequence[ClassedDatabase]]) -> frozenset[DataClass]:
+    """The classes that anything of the databases has."""
+    every = [one for several in databases.values() for one in several]
+    rules = [rule for one in every for channel in one.channels for rule in channel.rules]
+    return frozenset(
+        {data_class for one in every for data_class in one.classes.values()}
+        | {rule.data_class for rule in rules}
+    )
 
 
 def _packed(bits: Booleans) -> UInt8s:

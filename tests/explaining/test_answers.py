@@ -22,14 +22,16 @@ from edge.explaining.signals import SignalAnswer
 from edge.explaining.situation import Agreed, Situation, agreed_of, observed_items
 from edge.explaining.summary import summarise
 from edge.explaining.uses import ClassAnswer
+from edge.frames import FrameBatch
 from edge.policy.admission import Use
 from edge.policy.classed import ClassedDatabase, Integrity
 from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes
+from edge.policy.door import Door
 from edge.policy.rules import Area, Basis, Datum, Policy, Precision, Purpose, Rule
 from tests.explaining.situations import BUS, configured, situation_of
 from tests.policy.test_door import classed, signal
-from tests.policy.test_transport import BARE, DESCRIBED, LONG, diagnostics
+from tests.policy.test_transport import BARE, DESCRIBED, LONG, diagnostics, isotp
 from tests.policy.test_transport import DATABASE as J1939
 from tests.vehicle.state import bind, made_up
 
@@ -326,6 +328,31 @@ class TestADiagnosticMessage:
         assert answer.policy.data_class is OPERATION
         assert "exactly 2 bytes follow" in answer.why
         assert not self.ask(f"0x{BARE:X}:410C", CABIN).collected
+
+    def test_in_a_single_frame_is_judged_as_its_message(self) -> None:
+        answer = self.ask(f"0x{DESCRIBED:X}:0x410C")
+        assert answer.described == "Answers"
+        assert [(one.name, one.collected) for one in answer.single] == [("Answers.Value", True)]
+        assert answer.collected
+        other = self.ask(f"0x{DESCRIBED:X}:0x410C", CABIN)
+        assert [one.collected for one in other.single] == [False]
+        assert not other.collected
+        assert not self.ask(f"0x{BARE:X}:0x410C").described
+
+    @pytest.mark.parametrize("identifier", [DESCRIBED, BARE])
+    @pytest.mark.parametrize("service", [0x410C, 0x4902, 0x62F190, 0x7F0102])
+    def test_is_collected_as_the_door_does(self, identifier: int, service: int) -> None:
+        """With as many bytes behind as a rule asks for, or with one more or less."""
+        head = service.to_bytes(3, "big").lstrip(b"\0")
+        for data_class in (OPERATION, CABIN, DataClass.IDENTITY):
+            answer = self.ask(f"0x{identifier:X}:{head.hex()}", data_class)
+            values = 0
+            for size in range(20):
+                door = Door({BUS: [diagnostics()]}, {data_class})
+                batch = FrameBatch.from_frames(isotp(head + b"\xff" * size, identifier))
+                left = door.admit(batch)
+                values += sum(int(left.data[:, 1 + len(head) :].any()) for _ in range(len(left)))
+            assert bool(values) == answer.collected, (answer, data_class)
 
     def test_that_no_rule_means_never_passes(self) -> None:
         answer = self.ask(f"0x{DESCRIBED:X}:0x7F0102")
