@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Self
 from unittest.mock import patch
 
 from edge.bus.memory import MemorySource
@@ -140,6 +141,13 @@ class Week:
             '[signing]\nkey = "vehicle.pem"\nplatform = "platform.pub.pem"\n'
             '[journal]\nfolder = "journal"\nframes = true\ncheckpoint_period_s = 10\n'
         )
+
+    @classmethod
+    def of(cls, folder: Path, *, runs: int) -> Self:
+        """A vehicle that was left by another week, after so many runs."""
+        week = cls.__new__(cls)
+        week.folder, week.runs = folder, runs
+        return week
 
     @property
     def config_path(self) -> Path:
