@@ -102,6 +102,5 @@ def _bytes_of(batch: FrameBatch, places: Indices, whole: Mapping[int, bytes]) ->
     chosen = batch.take(places)
     data = chosen.widened(max([CLASSIC_BYTES, *(len(message) for message in messages.values())])).data
     for at, message in messages.items():
-        data[at] = 0
         data[at, : len(message)] = np.frombuffer(message, np.uint8)
     return data

@@ -241,6 +241,7 @@ def test_a_pdu_fares_alike_alone_among_others_and_in_any_batch(drawn: Boxes, see
     for door, left in ((together, at_once), (alone, one_by_one)):
         hop = door.hop()
         assert hop.balanced
+        assert set(hop.set_aside) <= {"container of which no PDU passes", "nothing allowed"}
         assert len(left) == hop.left + hop.facts.get("further PDUs of containers", 0)
     assert all(frames[frame.t_ns].data.find(frame.data[:HEADER_BYTES]) >= 0 for frame in at_once)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ from tests.policy.boxed import BOX, box, boxed, pdu
 from tests.policy.drawn import COLLECT
 from tests.policy.test_door import classed as classed_message
 from tests.policy.test_door import signal
-from tests.policy.test_transport import LONG, broadcast
+from tests.policy.test_transport import ALLOWED, BARE, LONG, broadcast, diagnostics, isotp
+from tests.policy.test_transport import DATABASE as J1939
 
 OPERATION, CABIN, HEALTH, POSITION = (
     DataClass.OPERATION,
@@ -162,6 +164,23 @@ def test_a_checksum_in_a_pdu_covers_its_pdu_alone() -> None:
     out = admitted(door, box([(1, b"\x01\x02\x03"), (1, b"\x01\x02"), (2, b"\x01\x02"), (1, b"\x01")]))
     assert [frame.data for frame in out] == [pdu(1, b"\x01\x02"), pdu(1, b"\x01")]
     assert door.hop().facts["PDUs refused: longer than its checksum covers"] == 1
+    assert not door.hop().set_aside
+
+
+def test_a_pdu_too_short_for_the_multiplexers_under_a_checksum_is_refused() -> None:
+    layout = (
+        signal("A", 0, 4, "m0 ") + signal("B", 0, 4, "m1 ") + signal("Crc", 4, 4) + signal("Mux", 8, 1, "M ")
+    )
+    database = ClassedDatabase(
+        boxed({1: f"BO_ 1 One: 2 Ecu\n{layout}\n"}),
+        {("One", name): OPERATION for name in ("Mux", "A", "B", "Crc")},
+        (Integrity(("One", "Crc"), frozenset({("One", "A")})),),
+    )
+    door = Door({"bus": [database]}, COLLECT)
+    out = admitted(door, box([(1, b"\xff"), (1, b"\xff\x01")]))
+    assert [frame.data for frame in out] == [pdu(1, b"\xff\x01")]
+    assert door.hop().facts["PDUs refused: too short for its checksum"] == 1
+    assert not door.hop().set_aside
 
 
 def test_a_multiplexer_selects_within_its_pdu() -> None:
@@ -302,6 +321,38 @@ def test_a_container_may_come_in_segments() -> None:
     assert all(FrameFlag.REASSEMBLED in frame.flags for frame in out)
     assert [frame.arbitration_id & 0xFF for frame in out] == [0x21, 0x21, LONG & 0xFF, 0x22, 0x22]
     assert out[0].t_ns == out[1].t_ns == broadcast(content, 0x21)[-1].t_ns
+
+
+def test_containers_do_not_disturb_messages_of_segments_around_them() -> None:
+    pieces = [
+        [box([(DRIVE, b"\x01\x02"), (MIXED, b"\1\2\3")])],
+        broadcast(bytes(range(1, 41)), 0x21),
+        [box([(SEAT, b"\x01\x02")])],
+        isotp(ALLOWED),
+        [box([(DRIVE, b"\x03\x04"), (DRIVE, b"\x05\x06")])],
+        isotp(b"\x41\x0c\x01\x02", BARE),
+        [Frame(0, BOX, pdu(DRIVE, b"\x07\x08"), "elsewhere", FrameFlag.FD)],
+    ]
+    databases = {"bus": [classed(), J1939, diagnostics()], "elsewhere": [classed()]}
+    together, apart = Door(databases, COLLECT), Door(databases, COLLECT)
+    out = admitted(together, *(frame for piece in pieces for frame in piece))
+    alone = [apart.admit(FrameBatch.from_frames(piece)) for piece in pieces]
+    assert out == [batch.frame(place) for batch in alone for place in range(len(batch))]
+    assert together.hop() == apart.hop()
+    assert [len(batch) for batch in alone] == [2, 1, 0, 1, 2, 1, 1]
+
+
+def test_a_checksum_that_covers_what_another_pdu_of_the_same_name_lacks_covers_all() -> None:
+    one = {1: "BO_ 1 Twin: 2 Ecu\n" + signal("A", 0, 8) + signal("Crc", 8, 8) + "\n"}
+    two = {1: "BO_ 1 Twin: 2 Ecu\n" + signal("B", 0, 8) + signal("Crc", 8, 8) + "\n"}
+    three = {1: "BO_ 1 Twin: 1 Ecu\n" + signal("A", 0, 8) + "\n"}
+    classes = {("Twin", name): OPERATION for name in ("A", "Crc")} | {("Twin", "B"): CABIN}
+    declared = Integrity(("Twin", "Crc"), frozenset({("Twin", "A")}))
+    first = boxed(one)
+    for other, collected in ((two, False), (three, True)):
+        second = boxed(other, identifier=BOX + 1)
+        both = replace(first, messages=(*first.messages, *second.messages))
+        assert (why("Twin.Crc", ClassedDatabase(both, classes, (declared,))) is None) == collected
 
 
 def test_a_real_container_keeps_what_cantools_reads(shared_data: Path) -> None:
