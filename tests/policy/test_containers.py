@@ -167,6 +167,17 @@ def test_a_checksum_in_a_pdu_covers_its_pdu_alone() -> None:
     assert not door.hop().set_aside
 
 
+def test_a_pdu_has_no_padding_as_a_frame_of_can_fd_has() -> None:
+    layout = signal("A", 0, 48) + signal("Crc", 48, 8)
+    database = ClassedDatabase(
+        boxed({1: f"BO_ 1 One: 7 Ecu\n{layout}\n"}),
+        {("One", "A"): OPERATION, ("One", "Crc"): OPERATION},
+        (Integrity(("One", "Crc"), None),),
+    )
+    door = Door({"bus": [database]}, COLLECT)
+    assert len(admitted(door, box([(1, bytes(8)), (1, bytes(7))]))) == 1
+
+
 def test_a_pdu_too_short_for_the_multiplexers_under_a_checksum_is_refused() -> None:
     layout = (
         signal("A", 0, 4, "m0 ") + signal("B", 0, 4, "m1 ") + signal("Crc", 4, 4) + signal("Mux", 8, 1, "M ")
