@@ -71,6 +71,9 @@ class Admission:
     def ground(self, data_class: DataClass, purposes: Iterable[Purpose]) -> str | None:
         """What data of a class kept for some purposes rest on, as their data key is labelled.
 
+        A position is kept as exactly as the purpose needs it that needs it most exactly, and so rests on the
+        consent to that one alone: a consent to a coarser one does not keep it when the other is withdrawn.
+
         Returns:
             Empty for the law; ``consent 3`` or ``consent 3,7`` where it is consents alone; None if they may
             not be kept for any of these purposes.
@@ -80,6 +83,9 @@ class Admission:
             return None
         if any(use not in self.consents for use in uses):
             return ""
+        if data_class is DataClass.POSITION:
+            cells = {use: coarseness_m(self.rules[use].precision) for use in uses}
+            uses = [use for use in uses if cells[use] == min(cells.values())]
         return "consent " + ",".join(map(str, sorted({self.consents[use] for use in uses})))
 
     def precision(self, purposes: Iterable[Purpose]) -> Precision:
