@@ -24,6 +24,7 @@ from edge.catalogue.catalogue import Catalogue
 from edge.clock import Timebase, TimeQuality
 from edge.journal.block import BlockKind
 from edge.journal.evidence.excerpt import make_excerpt
+from edge.policy.classes import DataClass
 
 Progress = Callable[[int], None]
 """Told how many blocks have been passed."""
@@ -204,13 +205,18 @@ def _export_frames(
     rules: Rules | None = None,
 ) -> None:
     reader = FrameReader(archive, request.selection)
+    seen: set[tuple[str, frozenset[DataClass]]] = set()
     with _finished(file):
         for joined in reader:
             saw_frames(joined, about)
             file.write(joined)
+            if rules is not None:
+                never_kept = rules.absent(joined) - joined.missing
+                about.not_at_hand.update(map(str, never_kept))
+                seen.add((joined.batch.mask, never_kept))
             progress(reader.blocks)
         if rules is not None:
-            rules.withheld(about.masks).tell(about)
+            rules.withheld(seen).tell(about)
         about.left_out.update({f"blocks: {cause}": count for cause, count in reader.unreadable.items()})
 
 

@@ -32,6 +32,8 @@ class JoinedFrames:
         numbers: chain numbers of the blocks that they are from.
         missing: classes that had a share in the period and are not at hand: not asked for, deleted, erased,
             or damaged. Their bits are 0.
+        at_hand: classes whose bits are in the batch. A class may have passed the door for another purpose
+            than to keep raw frames: it is in neither, and its bits are 0 too.
     """
 
     batch: FrameBatch
@@ -40,6 +42,7 @@ class JoinedFrames:
     kind: BlockKind
     numbers: tuple[int, ...]
     missing: frozenset[DataClass]
+    at_hand: frozenset[DataClass]
 
 
 @dataclass(slots=True)
@@ -75,7 +78,7 @@ class FrameReader:
         parts: list[tuple[int, ClassPart]] = []
         missing: set[DataClass] = set()
         for entry in group:
-            if entry.header.data_class not in _ORDER:
+            if not _known(entry):
                 self._count("unknown data class")
                 continue
             part = self._part(entry)
@@ -83,8 +86,12 @@ class FrameReader:
                 missing.add(DataClass(entry.header.data_class))
             else:
                 parts.append((entry.header.number, part))
+        classes = {
+            entry.header.number: DataClass(entry.header.data_class) for entry in group if _known(entry)
+        }
         for united, numbers in _united(parts):
-            yield from self._cut(united, group[0], numbers, missing)
+            at_hand = frozenset(classes[number] for number in numbers)
+            yield from self._cut(united, group[0], numbers, missing, at_hand)
 
     def _part(self, entry: Entry) -> ClassPart | None:
         classes = self.selection.classes
@@ -103,7 +110,12 @@ class FrameReader:
         return ClassPart(found.batch, found.places)
 
     def _cut(
-        self, batch: FrameBatch, entry: Entry, numbers: tuple[int, ...], missing: set[DataClass]
+        self,
+        batch: FrameBatch,
+        entry: Entry,
+        numbers: tuple[int, ...],
+        missing: set[DataClass],
+        at_hand: frozenset[DataClass],
     ) -> Iterator[JoinedFrames]:
         """Leave out the frames at both ends that are not meant."""
         header, selection = entry.header, self.selection
@@ -122,7 +134,7 @@ class FrameReader:
         if not meant.all():
             batch = batch.take(meant)
             stamps = Stamps(stamps.time_ns[meant], stamps.quality[meant])
-        yield JoinedFrames(batch, stamps, header.boot, header.kind, numbers, frozenset(missing))
+        yield JoinedFrames(batch, stamps, header.boot, header.kind, numbers, frozenset(missing), at_hand)
 
     def _count(self, cause: str) -> None:
         self.unreadable[cause] = self.unreadable.get(cause, 0) + 1
@@ -138,6 +150,10 @@ def _groups(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         group.append(entry)
     if group:
         yield group
+
+
+def _known(entry: Entry) -> bool:
+    return entry.header.data_class in _ORDER
 
 
 def _continues(before: Entry, after: Entry) -> bool:

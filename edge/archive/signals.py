@@ -38,13 +38,24 @@ class Rules:
         gate = self._gates.of_mask(mask)
         return gate if gate is None or not missing else self._gates.of(gate.collect - frozenset(missing))
 
+    def absent(self, joined: JoinedFrames) -> frozenset[DataClass]:
+        """The classes whose bits the mask let pass in these very frames, and that are not in them.
+
+        They are not at hand, or they passed for another purpose than to keep raw frames. A value of theirs
+        would be made up of bits that are 0.
+        """
+        gate = self._gates.of_mask(joined.batch.mask)
+        if gate is None or gate.collect <= joined.at_hand:
+            return joined.missing
+        return joined.missing | (gate.split.split(joined.batch).keys() - joined.at_hand)
+
     def plan(self, gate: Gate) -> DecodePlan:
         """Decodes what passed."""
         return DecodePlan(self._databases, withheld=frozenset(gate.reasons))
 
-    def withheld(self, masks: Iterable[str]) -> Withheld:
-        """The signals that did not pass under some masks."""
-        found = [frozenset(gate.reasons) for mask in masks if (gate := self.gate(mask)) is not None]
+    def withheld(self, seen: Iterable[tuple[str, frozenset[DataClass]]]) -> Withheld:
+        """The signals that are not there under some masks, each with the classes that are absent."""
+        found = [frozenset(gate.reasons) for one in seen if (gate := self.gate(*one)) is not None]
         return Withheld.of(found)
 
 
@@ -113,7 +124,9 @@ class SignalFile:
             OSError: the disk refuses.
         """
         batch = joined.batch
-        gate = self._rules.gate(batch.mask, joined.missing)
+        absent = self._rules.absent(joined)
+        self.about.not_at_hand.update(map(str, absent - joined.missing))
+        gate = self._rules.gate(batch.mask, absent)
         if gate is None:
             self.about.left_out[OTHER_MASK] += len(batch)
             return
