@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check mutation crash powercut damage soak bench packages venv clean
+.PHONY: help demo test check mutation canary crash powercut damage soak canary-live bench packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: packages venv check ## all checks and tests
 mutation: venv ## break what decides about collecting, piece by piece, and see that a test notices
 	$(BIN)/python -m tests.policy.mutation
 
+canary: venv ## ten hours of drives with consents that change: search all that is kept, sent and said for what must not be
+	$(BIN)/python -m tests.canary
+
 crash: venv ## kill gateways at random instants, 2,000 times, and see that nothing is lost, renumbered or doubled
 	$(BIN)/python -m tests.crash
 
@@ -45,6 +48,10 @@ damage: venv ## damage a journal in every way and print what is reported and wha
 
 soak: venv ## ten simulated days, the link away for seven of them: order, delays, memory, disk
 	$(BIN)/python -m tests.soak
+
+canary-live: packages venv ## real processes, consents that change, forced core dumps: nothing is anywhere that nobody agreed to
+	@sh .ci/debian-packages $(PYTHON) gcore=gdb
+	NEVGATE_CANARY_TURNS=5 $(BIN)/python -m pytest tests/live_canary
 
 bench: venv ## measure ours and the peers in turn, print medians and ratios
 	$(BIN)/python -m tests.bench
