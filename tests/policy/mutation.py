@@ -46,7 +46,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "edge/journal/grounds.py": ("tests/journal/test_grounds.py", "tests/core/test_collecting.py"),
     "edge/forward/view.py": ("tests/forward/test_views.py",),
 }
-"""The fast tests of each folder and file that can be broken."""
+"""The fast tests of each folder and file that can be broken; those on real recordings skip in the copy."""
 
 _COPIED = ("edge", "tests", "dbc", "simulator", "docs")
 _NEVER_TRIED = "no test reaches it"
@@ -223,9 +223,9 @@ def modules_of(paths: Sequence[str]) -> list[str]:
     return found
 
 
-def tests_of(module: str) -> tuple[str, ...]:
-    """The fast tests of a module."""
-    return next(tests for place, tests in TESTS.items() if module == place or module.startswith(f"{place}/"))
+def place_of(module: str) -> str:
+    """The folder or file whose tests are those of a module."""
+    return next(place for place in TESTS if module == place or module.startswith(f"{place}/"))
 
 
 def main() -> int:
@@ -236,9 +236,9 @@ def main() -> int:
     every = [one for module in modules for one in mutations(module, source[module])]
     asked = _sample(every, options.share, options.seed)
     explanations = [one for one in explained(SURVIVORS) if one.key[0] in modules]
-    groups: dict[tuple[str, ...], list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for module in modules:
-        groups.setdefault(tests_of(module), []).append(module)
+        groups.setdefault(place_of(module), []).append(module)
     say = sys.stderr.write
     seen = Seen(SEEN / "seen.jsonl")
     found: dict[Mutation, str] = {}
@@ -248,13 +248,10 @@ def main() -> int:
             shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "build"))
         for part in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / part, copy / part)
-        shared = ROOT.parent / "shared"
-        if shared.is_dir():
-            (copy.parent / "shared").symlink_to(shared)
         prepare(copy)
-        for tests, members in groups.items():
+        for place, members in groups.items():
             try:
-                lab = Lab(copy, members, tests, say)
+                lab = Lab(copy, modules_of([place]), TESTS[place], say)
             except RuntimeError as error:
                 sys.stdout.write(f"the tests fail before anything is broken:\n{error}\n")
                 return 2
