@@ -153,7 +153,8 @@ def _words(tally: Tally, recording: Path | None) -> Iterator[str]:
         f"{counted(tally.ids, 'id')} with {counted(tally.payloads, 'payload')}: {tally.flips:,} forbidden "
         f"bits flipped one by one, and many at once in {tally.together:,} frames"
     )
-    yield f"{tally.messages:,} segmented messages, {tally.unknown_ids:,} ids that no database describes"
+    yield f"{tally.messages:,} segmented messages, diagnostics and containers"
+    yield f"{tally.unknown_ids:,} ids that no database describes"
     if recording is not None:
         yield f"{tally.recorded:,} frames of {recording.name}, each with its forbidden bits drawn anew"
     yield (

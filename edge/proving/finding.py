@@ -36,8 +36,8 @@ class Counterexample:
         bus: the bus.
         arbitration_id: of the frame.
         extended: whether that has 29 bits.
-        kind: ``frame``, ``J1939 message`` or ``diagnostic message``.
-        bit: byte * 8 + bit; None where it is no single one.
+        kind: ``frame``, ``J1939 message``, ``diagnostic message`` or ``container``.
+        bit: byte * 8 + bit, of a container's PDU within it; None where it is no single one.
         signals: those that the bit may belong to, each with its class; none where nobody describes it.
         depends: what depends on it: ``the frame itself``, ``whether the frame passes``, ``decoded signals``,
             ``records``, or ``the account``.
@@ -72,7 +72,7 @@ class Tally:
         payloads: different payloads of frames.
         flips: forbidden bits that were flipped one by one.
         together: frames in which many forbidden bits were changed at once.
-        messages: segmented messages.
+        messages: segmented messages, diagnostics and containers.
         frames: frames sent through each of two doors.
         left: frames that left a door.
         values: decoded values that were compared.

@@ -61,7 +61,7 @@ def group_exchanges(reading: Reading, arbitration_id: int, count: int, chance: R
         for _ in range(count):
             message = chance.randbytes(min(_LONGEST, length + chance.choice((0, 0, 3))))
             address = _address(pgn_of(arbitration_id), chance)
-            for changed, bit in _variants(reading, message, chance):
+            for changed, bit in variants(reading, message, chance):
                 paddings = chance.randbytes(_PADDING), chance.randbytes(_PADDING)
                 found.append(
                     Exchange(
@@ -156,8 +156,17 @@ def _diagnostic_variants(
     yield from _changes(message, bits, chance)
 
 
-def _variants(reading: Reading, message: bytes, chance: Random) -> Iterator[tuple[bytes, int | None]]:
-    """A message with its forbidden bits changed, all at once and one by one, checksums with them."""
+def variants(reading: Reading, message: bytes, chance: Random) -> Iterator[tuple[bytes, int | None]]:
+    """A message with its forbidden bits changed, all at once and one by one, checksums with them.
+
+    Args:
+        reading: says which bits are forbidden.
+        message: its bytes.
+        chance: draws.
+
+    Yields:
+        The message, first as it is, and the one bit that differs; None for none or several.
+    """
     data = np.frombuffer(message, np.uint8).reshape(1, -1)
     length = np.array([len(message)], np.uint16)
     bits = np.flatnonzero(reading.forbidden(data, length)[0]).tolist()

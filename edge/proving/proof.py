@@ -18,6 +18,7 @@ from edge.policy.classed import ClassedDatabase, DiagnosticChannel
 from edge.policy.classes import DataClass
 from edge.policy.j1939_transport import is_transport
 from edge.policy.rules import Policy
+from edge.proving.containers import container_exchanges, has_containers
 from edge.proving.drawing import draw_payloads
 from edge.proving.finding import Counterexample, Finding, Occasion
 from edge.proving.messages import Exchange, diagnostic_exchanges, group_exchanges
@@ -134,7 +135,7 @@ class Proof:
 
     def _draw(self, target: Target) -> tuple[UInt8s, UInt16s]:
         meant = meant_by(self._databases[target.bus], target.arbitration_id, extended=target.extended)
-        if not meant:
+        if not meant or has_containers(meant):
             return np.zeros((0, 8), np.uint8), np.zeros(0, np.uint16)
         data, length = draw_payloads(meant, self._frames, self._chance)
         if target.channel is not None:
@@ -209,7 +210,11 @@ class Proof:
         reading = Reading(meant, occasion.classes)
         count = max(1, self._frames // 4)
         exchanges: Sequence[Exchange] = ()
-        if target.channel is not None:
+        if has_containers(meant):
+            exchanges = container_exchanges(
+                meant, target.arbitration_id, occasion.classes, count, self._chance
+            )
+        elif target.channel is not None:
             exchanges = diagnostic_exchanges(
                 target.channel, reading, target.arbitration_id, occasion.classes, count, self._chance
             )
@@ -232,7 +237,9 @@ class Proof:
         found = self._twins.compare(batches[0], batches[1])
         if found is None:
             return None
-        return _of_messages(occasion, target, exchanges, found)
+        kind = "J1939 message" if target.channel is None else "diagnostic message"
+        kind = "container" if has_containers(meant) else kind
+        return _of_messages(occasion, target, exchanges, (kind, found))
 
     def _unknown(self, occasion: Occasion, bus: str) -> Counterexample | None:
         """Frames of ids that nobody describes: whatever they hold, nothing leaves."""
@@ -313,9 +320,10 @@ class Proof:
 
 
 def _of_messages(
-    occasion: Occasion, target: Target, exchanges: Sequence[Exchange], found: Difference
+    occasion: Occasion, target: Target, exchanges: Sequence[Exchange], outcome: tuple[str, Difference]
 ) -> Counterexample:
     """The message in which a difference shows."""
+    kind, found = outcome
     place, frames = 0, 0
     while found.row is not None and frames + len(exchanges[place].before) <= found.row:
         frames += len(exchanges[place].before)
@@ -326,7 +334,7 @@ def _of_messages(
         bus=target.bus,
         arbitration_id=target.arbitration_id,
         extended=target.extended,
-        kind="diagnostic message" if target.channel is not None else "J1939 message",
+        kind=kind,
         bit=None if one is None else one.bit,
         signals=() if one is None else one.signals,
         depends=found.depends,

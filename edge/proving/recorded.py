@@ -11,6 +11,7 @@ from edge.bus.source import FrameSource
 from edge.frames import FrameBatch, FrameFlag, Indices, Int64s
 from edge.policy.classed import ClassedDatabase
 from edge.policy.j1939_transport import is_transport
+from edge.proving.containers import has_containers
 from edge.proving.finding import Counterexample, Occasion
 from edge.proving.reading import Booleans, Reading, meant_by
 from edge.proving.twins import Difference, Twins
@@ -22,7 +23,7 @@ _WAIT_S = 1.0
 class Redrawn:
     """A recording whose forbidden bits are drawn anew, frame by frame.
 
-    Segments of transport protocols stay as they are, and so do error and remote frames.
+    Segments of transport protocols and containers stay as they are, and so do error and remote frames.
 
     Args:
         databases: of each bus.
@@ -69,6 +70,8 @@ class Redrawn:
         for bus, arbitration_id, extended, rows in self._groups(batch):
             reading = self.reading(bus, arbitration_id, extended=extended)
             data, length = batch.data[rows], batch.length[rows]
+            if has_containers(reading.meant):
+                continue
             denied = reading.forbidden(data, length)
             channel = (bus, extended, arbitration_id) in self._channels
             if channel:

@@ -1,4 +1,4 @@
-"""Cuts messages into the frames of a transport protocol, as a sender does."""
+"""Cuts messages into the frames of a transport protocol, as a sender does, and puts them on a bus."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def batch_of(
     frames = []
     for frames_of in messages:
         for identifier, data in frames_of:
-            frames.append(Frame(t_ns, identifier, data, bus, flags))
+            long = FrameFlag.FD if len(data) > CLASSIC_BYTES else FrameFlag(0)
+            frames.append(Frame(t_ns, identifier, data, bus, flags | long))
             t_ns += _MS_NS
         t_ns += _GAP_NS
     return FrameBatch.from_frames(frames, buses=[bus])

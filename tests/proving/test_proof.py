@@ -34,8 +34,10 @@ from edge.proving.occasions import occasions_of
 from edge.proving.proof import Proof
 from edge.proving.recorded import Redrawn
 from edge.records import Record
+from tests.policy.boxed import BOX
 from tests.policy.drawn import COLLECT, classed_databases
 from tests.policy.lawful import lawful
+from tests.policy.test_containers import classed as boxed
 from tests.policy.test_door import classed, signal
 from tests.policy.test_transport import DATABASE as J1939
 from tests.policy.test_transport import diagnostics
@@ -126,6 +128,8 @@ def test_nothing_is_found_on_random_databases(data: st.DataObject, seed: int) ->
         overlapping(),
         {BUS: [J1939]},
         {BUS: [diagnostics()]},
+        {BUS: [boxed()]},
+        {BUS: [boxed(little_endian=True)]},
     ],
 )
 def test_nothing_is_found_on_a_door_that_holds(databases: Databases) -> None:
@@ -309,6 +313,25 @@ class TestABrokenDoor:
         assert found.kind == "diagnostic message"
         assert found.before[:2] == "62"
         assert found.before != found.after
+
+    def test_that_keeps_pdus_of_containers_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def leaking(signals: Iterable[Judged], width: int) -> UInt8s:
+            mask = bits_of(signals, width)
+            if mask.any():
+                mask[:] = 0xFF
+            return mask
+
+        monkeypatch.setattr(masks, "bits_of", leaking)
+        found = broken({BUS: [boxed()]})
+        assert (found.kind, found.arbitration_id) == ("container", BOX)
+
+    def test_that_lets_containers_through_as_they_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def as_they_are(door: Door, batch: FrameBatch, withhold: Collection[DataClass] = ()) -> FrameBatch:
+            del withhold
+            return replace(batch, mask=door.mask)
+
+        monkeypatch.setattr(Door, "admit", as_they_are)
+        assert broken({BUS: [boxed()]}).kind == "container"
 
     def test_that_takes_every_rule_for_a_match(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(DiagnosticRule, "matches", lambda *_: True)
