@@ -29,7 +29,7 @@ from edge.report.report import report_of
 from edge.report.seal import LARGEST_BYTES, check_report, digest_of, sign_report
 from edge.report.tables import BOTH
 from edge.report.words import LANGUAGES
-from edge.wire.key_files import read_public_half, read_signing_key, read_verifying_key
+from edge.wire.key_files import public_path, read_public_half, read_signing_key, read_verifying_key
 from edge.wire.keys import SigningKey, VerifyingKey
 
 EXITS = {Outcome.PASSED: 0, Outcome.NOT_PROVEN: 3, Outcome.FAILED: 4}
@@ -99,7 +99,7 @@ def _home(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
     "--check",
     "checked",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Make none, but check this JSON, its signature, and the page --out if that is there.",
+    help="Make none, but check this JSON, its signature, and the page beside it or of --out.",
 )
 @click.option(
     "--vehicle-key",
@@ -138,7 +138,7 @@ def command(
     Exit status: 0 all checks passed, 3 something is not proven, 4 a check failed, 1 or 2 for an error.
     """
     if checked is not None:
-        _check(checked, out, config_path, vehicle_path, explicit_page=_given("out"))
+        _check(checked, out if _given("out") else None, config_path, vehicle_path)
         return
     place = find_place(None, config_path)
     config = _config(place)
@@ -218,7 +218,7 @@ def _signing_key(config: Config, *, sign: bool | None) -> SigningKey | None:
 def _vehicle_keys(config: Config, path: Path | None) -> list[VerifyingKey]:
     if path is not None:
         return [read_public_half(path)]
-    for one in (config.signing.key, config.signing.key.with_suffix(".pub.pem")):
+    for one in (config.signing.key, public_path(config.signing.key)):
         try:
             return [read_public_half(one)]
         except KeyFileError:
@@ -293,9 +293,7 @@ def _tell(report: Mapping[str, Any], out: Path, json_out: Path, key: SigningKey 
     click.echo(f"written: {out}, {json_out}{signed}")
 
 
-def _check(
-    path: Path, page: Path, config_path: Path | None, vehicle_path: Path | None, *, explicit_page: bool
-) -> None:
+def _check(path: Path, page: Path | None, config_path: Path | None, vehicle_path: Path | None) -> None:
     """Check a report that somebody hands in."""
     if vehicle_path is not None:
         key = read_verifying_key(vehicle_path)
@@ -315,7 +313,9 @@ def _check(
     signature = signature_file(path)
     check_report(content, _read(signature, LARGEST_BYTES), key, vehicle, where=str(signature))
     click.echo(f"The signature holds, by key {key.key_id.hex()}: {told}")
-    if page.exists() or explicit_page:
+    if page is None and path.with_suffix(".html").exists():
+        page = path.with_suffix(".html")
+    if page is not None:
         _check_page(page, report, Seal(digest_of(content).hex(), key.key_id.hex()))
         click.echo(f"{page} shows what the JSON says, and nothing else.")
 

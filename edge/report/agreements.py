@@ -193,13 +193,15 @@ def _said(note: ConsentNote, boot_ns: int) -> Moment:
 def _rest(
     label: str, found: Mapping[int, Agreement], notes: Sequence[ConsentNote], keys: Sequence[KeyEntry]
 ) -> Rest | None:
-    """What became of a label's data; None while one of its consents has not ended."""
-    rested = [found[number] for number in sorted(consents_in(label)) if number in found]
+    """What became of a label's data; None while one of its consents has not ended, or is not known."""
+    if not consents_in(label) <= found.keys():
+        return None
+    rested = [found[number] for number in sorted(consents_in(label))]
     if any(one.end is None for one in rested):
         return None
     ends = [one.end.wall_ns for one in rested if one.end is not None]
     known = [one for one in ends if one is not None]
-    ended_ns = max(known) if rested and len(known) == len(rested) else None
+    ended_ns = max(known) if len(known) == len(rested) else None
     promised_ns = max((one.granted.erase_within_ns for one in rested), default=0)
     erased = next((one for one in notes if isinstance(one.entry, Erased) and one.entry.label == label), None)
     erased_at = None if erased is None else _said(erased, erased.entry.at.boot_ns)
@@ -217,7 +219,7 @@ def _took(erased: Moment, rested: Sequence[Agreement], ended_ns: int | None) -> 
     """How long an erasure took, by the clock that nobody sets where one boot saw both."""
     ends = [one.end for one in rested if one.end is not None]
     said = [one.at for one in ends if one.at is not None and one.how != EXPIRED]
-    if rested and len(said) == len(rested) and all(one.boot == erased.boot for one in said):
+    if len(said) == len(rested) and all(one.boot == erased.boot for one in said):
         return max(0, erased.t_ns - max(one.t_ns for one in said))
     if ended_ns is None or erased.wall_ns is None:
         return None

@@ -44,7 +44,7 @@ def _in_time(facts: Facts) -> Check:
     if not verdicts.right and not verdicts.wrong and not verdicts.undecided:
         answer.shows("no-blocks-under-consent")
     _damage(answer, facts)
-    _ledger(answer, facts)
+    doubt_ledger(answer, facts)
     # Where the label of a key is not known, it is not known either whether a consent was needed.
     unknown = facts.judging.allowed.undecided.get("no-label", 0)
     if unknown:
@@ -80,7 +80,8 @@ def _damage(answer: Answer, facts: Facts) -> None:
         answer.doubts("begins-unseen", first=iso_time(facts.found.oldest_ns))
 
 
-def _ledger(answer: Answer, facts: Facts) -> None:
+def doubt_ledger(answer: Answer, facts: Facts) -> None:
+    """Say where the ledger of consents cannot be read."""
     unreadable = facts.notes.unreadable.get(BlockKind.CONSENT, 0)
     if unreadable:
         answer.doubts("ledger-unreadable", entries=unreadable)
@@ -117,7 +118,7 @@ def _terms(facts: Facts) -> Check:
         answer.shows("terms-end", consents=len(grants), longest=round(max(lengths), 2))
     else:
         answer.shows("no-consents")
-    _ledger(answer, facts)
+    doubt_ledger(answer, facts)
     return answer.check()
 
 
@@ -131,7 +132,7 @@ def _separate(facts: Facts) -> Check:
         answer.shows("one-use-each", consents=len(grants), noticed=len(grants) - len(without))
     else:
         answer.shows("no-consents")
-    _ledger(answer, facts)
+    doubt_ledger(answer, facts)
     return answer.check()
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from edge.archive.destinations import read_destinations
 from edge.archive.opening import Archive
-from edge.clock import NS_PER_S
+from edge.clock import NS_PER_DAY, NS_PER_S
 from edge.config import MAIN_DESTINATION, Config
 from edge.errors import JournalError
+from edge.journal.block import BlockKind
+from edge.journal.configuration_notes import believed_ns
 from edge.journal.evidence.verify import JournalReport, verify_journal
 from edge.journal.record_block import decode_records
 from edge.journal.upkeep.limits import Limit
@@ -17,7 +19,7 @@ from edge.journal.upkeep.rule_limits import limits_of
 from edge.policy.rules import Policy
 from edge.records import Record
 from edge.report.agreements import agreements_of
-from edge.report.blocks import Seen, go_through
+from edge.report.blocks import go_through
 from edge.report.counting import count
 from edge.report.egress_evidence import EgressEvidence
 from edge.report.facts import Facts, InForceFor, Unfinished
@@ -78,12 +80,19 @@ def gather(config: Config, archive: Archive, asked: Asked, progress: Progress) -
         oldest_ns if asked.from_ns is None else asked.from_ns,
         newest_ns + NS_PER_S if asked.to_ns is None else asked.to_ns,
     )
+    as_of_ns = _as_of(archive, newest_ns)
     governed = Governed(notes.policies, asked.policies)
-    agreements = agreements_of(notes.consents, keys, newest_ns)
+    agreements = agreements_of(notes.consents, keys, as_of_ns)
     labels = Labels(keys, notes.erasures)
-    judging = Judging(governed, agreements, labels, lambda number: _is_bare(archive, number))
+    judging = Judging(
+        governed,
+        agreements,
+        labels,
+        lambda number: _is_bare(archive, number),
+        ledger_whole=BlockKind.CONSENT not in notes.unreadable,
+    )
     last = governed.policy(notes.policies[-1]) if notes.policies else None
-    keeping = Keeping(_limits(config, last), labels, newest_ns, asked.now_ns)
+    keeping = Keeping(_limits(config, last), labels, as_of_ns, asked.now_ns)
     positions = Positions(judging.ruled, lambda number: _records(archive, number))
     found = go_through(
         archive,
@@ -97,8 +106,8 @@ def gather(config: Config, archive: Archive, asked: Asked, progress: Progress) -
     return Facts(
         config=config,
         period=period,
-        newest_ns=newest_ns,
-        now_ns=max(asked.now_ns, newest_ns),
+        newest_ns=as_of_ns,
+        now_ns=max(asked.now_ns, as_of_ns),
         notes=notes,
         governed=governed,
         in_force=in_force,
@@ -121,23 +130,26 @@ def gather(config: Config, archive: Archive, asked: Asked, progress: Progress) -
 
 def _span(archive: Archive) -> tuple[int, int]:
     """Newest and oldest wall time of any block, so that a period can be named before all is read."""
-    newest_ns = oldest_ns = 0
-
-    def look(seen: Seen) -> None:
-        nonlocal newest_ns, oldest_ns
-        if seen.first_ns is not None and seen.last_ns is not None:
-            newest_ns = max(newest_ns, seen.last_ns)
-            oldest_ns = min(oldest_ns or seen.first_ns, seen.first_ns)
-
-    everything = Period(-(1 << 62), 1 << 62)
-    go_through(archive, everything, (lambda seen, _: look(seen),), lambda _: None)
+    newest_ns, oldest_ns = next(
+        archive.connection.execute("SELECT max(wall_ns), min(wall_ns) FROM block WHERE wall_ns > 0")
+    )
+    if archive.wall_times.known:
+        everything = Period(-(1 << 62), 1 << 62)
+        found = go_through(archive, everything, (), lambda _: None)
+        newest_ns, oldest_ns = found.newest_ns, found.oldest_ns
     if not newest_ns:
         raise JournalError(
             "the journal has no data whose wall time is known",
             where=str(archive.folder),
             todo="A report is of days; wait until the gateway's clock is set",
         )
-    return newest_ns, oldest_ns
+    return int(newest_ns), int(oldest_ns)
+
+
+def _as_of(archive: Archive, newest_ns: int) -> int:
+    """The time as of which ages are judged: a clock that once showed a far future makes nothing old."""
+    believed = believed_ns(archive.connection)
+    return newest_ns if not believed or newest_ns <= believed + NS_PER_DAY else believed
 
 
 def _is_bare(archive: Archive, number: int) -> bool:

@@ -34,6 +34,7 @@ POLICY_NOT_AT_HAND = "policy-not-at-hand"
 NO_LABEL = "no-label"
 NO_SUCH_MASK = "no-such-mask"
 NO_TIME = "no-time"
+UNREADABLE_LEDGER = "unreadable-ledger"
 """Why a block cannot be judged."""
 
 
@@ -120,6 +121,7 @@ class Judging:
         agreements: consents.
         labels: of data keys.
         is_bare: tells of a block of the class that carries records' numbers whether it has no items.
+        ledger_whole: whether every entry of the ledger could be read.
 
     Attributes:
         allowed: answers to the first.
@@ -133,6 +135,8 @@ class Judging:
         agreements: Agreements,
         labels: Labels,
         is_bare: Callable[[int], bool],
+        *,
+        ledger_whole: bool,
     ) -> None:
         self.allowed = Verdicts()
         self.in_time = Verdicts()
@@ -142,6 +146,7 @@ class Judging:
         self._labels = labels
         self._admissions = Admissions(agreements.grants())
         self._is_bare = is_bare
+        self._ledger_whole = ledger_whole
         self._grounds: dict[tuple[object, ...], _Ground] = {}
 
     def look(self, seen: Seen, meant: bool) -> None:
@@ -210,7 +215,8 @@ class Judging:
     def _ground(self, seen: Seen) -> _Ground:
         header = seen.header
         note = self._governed.note_at(header.boot, header.to_ns)
-        sort = (header.kind, header.data_class, header.mask, header.key_id, note)
+        number = 0 if note is None else note.at.number
+        sort = (header.kind, header.data_class, header.mask, header.key_id, number)
         if sort not in self._grounds:
             self._grounds[sort] = self._found(seen, note)
         return self._grounds[sort]
@@ -233,9 +239,16 @@ class Judging:
         ]
         if not rules:
             return _Ground(label, wrong=NO_RULE)
+        return self._by_rules(rules, label, admission, by_mask)
+
+    def _by_rules(
+        self, rules: list[Rule], label: Label | None, admission: Admission | None, by_mask: str | None
+    ) -> _Ground:
         if label is None:
             return _Ground(label, undecided=NO_LABEL)
         wrong = self._wrong(label, rules, admission, by_mask)
+        if wrong == UNKNOWN_CONSENT and not self._ledger_whole:
+            return _Ground(label, undecided=UNREADABLE_LEDGER)
         if not wrong and admission is None and label.consents:
             # What the law allows needs no consent; of the rest, the mask says which ones were in force.
             return _Ground(label, undecided=NO_SUCH_MASK)

@@ -10,6 +10,7 @@ from edge.policy.classes import DataClass
 from edge.policy.floor import LATEST_ERASURE_S, SENSITIVE
 from edge.report.agreements import Rest
 from edge.report.check import Answer, Check, Plain
+from edge.report.collecting_checks import doubt_ledger
 from edge.report.facts import Facts
 from edge.report.sending import Sent
 
@@ -41,16 +42,16 @@ def _erased(facts: Facts) -> Check:
     answer = Answer("erased-in-time", "5-7", "41871-delete", "ten-days")
     in_time = 0
     longest_ns = 0
-    for rest in facts.agreements.rests:
+    rests = rests_in(facts)
+    for rest in rests:
         if _rest_is_right(answer, rest, facts):
             in_time += 1
             longest_ns = max(longest_ns, rest.took_ns or 0)
     if in_time:
         answer.shows("erased-in-time", labels=in_time, longest_s=round(longest_ns / NS_PER_S, 1))
-    elif not facts.agreements.rests:
+    elif not rests:
         answer.shows("nothing-to-erase")
-    if facts.agreements.unknown:
-        answer.doubts("consents-unknown", numbers=", ".join(map(str, sorted(facts.agreements.unknown))))
+    doubt_ledger(answer, facts)
     late = [
         one.number
         for one in facts.agreements.of_number.values()
@@ -59,6 +60,17 @@ def _erased(facts: Facts) -> Check:
     if late:
         answer.fails("promised-too-late", numbers=", ".join(map(str, late)))
     return answer.check()
+
+
+def rests_in(facts: Facts) -> list[Rest]:
+    """Data of consents that ended in the period or before, and were not gone before it."""
+    found = []
+    for one in facts.agreements.rests:
+        gone_ns = facts.newest_ns if one.erased is None else one.erased.wall_ns
+        untimed = one.ended_ns is None or gone_ns is None
+        if untimed or one.kept_keys or facts.period.meets(one.ended_ns or 0, gone_ns or 0):
+            found.append(one)
+    return found
 
 
 def _rest_is_right(answer: Answer, rest: Rest, facts: Facts) -> bool:

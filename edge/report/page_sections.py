@@ -76,10 +76,10 @@ def _policies(report: Values, say: Speech) -> Html:
 
 
 def _counts(report: Values, say: Speech) -> Html:
-    counts = report["counts"]
-    runs = len(counts["runs"])
-    name = "counts-none" if not runs else "counts-exact" if counts["exact"] else "counts-at-least"
-    frames = counts["frames"]
+    counted = report["counts"]
+    runs = len(counted["runs"])
+    name = "counts-none" if not runs else "counts-exact" if counted["exact"] else "counts-at-least"
+    frames = counted["frames"]
     line = say(
         "line.door",
         entered=f"{frames['entered']:,}",
@@ -87,10 +87,10 @@ def _counts(report: Values, say: Speech) -> Html:
         aside=f"{frames['nothing_allowed']:,}",
         unknown=f"{frames['unknown_id']:,}",
     )
-    more = "" if counts["exact"] else "≥ "
+    more = "" if counted["exact"] else "≥ "
     rows = [
         [say.known("class", one["class"]), f"{more}{one['kept']:,}", f"{more}{one['removed']:,}"]
-        for one in counts["classes"]
+        for one in counted["classes"]
         if one["kept"] or one["removed"]
     ]
     return Html.of(

@@ -12,11 +12,11 @@ from edge.consent.entries import Refused
 from edge.consent.plain import iso_time
 from edge.policy.classes import DataClass
 from edge.policy.masks import admission_of, mask_set_of
-from edge.report.agreements import Agreement, Agreements
+from edge.report.agreements import Agreement
 from edge.report.check import Check, Outcome, Sentence
 from edge.report.collecting_checks import collecting_checks, granted_in
 from edge.report.facts import Facts, InForceFor
-from edge.report.keeping_checks import journal_checks, keeping_checks, sending_checks
+from edge.report.keeping_checks import journal_checks, keeping_checks, rests_in, sending_checks
 from edge.report.notes import Moment
 from edge.report.sending import Sent
 
@@ -71,7 +71,7 @@ def report_of(facts: Facts, archive: Archive) -> dict[str, object]:
         "kept": _kept(facts),
         "consents": [_consent(one, facts) for one in granted_in(facts)],
         "refusals": list(_refusals(facts)),
-        "ended_data": list(_ended_data(facts.agreements)),
+        "ended_data": list(_ended_data(facts)),
         "erasures": list(_erasures(facts)),
         "masks": list(_masks(facts)),
         "destinations": [_destination(one) for one in facts.sent],
@@ -229,8 +229,8 @@ def _time(at: Moment | None) -> str:
     return "" if at is None else iso_time(at.wall_ns or 0)
 
 
-def _ended_data(agreements: Agreements) -> Iterator[dict[str, object]]:
-    for one in agreements.rests:
+def _ended_data(facts: Facts) -> Iterator[dict[str, object]]:
+    for one in rests_in(facts):
         allowed_ns = None
         if one.deadline_ns is not None and one.ended_ns is not None:
             allowed_ns = one.deadline_ns - one.ended_ns

@@ -171,7 +171,7 @@ def test_a_report_while_the_gateway_runs(nevgate: Program, left: Week, tmp_path:
         found.append(nevgate(*REPORT, "--force"))
 
     with open_platform(keys={VIN: [VEHICLE.public]}, store=tmp_path / "new.db", key=PLATFORM) as platform:
-        running.drive(Drive(day(1, 7.5), {15: report}), platform)
+        running.drive(Drive(day(1, 7.5), {12: report}), platform)
     assert [one.code for one in found] == [3], found[0].err
     told = json.loads((tmp_path / "report.json").read_text())
     assert len(told["counts"]["runs"]) == 3

@@ -36,7 +36,7 @@ MONDAY_NS = 1_803_859_200 * NS_PER_S
 """2027-03-01, midnight UTC."""
 
 HOUR_S, DAY_S = 3_600, 86_400
-DRIVE_S = 24
+DRIVE_S = 18
 MOTION, PLACE = 256, 257
 TRACK: Use = (DataClass.POSITION, Purpose.RECORDING)
 BELT: Use = (DataClass.CABIN, Purpose.RECORDING)
@@ -246,9 +246,9 @@ def live_a_week(folder: Path) -> Week:
         for one in (
             Drive(day(0, 7.5)),
             Drive(day(0, 18)),
-            Drive(day(1, 7.5), {5: agree(TRACK, 7 * DAY_S, keep=True), 12: agree(BELT, HOUR_S, keep=False)}),
+            Drive(day(1, 7.5), {5: agree(TRACK, 7 * DAY_S, keep=True), 8: agree(BELT, HOUR_S, keep=False)}),
             Drive(day(1, 18)),
-            Drive(day(2, 7.5), {16: withdraw(TRACK), 20: refuse((DataClass.POSITION, Purpose.SERVICE))}),
+            Drive(day(2, 7.5), {12: withdraw(TRACK), 15: refuse((DataClass.POSITION, Purpose.SERVICE))}),
             Drive(day(3, 7.5), {4: agree(BELT, 10, keep=False)}),
         ):
             week.drive(one, platform)
@@ -257,7 +257,7 @@ def live_a_week(folder: Path) -> Week:
         week.issue(2, days=5)
         for one in (
             Drive(day(4, 18), {3: agree(TRACK, 20 * DAY_S, keep=True)}),
-            Drive(day(5, 12), {12: erase(DataClass.POSITION)}),
+            Drive(day(5, 12), {10: erase(DataClass.POSITION)}),
             Drive(day(6, 7.5), crash=True),
             Drive(day(6, 18)),
         ):
