@@ -48,12 +48,13 @@ class Guarding:
     again: bool
 
 
-def look_at_capture(drive: Drive, scratch: Path) -> Guarding:
+def look_at_capture(drive: Drive, scratch: Path, *, forced: bool) -> Guarding:
     """Try everything that could get at what capture has in its memory, and kill it last.
 
     Args:
         drive: with a gateway that runs.
         scratch: a folder for dumps.
+        forced: whether root's debugger forces a dump too, which takes its time.
     """
     pid = drive.gateway.capture_pid
     assert pid is not None
@@ -67,7 +68,7 @@ def look_at_capture(drive: Drive, scratch: Path) -> Guarding:
         new_rights=status["NoNewPrivs"].strip() != "1",
         owner=(process / "mem").stat().st_uid,
         in_memory=_kinds(drive, read_memory(pid)) if root else None,
-        dumped_bytes=len(dumped(pid, scratch)) if root and shutil.which("gcore") else 0,
+        dumped_bytes=len(dumped(pid, scratch)) if forced and root and shutil.which("gcore") else 0,
         open_to_strangers=_open_to_strangers(pid) if root else None,
         core_files=_core_files(drive, pid),
         control_files=_control_files(scratch) if core_name() else None,

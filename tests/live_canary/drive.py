@@ -261,7 +261,7 @@ def tls_platform(folder: Path) -> Iterator[tuple[int, Path, Listener]]:
 
 
 @contextmanager
-def driving(folder: Path, *, seed: int = 1, rounds_per_s: float = 100.0) -> Iterator[Drive]:
+def driving(folder: Path, *, seed: int = 1, rounds_per_s: float = 60.0) -> Iterator[Drive]:
     """A gateway that runs on UDP multicast buses, with a vehicle that drives.
 
     Args:

@@ -53,12 +53,13 @@ def used(memory: bytes) -> bytes:
 
 
 def read_memory(pid: int) -> bytes:
-    """All memory of a process that may be read, in order."""
+    """All memory of a process that may be read, in order, but for files that it only reads."""
     pieces = []
     with Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
             span, rights, *_, name = [*line.split(maxsplit=5), ""][:6]
-            if "r" not in rights or name.strip() in _UNREADABLE:
+            of_a_file = name.startswith("/") and "w" not in rights
+            if "r" not in rights or of_a_file or name.strip() in _UNREADABLE:
                 continue
             begin, end = (int(each, 16) for each in span.split("-"))
             memory.seek(begin)

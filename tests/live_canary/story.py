@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,18 @@ class Agreements:
                 }
         return found - sender.were_inside if kind is Kind.POSITION else found
 
+    def described(self, numbers: Collection[int]) -> list[str]:
+        """Numbers in words: when they were sent, from the first agreement on, and where."""
+        sender = self.drive.sender
+        begin_ns = sender.sent_ns[self.all[0].first] if self.all else 0
+        ends = [f"{(one.answered_ns or begin_ns) / 1e9 - begin_ns / 1e9:.3f} s" for one in self.all]
+        return [f"agreements ended at {', '.join(ends)}"] + [
+            f"{number}, sent at {(sender.sent_ns[number] - begin_ns) / 1e9:.3f} s, "
+            + ("inside" if number in sender.were_inside else "outside")
+            + (" after outside" if number - 1 not in sender.were_inside else "")
+            for number in sorted(numbers)
+        ]
+
 
 @dataclass(slots=True)
 class Finding:
@@ -85,7 +97,7 @@ class Finding:
         searched: bytes.
     """
 
-    forbidden: Mapping[str, list[int]]
+    forbidden: Mapping[str, list[str]]
     found: Mapping[Kind, int]
     latitudes: int
     searched: int
@@ -102,7 +114,7 @@ class Finding:
             one for one in traces.inside if one in agreements.drive.sender.were_inside
         }
         return cls(
-            {name: sorted(numbers) for name, numbers in wrong.items() if numbers},
+            {name: agreements.described(numbers) for name, numbers in wrong.items() if numbers},
             {kind: len(numbers) for kind, numbers in real.items() if numbers},
             len(places),
             traces.searched,
@@ -147,7 +159,7 @@ def tell(drive: Drive, scratch: Path, *, times: int = 1) -> Story:
         story.findings[place] = Finding.of(traces, agreements, slack_s)
 
     gateway, sender, tokens = drive.gateway, drive.sender, drive.tokens
-    sender.go_on(100)
+    sender.go_on(60)
     judged("memory before anybody agreed", in_bytes(tokens, memory_of(gateway.process.pid, scratch)))
     for turn in range(times):
         mark = f", turn {turn + 1}" if times > 1 else ""
@@ -156,12 +168,12 @@ def tell(drive: Drive, scratch: Path, *, times: int = 1) -> Story:
         judged(f"files while they agreed{mark}", in_files(tokens, gateway.folder / "journal"))
         if times > 1:
             dump = dumped(gateway.process.pid, scratch)
-            judged(f"dump while they agreed{mark}", in_bytes(tokens, dump))
+            judged(f"dump while they agreed{mark}", in_bytes(tokens, dump), story.slack_s)
         _withdraw(drive, agreements, done=3 * (turn + 1))
         dump = dumped(gateway.process.pid, scratch)
         judged(f"dump after they withdrew{mark}", in_bytes(tokens, dump), story.slack_s)
-    story.guarding = look_at_capture(drive, scratch)
-    sender.go_on(100)
+    story.guarding = look_at_capture(drive, scratch, forced=times > 1)
+    sender.go_on(40)
     story.state = gateway.ask(do="state")
     sender.stop()
     story.account = gateway.end()
@@ -178,18 +190,18 @@ def _agree(drive: Drive, agreements: Agreements) -> None:
     """Agree to cabin by the command and to position on the socket; drive fast, and through the area."""
     agreements.agree(Kind.CABIN)
     drive.gateway.consent("grant", *CABIN, "--for", "1h")
-    drive.sender.go_on(50)
+    drive.sender.go_on(30)
     agreements.agree(Kind.POSITION)
     for data_class, purpose in POSITIONS:
         drive.gateway.ask(do="grant", purpose=purpose, role="driver", term_s=3600, **{"class": data_class})
-    drive.sender.go_on(100)
+    drive.sender.go_on(60)
     drive.sender.speed = FAST
-    drive.sender.go_on(30)
+    drive.sender.go_on(20)
     drive.sender.speed = SLOW
     drive.sender.enter(inside=True)
-    drive.sender.go_on(60)
+    drive.sender.go_on(40)
     drive.sender.enter(inside=False)
-    drive.sender.go_on(100)
+    drive.sender.go_on(60)
     heard = len(drive.listener.heard)
     until(lambda: len(drive.listener.heard) > heard, "no message arrives")
 
@@ -201,7 +213,7 @@ def _withdraw(drive: Drive, agreements: Agreements, *, done: int) -> None:
     for data_class, purpose in POSITIONS:
         drive.gateway.ask(do="withdraw", purpose=purpose, role="driver", **{"class": data_class})
     _ended(drive, agreements, Kind.POSITION)
-    drive.sender.go_on(200)
+    drive.sender.go_on(100)
     drive.gateway.await_state(
         lambda state: sum(each["done"] for each in state["erasures"]) >= done, "nothing is erased"
     )
