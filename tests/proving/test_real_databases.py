@@ -20,22 +20,23 @@ from tests.policy.lawful import lawful
 
 CLASS_FILES = Path(__file__).parents[2] / "dbc"
 BUS = "car"
+CSS = "css-drive"
 
 
 @pytest.mark.parametrize(
-    ("database", "classes", "recording"),
+    ("database", "classes", "collect", "recording"),
     [
-        ("css-drive/CSS-Electronics-SAE-J1939-DEMO.dbc", "css-j1939", "css-drive/j1939-*.MF4"),
-        ("css-drive/OBD-v4.4.dbc", "css-obd2", None),
-        ("kona-ev/pcan.dbc", "kona-pcan", None),
+        (f"{CSS}/CSS-Electronics-SAE-J1939-DEMO.dbc", "css-j1939", [DataClass.OPERATION], "j1939-*.MF4"),
+        (f"{CSS}/CSS-Electronics-SAE-J1939-DEMO.dbc", "css-j1939", [DataClass.POSITION], "j1939-*.MF4"),
+        (f"{CSS}/OBD-v4.4.dbc", "css-obd2", [DataClass.HEALTH], None),
+        ("kona-ev/pcan.dbc", "kona-pcan", [DataClass.OPERATION], None),
     ],
 )
-@pytest.mark.parametrize("collect", [(DataClass.OPERATION,), (DataClass.HEALTH, DataClass.POSITION)])
 def test_nothing_is_found(
-    shared_data: Path, database: str, classes: str, recording: str | None, collect: Sequence[DataClass]
+    shared_data: Path, database: str, classes: str, collect: Sequence[DataClass], recording: str | None
 ) -> None:
     loaded = load_classes(CLASS_FILES / f"{classes}.classes.toml", load_database(shared_data / database))
-    path = None if recording is None else next(shared_data.glob(recording))
+    path = None if recording is None else next((shared_data / CSS).glob(recording))
     proof = Proof(
         lawful(*collect).policy,
         Described({BUS: [loaded]}, {}, builtin()),
