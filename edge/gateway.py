@@ -119,8 +119,7 @@ class Gateway:
         )
         described = Described(loaded.databases, loaded.bindings, loaded.catalogue, observed)
         opened = None if kept is None else kept.opened
-        chosen = choice or choose(config.policy, clock, opened)
-        self.choice, self.guard = guarded(chosen, loaded)
+        self.choice, self.guard = choose(loaded, clock, opened) if choice is None else guarded(choice, loaded)
         if self.choice.complaint is not None:
             tell(Notice(f"the policy is refused: {self.choice.why}", trouble=True))
         self.collecting = Collecting(self.choice.policy, described)

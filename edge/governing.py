@@ -11,7 +11,6 @@ import apsw
 
 from edge.clock import Clock, TimeQuality
 from edge.config import MAIN_DESTINATION, Config
-from edge.config_policy import PolicySection
 from edge.consent.desk import ConsentDesk
 from edge.consent.keeping import JournalKeeping
 from edge.destination import configured_destination
@@ -42,17 +41,22 @@ class Start:
     opened: OpenJournal | None
 
 
-def choose(section: PolicySection, clock: Clock, opened: OpenJournal | None) -> PolicyChoice:
-    """Choose the policy in force, and remember its version where there is a journal."""
+def choose(loaded: Loaded, clock: Clock, opened: OpenJournal | None) -> tuple[PolicyChoice, PlaceGuard]:
+    """Choose the policy in force, with the guard of its areas, and note it in the journal where there is one.
+
+    Where its areas cannot be kept to, since a position is not to be read before the door, the strictest is in
+    force in its place.
+    """
     memory = ShortMemory() if opened is None else JournalVersions(opened, clock)
     choice = choose_policy(
-        section,
+        loaded.config.policy,
         memory,
         wall_ns=clock.wall_ns(),
         clock_trusted=clock.timebase().quality is not TimeQuality.NONE,
     )
+    choice, guard = guarded(choice, loaded)
     memory.remember(choice)
-    return choice
+    return choice, guard
 
 
 def guarded(choice: PolicyChoice, loaded: Loaded) -> tuple[PolicyChoice, PlaceGuard]:
