@@ -133,7 +133,7 @@ class _Mutator:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 inside = f"{within}.{child.name}" if within else child.name
-                parts = [*child.decorator_list, *child.body]
+                parts = [*(one for one in child.decorator_list if not _makes_record(one)), *child.body]
                 if not isinstance(child, ast.ClassDef):
                     parts += [
                         *child.args.defaults,
@@ -274,6 +274,12 @@ def _conditions(node: ast.If | ast.IfExp | ast.While) -> Iterator[ast.expr]:
     yield ast.Constant(False)
     if not isinstance(node, ast.While):
         yield ast.Constant(True)
+
+
+def _makes_record(decorator: ast.expr) -> bool:
+    """Whether a decorator is `dataclass`: that a record is frozen is the type checker's matter."""
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return isinstance(called, ast.Name) and called.id == "dataclass"
 
 
 def _is_words(node: ast.AST) -> bool:
