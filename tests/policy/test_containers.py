@@ -138,6 +138,7 @@ def test_a_container_of_which_nothing_is_collected_is_refused_like_a_message() -
     door = Door({"bus": [classed()]}, {DataClass.IDENTITY})
     assert not admitted(door, box([(DRIVE, b"\x01\x02")]), box([(SEAT, b"\x01\x02")]))
     assert door.hop().set_aside == {"nothing allowed": 2}
+    assert door.hop().facts["frames with cabin removed"] == 2
     assert door.refused_ids() == {("bus", BOX): 2}
 
 
@@ -215,6 +216,23 @@ def test_a_second_database_denies_pdus_for_both() -> None:
     ]
 
 
+def test_containers_of_one_group_are_the_same_whoever_sends_them() -> None:
+    text = "BO_ 9 Other: 2 Ecu\n" + signal("Mood", 0, 16) + "\n"
+    one = boxed(PDUS, identifier=LONG, j1939=True)
+    two = boxed({DRIVE: text}, identifier=LONG ^ 0xFF, j1939=True, name="Box2", file="other")
+    databases = ClassedDatabase(one, CLASSES), ClassedDatabase(two, {("Other", "Mood"): CABIN})
+    assert why("Drive.Speed", databases[0]) is None
+    assert why("Drive.Speed", *databases) is Reason.OVERLAP
+
+
+def test_a_pdu_without_a_header_id_is_never_found() -> None:
+    database = boxed(PDUS)
+    (container,) = database.messages
+    nameless = tuple(replace(inner, header_id=None) for inner in container.contained)
+    database = replace(database, messages=(replace(container, contained=nameless),))
+    assert why("Drive.Speed", ClassedDatabase(database, CLASSES)) is Reason.CONTAINER
+
+
 def test_the_same_pdu_in_two_containers_is_collected_from_both_or_none() -> None:
     one = {1: "BO_ 1 Twin: 1 Ecu\n" + signal("A", 0, 8) + "\n"}
     two = {2: "BO_ 1 Twin: 1 Ecu\n" + signal("A", 0, 4) + signal("B", 2, 4) + "\n"}
@@ -261,6 +279,22 @@ def test_pdus_are_divided_by_class_and_each_part_can_be_read_by_itself() -> None
     for data_class, name, value in ((OPERATION, "Power", 0x88), (HEALTH, "Age", 0x99)):
         columns = plan.decode(rejoin([parts[data_class]])).columns
         assert columns[SignalRef("bus", "Mixed", name)].values.tolist() == [value]
+
+
+def test_a_class_is_in_a_pdu_only_under_its_multiplexer_value() -> None:
+    signals = signal("Page", 0, 8, "M ") + signal("Lane", 8, 8, "m1 ") + signal("Power", 8, 8, "m2 ")
+    database = ClassedDatabase(
+        boxed({1: f"BO_ 1 Paged: 2 Ecu\n{signals}\n"}),
+        {("Paged", "Page"): OPERATION, ("Paged", "Lane"): POSITION, ("Paged", "Power"): OPERATION},
+    )
+    door = Door({"bus": [database]}, frozenset(DataClass))
+    parts = door.split(door.admit(FrameBatch.from_frames([box([(1, b"\x01\x55"), (1, b"\x02\x55")])])))
+    assert parts[POSITION].places.tolist() == [0]
+    assert parts[POSITION].batch.frame(0).data == pdu(1, b"\x00\x55")
+    assert [parts[OPERATION].batch.frame(place).data for place in range(2)] == [
+        pdu(1, b"\x01\x00"),
+        pdu(1, b"\x02\x55"),
+    ]
 
 
 def test_a_pdu_too_short_for_any_of_its_signals_goes_to_the_most_sensitive_class() -> None:
@@ -321,7 +355,7 @@ def test_what_a_class_file_does_not_name_of_a_pdu_has_no_class() -> None:
 def test_a_container_may_come_in_segments() -> None:
     database = ClassedDatabase(boxed(PDUS, identifier=LONG, j1939=True), CLASSES)
     content = b"".join(
-        pdu(*each) for each in [(MIXED, b"\x77\x88\x99"), (SEAT, b"\x11"), (DRIVE, b"\xff\xff")]
+        pdu(*each) for each in [(SEAT, b"\x11"), (MIXED, b"\x77\x88\x99"), (DRIVE, b"\xff\xff")]
     )
     short = Frame(9, LONG, pdu(DRIVE, b"\x01\x02"), "bus", FrameFlag.EXTENDED)
     frames = [*broadcast(content, 0x21), short, *broadcast(content + bytes(80), 0x22, t_ms=1000.0)]
@@ -343,6 +377,7 @@ def test_containers_do_not_disturb_messages_of_segments_around_them() -> None:
         [box([(DRIVE, b"\x03\x04"), (DRIVE, b"\x05\x06")])],
         isotp(b"\x41\x0c\x01\x02", BARE),
         [Frame(0, BOX, pdu(DRIVE, b"\x07\x08"), "elsewhere", FrameFlag.FD)],
+        [Frame(0, 0x7FF, b"", "elsewhere")],
     ]
     databases = {"bus": [classed(), J1939, diagnostics()], "elsewhere": [classed()]}
     together, apart = Door(databases, COLLECT), Door(databases, COLLECT)
@@ -350,7 +385,8 @@ def test_containers_do_not_disturb_messages_of_segments_around_them() -> None:
     alone = [apart.admit(FrameBatch.from_frames(piece)) for piece in pieces]
     assert out == [batch.frame(place) for batch in alone for place in range(len(batch))]
     assert together.hop() == apart.hop()
-    assert [len(batch) for batch in alone] == [2, 1, 0, 1, 2, 1, 1]
+    assert together.refused_ids() == apart.refused_ids() == {("elsewhere", 0x7FF): 1}
+    assert [len(batch) for batch in alone] == [2, 1, 0, 1, 2, 1, 1, 0]
 
 
 def test_a_checksum_that_covers_what_another_pdu_of_the_same_name_lacks_covers_all() -> None:
