@@ -15,7 +15,7 @@ from edge.policy.rules import Purpose
 from edge.records import Missing, Record
 from tests.canary.bus import STEPS_A_DEGREE, Fixed
 from tests.canary.evidence import RECORDING, Archived, Piece, of_message
-from tests.canary.oracle import RECORDS, May, Oracle
+from tests.canary.oracle import May, Oracle
 from tests.canary.planting import CLASS_OF, Canary, Kind, sent_in
 from tests.canary.route import EAST, SOUTH, WEST, Route
 from tests.canary.scanning import Hit, Scanner
@@ -26,6 +26,9 @@ LON, LAT = "gnss.lon", "gnss.lat"
 PURPOSE = {MAIN_DESTINATION: Purpose.REGULATED, SERVICE: Purpose.SERVICE}
 FRESH_S = 4
 """A record holds a position that is at most so old."""
+
+ROUNDED = 0.01
+"""A decoder's number is so near to steps of 1e-6 degrees, in steps."""
 
 LASTING_S = 4
 """Only what then stays so long is taken for a change that can be measured."""
@@ -99,6 +102,7 @@ class Judge:
         self._scanner = scanner
         self._oracle = oracle
         self._archived = Archived()
+        self._middles_at: tuple[int, frozenset[int]] = (-1, frozenset())
         self._seen_at: dict[str, set[int]] = {}
         self._blocks: dict[int, tuple[Piece, tuple[Canary, ...]]] = {}
         self.found = Found()
@@ -143,8 +147,7 @@ class Judge:
             if one.item_id == LON and not isinstance(one.value, Missing):
                 at = self._route.by_lon.get(round(float(one.value) * STEPS_A_DEGREE), -1)
                 passed.setdefault(DataClass.POSITION, set()).add(at)
-                inside, _ = self._oracle.withheld(at)
-                if DataClass.POSITION in inside:
+                if self._oracle.collected(DataClass.POSITION, at, every) is May.NOT:
                     self.found.leaks.append(Leak(place, "position of a sensor", at, second))
         return self._edges(passed)
 
@@ -338,13 +341,32 @@ class Judge:
 
     def _position_word(self, place: str, text: str, at_s: int) -> None:
         """Judge a number in a text that may be a position."""
-        steps = int(text.replace(".", "").ljust(9 if text.startswith("1") else 8, "0"))
+        exact = float(text) * (STEPS_A_DEGREE if "." in text else 1)
+        steps = round(exact)
         second = self._route.by_lon.get(steps, self._route.by_lat.get(steps))
+        if abs(exact - steps) > ROUNDED or (second is None and steps not in self._middles(at_s)):
+            self.found.leaks.append(Leak(place, f"unexplained position {text}", 0, at_s))
         if second is None:
             return
-        purposes = (*RECORDING, *RECORDS)
+        purposes = (*RECORDING, Purpose.REGULATED)
         if self._oracle.left(DataClass.POSITION, second, purposes, at_s) is May.NOT:
             self.found.leaks.append(Leak(place, f"position {text}", second, at_s))
+        else:
+            self.found.positions[place] += 1
+
+    def _middles(self, now_s: int) -> frozenset[int]:
+        """Longitudes and latitudes of the middles of all cells that may still be there."""
+        if self._middles_at[0] != now_s:
+            use = (DataClass.POSITION, Purpose.SERVICE)
+            middles = {
+                coordinate + by
+                for second, fix in self._route.fixes.items()
+                if self._oracle.left(use[0], second, (use[1],), now_s) is not May.NOT
+                for coordinate in _middle(fix, self._oracle.cell_m(use, second))
+                for by in (-1, 0, 1)
+            }
+            self._middles_at = now_s, frozenset(middles)
+        return self._middles_at[1]
 
 
 def _row(places: list[int], hit: Hit) -> int:
@@ -369,13 +391,16 @@ def _around(degrees: float) -> bool:
     return WEST - _MARGIN < degrees < EAST + _MARGIN or SOUTH - _MARGIN < degrees < SOUTH + 4 * _MARGIN
 
 
-def _in_cell(fix: Fixed, lon: int, lat: int, cell_m: float) -> bool:
-    """Whether a position is the middle of the cell that another lies in (docs/places.md, Precision)."""
+def _middle(fix: Fixed, cell_m: float) -> tuple[int, int]:
+    """The middle of the cell that a position lies in (docs/places.md, Precision)."""
     height = round(cell_m / 111_320.0 * STEPS_A_DEGREE)
-    row, row_of_fix = ((one + 90_000_000) // height for one in (lat, fix.lat))
-    if row != row_of_fix or abs(row * height + height / 2 - lat - 90_000_000) > 1:
-        return False
+    lat = (fix.lat + 90_000_000) // height * height + height // 2 - 90_000_000
     count = round(360_000_000 * math.cos(math.radians(lat / STEPS_A_DEGREE)) / height)
-    cell, cell_of_fix = ((one + 180_000_000) * count // 360_000_000 for one in (lon, fix.lon))
-    middle = (cell + 0.5) * 360_000_000 / count
-    return cell == cell_of_fix and abs(middle - lon - 180_000_000) <= 1 + 1e-6 * middle / middle
+    cell = (fix.lon + 180_000_000) * count // 360_000_000
+    return round((cell + 0.5) * 360_000_000 / count) - 180_000_000, lat
+
+
+def _in_cell(fix: Fixed, lon: int, lat: int, cell_m: float) -> bool:
+    """Whether a position is the middle of the cell that another lies in."""
+    middle = _middle(fix, cell_m)
+    return abs(middle[0] - lon) <= 1 and abs(middle[1] - lat) <= 1
