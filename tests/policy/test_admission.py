@@ -155,6 +155,7 @@ class TestInForce:
         self.agree(in_force, {})
         assert in_force.ground(mask, CABIN, [SERVICE]) == "consent 3"
         assert in_force.ground(mask, OPERATION, [REGULATED]) == ""
+        assert in_force.ground(mask, CABIN, [RECORDING]) is None
 
     def test_a_mask_of_another_run_is_ground_for_nothing(self) -> None:
         in_force = self.make()
