@@ -360,7 +360,6 @@ class Door:
         starts = opened.starts
         passing.whole = {int(starts[at]): whole for at, whole in passing.whole.items() if at not in done}
         passing.forced = {int(starts[at]): forced for at, forced in passing.forced.items()}
-        passing.single = {int(starts[at]) for at in passing.single}
         return opened.batch, bus[opened.sources]
 
     def _count(self, batch: FrameBatch, bus: Int64s, passing: _Pass, keeps: Booleans) -> None:
