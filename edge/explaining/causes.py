@@ -58,15 +58,20 @@ def roots(judgement: BusJudgement, judged: Judged) -> tuple[Judged, ...]:
 def _roots(
     judgement: BusJudgement, begin: Iterable[Judged], apart: Judged | None = None
 ) -> tuple[Judged, ...]:
-    seen = {id(one): one for one in begin if one is not apart}
-    waiting = [*seen.values()]
+    seen: dict[tuple[int, bool], Judged] = {}
+    waiting = [(one, False) for one in begin]
     while waiting:
-        for one in hindrances(judgement, waiting.pop()):
-            for cause in one.causes:
-                if id(cause) not in seen and cause is not apart:
-                    seen[id(cause)] = cause
-                    waiting.append(cause)
-    return tuple(one for one in seen.values() if one.reason in {Reason.CLASS, Reason.UNCLASSIFIED})
+        judged, denying = waiting.pop()
+        if judged is apart or (id(judged), denying) in seen:
+            continue
+        seen[id(judged), denying] = judged
+        for one in hindrances(judgement, judged):
+            overlap = one.reason is Reason.OVERLAP
+            # A signal that only lost an overlap itself takes no bits from others.
+            if not (denying and overlap):
+                waiting += [(cause, overlap) for cause in one.causes]
+    found = {id(one): one for one in seen.values()}
+    return tuple(one for one in found.values() if one.reason in {Reason.CLASS, Reason.UNCLASSIFIED})
 
 
 def name_of(judged: Judged) -> str:

@@ -247,6 +247,14 @@ class TestTheCause:
         value = signal_of(situation, "M.Value")
         assert [one.words for one in value.whys] == ["its multiplexer M.Page (cabin) is withheld"]
 
+    def test_is_none_that_is_never_there_together_with_it(self) -> None:
+        text = signal("Page", 0, 4, "M ") + signal("Cell", 8, 8, "m1 ") + signal("Seat", 8, 8, "m2 ")
+        text += signal("Belt", 12, 8)
+        classes = {"Page": OPERATION, "Cell": OPERATION, "Seat": CABIN, "Belt": CABIN}
+        answer = signal_of(situation_of({BUS: [classed(text, classes)]}, {OPERATION}), "M.Cell")
+        assert [one.signal for one in answer.whys[0].causes] == ["M.Belt"]
+        assert [one.signal for one in answer.roots] == ["M.Belt"]
+
     def test_may_be_bits_that_nobody_describes(self) -> None:
         text = signal("Value", 0, 8) + signal("Crc", 24, 8)
         situation = situation_of(
