@@ -17,7 +17,7 @@ from edge.policy.classes import DataClass
 from edge.policy.door import Door
 from edge.policy.gates import Gate
 from edge.policy.in_force import InForce
-from edge.policy.rules import RECORD_PURPOSES, Basis, Policy
+from edge.policy.rules import RECORD_PURPOSES, Basis, Policy, Purpose
 from edge.records import Record
 from edge.vehicle.sampler import Sampler
 
@@ -31,12 +31,14 @@ class Described:
         bindings: of each bus.
         catalogue: the regulated items.
         observed: ids of the items that sensors beside CAN provide.
+        served: the purposes that the configuration has any use for; nothing is collected for another.
     """
 
     databases: Mapping[str, Sequence[ClassedDatabase]]
     bindings: Mapping[str, Sequence[Binding]]
     catalogue: Catalogue
     observed: Sequence[str] = ()
+    served: frozenset[Purpose] = frozenset(Purpose)
 
 
 class Collecting:
@@ -58,26 +60,34 @@ class Collecting:
         self._widest = Admission.of(policy, dict.fromkeys(consented, 0))
         self.in_force = InForce(policy, Admission.of(policy, {}))
         now = self.in_force.now
-        self.door = Door(described.databases, now.collect, now.name)
-        self.widest = Door(described.databases, self._widest.collect)
+        self.door = Door(described.databases, self.collect(now), now.name)
+        self.widest = Door(described.databases, self.collect(self._widest))
         self._limits: dict[str, Limits] = {}
         self._records: Counter[str] = Counter()
 
     def adopt(self, admission: Admission) -> None:
         """Take another admission into force; the door follows with its next batch."""
         self.in_force.adopt(admission)
-        self.door.adopt(admission.collect, admission.name)
+        self.door.adopt(self.collect(admission), admission.name)
+
+    def collect(self, admission: Admission) -> frozenset[DataClass]:
+        """The classes that an admission lets be collected for a purpose that is served."""
+        return _classes(admission, self._described.served)
+
+    def in_records(self, admission: Admission) -> frozenset[DataClass]:
+        """Those of them whose items go into records."""
+        return _classes(admission, self._described.served & RECORD_PURPOSES)
 
     def sampler(self) -> Sampler:
         """The sampler of all items that may ever be collected."""
-        return self._sampler(self.widest.withheld(), self._widest.records)
+        return self._sampler(self.widest.withheld(), self.in_records(self._widest))
 
     def withheld_at_times(self) -> frozenset[SignalRef]:
         """The signals that do not pass at every time and place; no event may depend on one of them."""
         policy = self.in_force.policy
         withheld = frozenset(one for area in policy.areas for one in area.withhold)
         lawful = Admission.of(policy, {}, withheld)
-        return Door(self._described.databases, lawful.collect).withheld()
+        return Door(self._described.databases, self.collect(lawful)).withheld()
 
     def limits(self, mask: str) -> Limits:
         """What a mask leaves of signals and items."""
@@ -99,10 +109,10 @@ class Collecting:
         """How many records had items of each class."""
         found: Counter[DataClass] = Counter()
         for mask, count in self._records.items():
-            found.update(dict.fromkeys(self._classes(mask), count))
+            found.update(dict.fromkeys(self._classes_under(mask), count))
         return found
 
-    def _classes(self, mask: str) -> frozenset[DataClass]:
+    def _classes_under(self, mask: str) -> frozenset[DataClass]:
         catalogue = self._described.catalogue
         return frozenset(catalogue.item(item_id).data_class for item_id in self.limits(mask).items)
 
@@ -112,7 +122,7 @@ class Collecting:
             gate = self.widest.gate_of(self.widest.mask)
             return Limits(frozenset() if gate is None else gate.collected, frozenset())
         withheld = frozenset(gate.reasons)
-        items = frozenset(self._sampler(withheld, admission.records & gate.collect).items)
+        items = frozenset(self._sampler(withheld, self.in_records(admission) & gate.collect).items)
         return Limits(withheld - self.widest.withheld(), items, self._rests_on(admission, gate, items))
 
     def _rests_on(
@@ -144,3 +154,7 @@ class Collecting:
             admits=lambda data_class: data_class in records,
             observed=described.observed,
         )
+
+
+def _classes(admission: Admission, purposes: frozenset[Purpose]) -> frozenset[DataClass]:
+    return frozenset(data_class for data_class, purpose in admission.rules if purpose in purposes)

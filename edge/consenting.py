@@ -136,7 +136,7 @@ class Consenting:
         if admission.name != self._collecting.in_force.now.name:
             self._collecting.adopt(admission)
             if capture is not None:
-                capture.adopt(admission.collect, admission.name)
+                capture.adopt(self._collecting.collect(admission), admission.name)
             logger.info("collecting under another admission: %s", admission.name)
             self._see_who_lost()
             self._wake()

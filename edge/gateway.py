@@ -23,7 +23,7 @@ from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
 from edge.errors import ControlError
 from edge.frames import FrameBatch
-from edge.governing import Start, choose, guarded, open_desk, standings_of
+from edge.governing import Start, choose, guarded, open_desk, served_purposes, standings_of
 from edge.journal_road import JournalRoad
 from edge.loading import Loaded
 from edge.making import make_road, open_kept
@@ -117,7 +117,9 @@ class Gateway:
             boot=boot,
             notify=notify,
         )
-        described = Described(loaded.databases, loaded.bindings, loaded.catalogue, observed)
+        described = Described(
+            loaded.databases, loaded.bindings, loaded.catalogue, observed, served_purposes(config)
+        )
         opened = None if kept is None else kept.opened
         self.choice, self.guard = choose(loaded, clock, opened) if choice is None else guarded(choice, loaded)
         if self.choice.complaint is not None:
@@ -305,7 +307,7 @@ class Gateway:
         """What a person in the vehicle is told; on the thread that hands data on."""
         collecting = self.collecting
         gate = collecting.door.gate_of(self._core.mask or collecting.door.mask)
-        collected = collecting.in_force.now.collect
+        collected = collecting.collect(collecting.in_force.now)
         return Seen(
             mask=self._core.mask or collecting.door.mask,
             withheld=frozenset() if gate is None else collected - gate.collect,

@@ -21,6 +21,7 @@ from edge.loading import Loaded
 from edge.places.guard import PlaceGuard
 from edge.policy.in_force import InForce
 from edge.policy.policy_choice import PolicyChoice, ShortMemory, choose_policy, in_place_of_refused
+from edge.policy.rules import Purpose
 from edge.policy.standing import Standing
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,17 @@ class Start:
     boot: bytes
     start: bytes
     opened: OpenJournal | None
+
+
+def served_purposes(config: Config) -> frozenset[Purpose]:
+    """The purposes that a configuration has any use for; what is admitted for others is not collected."""
+    served: set[Purpose] = {one.purpose for one in (config.uplink, *config.destination)}
+    if config.journal is not None:
+        if config.journal.frames:
+            served.add(Purpose.RECORDING)
+        if config.collision is not None or any(one.frames for one in config.event):
+            served.add(Purpose.EVENT)
+    return frozenset(served)
 
 
 def choose(loaded: Loaded, clock: Clock, opened: OpenJournal | None) -> tuple[PolicyChoice, PlaceGuard]:

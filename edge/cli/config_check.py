@@ -13,6 +13,7 @@ from edge.clock import SystemClock
 from edge.collecting import Collecting, Described
 from edge.config import load_config
 from edge.decode.plan import DecodePlan
+from edge.governing import served_purposes
 from edge.loading import Loaded, load
 from edge.watching import event_watch
 
@@ -34,7 +35,9 @@ def command(path: Path, as_json: bool) -> None:
     """
     loaded = load(load_config(path))
     choice = chosen_policy(loaded.config, SystemClock())
-    described = Described(loaded.databases, loaded.bindings, loaded.catalogue)
+    described = Described(
+        loaded.databases, loaded.bindings, loaded.catalogue, served=served_purposes(loaded.config)
+    )
     collecting = Collecting(choice.policy, described)
     sampler = collecting.sampler()
     never = collecting.widest.withheld()

@@ -26,6 +26,7 @@ from edge.explaining.page import heading, page_of, summary_page
 from edge.explaining.question import Answer, ask, known_names
 from edge.explaining.situation import BY_POLICY_ALONE, Agreed, Situation, agreed_of, observed_items
 from edge.explaining.summary import summarise
+from edge.governing import served_purposes
 from edge.loading import load_buses
 
 _MOST_COMPLETIONS = 200
@@ -123,7 +124,9 @@ def command(
 def _situation(config: Config, agreed: Agreed) -> Situation:
     catalogue = builtin()
     databases, bindings = load_buses(config, catalogue)
-    described = Described(databases, bindings, catalogue, tuple(observed_items(config)))
+    described = Described(
+        databases, bindings, catalogue, tuple(observed_items(config)), served_purposes(config)
+    )
     return Situation(config, chosen_policy(config, SystemClock()), described, agreed)
 
 

@@ -55,7 +55,9 @@ def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbos
             gateway = make_gateway(loaded, clock, observed, boot=kernel_boot_id())
             plan = plan_of(config_path, loaded.config, gateway.choice.policy.areas)
             now = gateway.collecting.in_force.now
-            source = stack.enter_context(CaptureProcess(plan, now.collect, now.name, clock=clock))
+            source = stack.enter_context(
+                CaptureProcess(plan, gateway.collecting.collect(now), now.name, clock=clock)
+            )
         logging.getLogger("nevgate").info(
             "vehicle %s, policy %s, mask %s, up to %d items a record; end with Ctrl-C",
             gateway.identity.vehicle,

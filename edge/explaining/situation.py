@@ -94,7 +94,7 @@ class Situation:
         }
         self._collecting = Collecting(choice.policy, described)
         self._collecting.adopt(self.admission)
-        self.gate = self.gate_of(self.admission.collect - agreed.withheld)
+        self.gate = self.gate_of(self._collecting.collect(self.admission) - agreed.withheld)
         self.mask = self._collecting.door.mask
 
     @property
@@ -105,7 +105,7 @@ class Situation:
     @property
     def records(self) -> frozenset[DataClass]:
         """The classes whose items go into records here and now."""
-        return self.admission.records & self.gate.collect
+        return self._collecting.in_records(self.admission) & self.gate.collect
 
     def gate_of(self, collect: Collection[DataClass]) -> Gate:
         """The gate of some classes, of the very door that a gateway has."""

@@ -136,7 +136,7 @@ def _kept(rule: Rule) -> str:
 
 
 def _remark(situation: Situation, purpose: Purpose) -> str:
-    """What of the configuration decides beside the policy whether the purpose is served."""
+    """Why nothing is collected for a purpose whatever the policy says: nothing configured serves it."""
     config = situation.config
     if purpose in RECORD_PURPOSES:
         if not any(one.purpose is purpose for one in situation.destinations.values()):

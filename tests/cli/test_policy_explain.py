@@ -31,6 +31,7 @@ profile = "gbt44464"
 vin = "LNVGATE00XDEM0001"
 [journal]
 folder = "journal"
+frames = true
 [uplink]
 host = "127.0.0.1"
 acknowledge = "puback"

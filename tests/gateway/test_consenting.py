@@ -32,13 +32,15 @@ EVERYWHERE = frozenset({ANYWHERE})
 BINDING = '[items."gnss.satellites"]\nsignal = "Motion.Gear"\n'
 
 
-def asking() -> PolicyChoice:
+def asking(*, destinations: frozenset[str] = frozenset()) -> PolicyChoice:
     """Operation by law, position while somebody agrees; it stays in the vehicle."""
     rules = {
         (DataClass.OPERATION, one): Rule(DataClass.OPERATION, one, Basis.LAW, EVERYWHERE) for one in Purpose
     }
     for use in (RECORDING, SERVICE):
-        rules[use] = Rule(*use, Basis.CONSENT, longest_days=7.0, erase_within_s=60.0)
+        rules[use] = Rule(
+            *use, Basis.CONSENT, destinations=destinations, longest_days=7.0, erase_within_s=60.0
+        )
     return PolicyChoice(Policy("asking", 1, "", rules, contact="the bench"), BUILT_IN, "a test says so")
 
 
@@ -46,11 +48,21 @@ class Drive(Rig):
     """A gateway that keeps raw frames, and what is done at which second of its drive."""
 
     def __init__(
-        self, folder: Path, *, name: str = "etc", seed: int = 2, choice: PolicyChoice | None = None
+        self,
+        folder: Path,
+        *,
+        name: str = "etc",
+        seed: int = 2,
+        choice: PolicyChoice | None = None,
+        purpose: Purpose = Purpose.REGULATED,
+        frames: bool = True,
     ) -> None:
         super().__init__(
             folder / name,
-            uplink=f'[journal]\nfolder = "{folder / "journal"}"\nframes = true\n',
+            uplink=(
+                f'purpose = "{purpose}"\n[journal]\nfolder = "{folder / "journal"}"\n'
+                f"frames = {str(frames).lower()}\n"
+            ),
             classes=CLASSES,
             binding=BINDING,
             choice=choice or asking(),
@@ -173,7 +185,17 @@ def test_a_consent_that_was_not_kept_on_for_the_next_start_ends_with_this_one(
     assert later.fact("door", "frames", "frames with position kept") == 0
 
 
-def test_data_that_rest_on_two_consents_go_with_the_second(drive: Drive) -> None:
+def test_what_nobody_has_a_use_for_is_not_collected_whoever_agrees(tmp_path: Path) -> None:
+    drive = Drive(tmp_path, frames=False)
+    drive.doing[1] = drive.agree
+    drive.doing[2] = lambda: drive.agree(SERVICE)
+    drive.run(6)
+    assert drive.gateway.finish(60)
+    assert drive.fact("door", "frames", "frames with position kept") == 0
+
+
+def test_data_that_rest_on_two_consents_go_with_the_second(tmp_path: Path) -> None:
+    drive = Drive(tmp_path, purpose=Purpose.SERVICE)
     drive.doing[1] = drive.agree
     drive.doing[2] = lambda: drive.agree(SERVICE)
     drive.doing[4] = drive.withdraw
@@ -184,7 +206,9 @@ def test_data_that_rest_on_two_consents_go_with_the_second(drive: Drive) -> None
     assert drive.fact("door", "frames", "frames with position kept") > 40
 
 
-def test_what_stays_in_the_vehicle_is_in_no_message(drive: Drive) -> None:
+def test_what_is_for_another_destination_is_in_no_message(tmp_path: Path) -> None:
+    choice = asking(destinations=frozenset({"another"}))
+    drive = Drive(tmp_path, purpose=Purpose.SERVICE, choice=choice)
     drive.doing[1] = lambda: drive.agree(SERVICE)
     drive.run(15)
     assert drive.gateway.finish(60)
