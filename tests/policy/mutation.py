@@ -23,6 +23,7 @@ import os
 import random
 import select
 import shutil
+import signal
 import sys
 import tempfile
 import tomllib
@@ -231,6 +232,7 @@ def place_of(module: str) -> str:
 def main() -> int:
     """Break, run, report."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     modules = modules_of(options.paths or ["edge/policy"])
     source = {module: (ROOT / module).read_bytes() for module in modules}
     every = [one for module in modules for one in mutations(module, source[module])]
