@@ -117,8 +117,11 @@ def reached(modules: Collection[str], tests: Sequence[str], root: Path) -> Reach
         return code
 
     process = Process(work, 3600.0, root / "output.txt")
-    while process.verdict() is None:
-        select.select([process.end], [], [])
+    try:
+        while process.verdict() is None:
+            select.select([process.end], [], [], 1.0)
+    finally:
+        process.stop()
     if process.code != 0:
         raise RuntimeError((root / "output.txt").read_text()[-3000:] or "the tests do not run")
     return Reach.read(answer.read_text())
