@@ -78,6 +78,7 @@ class Core:
         self._period_ns = period_ns if rules is None else rules.period_ns
         self._events = events
         self._limits = limits
+        self._events_see = True
         self._left = Limits(frozenset(), frozenset())
         self._schedule: Schedule | None = None
         self._timebase = Timebase()
@@ -110,7 +111,7 @@ class Core:
         if not len(batch):
             return
         self._timebase = batch.timebase
-        if self._events is not None:
+        if self._events is not None and self._events_see:
             self._events.take(batch)
         for schedule, part in self._runs(batch):
             for frames, instant_ns in schedule.cut(part, int(part.t_ns.max())):
@@ -171,6 +172,9 @@ class Core:
                 self._restrict(limits.withheld | signals, limits.items - renewed)
             self._restrict(limits.withheld, limits.items)
             self._left = limits
+            if self._events is not None:
+                # What a condition depends on must not read as 0: with less, no event begins or ends.
+                self._events_see = limits.withheld.isdisjoint(self._events.wanted)
 
     def _restrict(self, withheld: frozenset[SignalRef], items: frozenset[str]) -> None:
         self._latest.restrict(withheld)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
@@ -183,10 +183,24 @@ def _policy(tables: PolicyTables, base: _Profile, complaints: _Complaints) -> Po
         name=tables.name,
         version=tables.version,
         profile=tables.profile,
-        rules=_in_order(rules),
+        rules=_in_order({use: _with_recipients(rule, destinations) for use, rule in rules.items()}),
         destinations=MappingProxyType(dict(sorted(destinations.items()))),
         areas=tuple(_areas(tables.area, complaints)),
         contact=tables.contact,
+    )
+
+
+def _with_recipients(rule: Rule, destinations: Mapping[str, AllowedDestination]) -> Rule:
+    """A rule that knows who gets the data: a consent is to these, and asked for again when they change."""
+    meant = [
+        one
+        for name, one in sorted(destinations.items())
+        if rule.leaves
+        and one.purpose is rule.purpose
+        and (not rule.destinations or name in rule.destinations)
+    ]
+    return replace(
+        rule, recipients=tuple(f"{one.name} {one.jurisdiction} {' '.join(one.hosts)}" for one in meant)
     )
 
 

@@ -87,6 +87,8 @@ class Rule:
         longest_days: a consent lasts no longer; only with `Basis.CONSENT`, then greater than 0.
         erase_within_s: after a withdrawal, what was collected under the consent is gone so soon.
         clause: of the rule that the basis rests on, for the reader.
+        recipients: whom the policy's own list of destinations makes of `destinations`: name, jurisdiction and
+            hosts of each.
     """
 
     data_class: DataClass
@@ -99,6 +101,7 @@ class Rule:
     longest_days: float = 0.0
     erase_within_s: float = 0.0
     clause: str = ""
+    recipients: tuple[str, ...] = ()
 
     @property
     def leaves(self) -> bool:
@@ -116,6 +119,7 @@ class Rule:
                 sorted(self.destinations),
                 str(self.precision),
                 self.retention_days,
+                *self.recipients,
             ]
         )
 

@@ -33,6 +33,9 @@ class EventWatch:
         databases: of each bus.
         triggers: what is waited for.
         ring_bytes: what the frames that may precede an event take at most, data and 17 bytes each.
+
+    Attributes:
+        wanted: the signals that conditions depend on.
     """
 
     def __init__(
@@ -42,8 +45,8 @@ class EventWatch:
         *,
         ring_bytes: int = RING_BYTES,
     ) -> None:
-        wanted = frozenset[SignalRef]().union(*(trigger.expression.refs for trigger in triggers))
-        self._plan = DecodePlan(_only(databases, wanted), wanted=wanted)
+        self.wanted = frozenset[SignalRef]().union(*(trigger.expression.refs for trigger in triggers))
+        self._plan = DecodePlan(_only(databases, self.wanted), wanted=self.wanted)
         with_frames = [trigger.pre_ns + trigger.for_ns for trigger in triggers if trigger.frames]
         self._ring = FrameRing(span_ns=max(with_frames, default=0), most_bytes=ring_bytes)
         self._ring_used = bool(with_frames)

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from edge.catalogue.catalogue import builtin
+from edge.catalogue.condition import Comparison
 from edge.clock import Timebase
 from edge.collecting import Collecting, Described
 from edge.core import Core
+from edge.database.model import SignalRef
 from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
 from edge.frames import Frame, FrameBatch
@@ -22,7 +24,10 @@ from edge.policy.classfile import load_classes
 from edge.policy.rules import Basis, Policy, Precision, Purpose, Rule
 from edge.records import Missing, Record, Value
 from edge.sensors.observation import Observation
+from edge.vehicle.event_watch import EventWatch
+from edge.vehicle.expression import Expression, SignalComparison
 from edge.vehicle.rules import SamplingRules
+from edge.vehicle.trigger import Trigger
 from tests.core.test_core import BINDING, alarm, motion
 from tests.vehicle.state import S, bind, made_up
 
@@ -55,10 +60,11 @@ class Follower:
         *,
         observed: tuple[str, ...] = (),
         binding: str = BINDING,
+        classes: str = CLASSES,
         rules: SamplingRules | None = None,
         policy: Policy | None = None,
     ) -> None:
-        (folder / "classes.toml").write_text(CLASSES)
+        (folder / "classes.toml").write_text(classes)
         classed: ClassedDatabase = load_classes(folder / "classes.toml", made_up())
         self.policy = policy or made_up_policy()
         described = Described({"pt": [classed]}, {"pt": [bind(binding, folder)]}, builtin(), observed)
@@ -177,3 +183,28 @@ def test_a_record_is_as_exact_as_its_purposes_need_it(tmp_path: Path) -> None:
     assert told.values["gnss.lon"] != fine["gnss.lon"]
     near = replace(record, values={**fine, "gnss.lon": 116_512_400})
     assert follower.collecting.told(near).values == told.values
+
+
+def test_no_condition_reads_what_has_been_taken_from_it(tmp_path: Path) -> None:
+    mixed = '[operation]\nsignals = ["Alarms.*", "Motion.Gear"]\n[position]\nsignals = ["Motion.Speed"]\n'
+    follower = Follower(tmp_path, classes=mixed)
+    speed = SignalRef("pt", "Motion", "Speed")
+    still = Expression((SignalComparison(speed, Comparison("<", 1)),))
+    events = EventWatch(
+        {"pt": [made_up()]},
+        [Trigger("still", still, for_ns=0, pre_ns=0, post_ns=0, longest_ns=S, frames=False)],
+    )
+    core = Core(
+        LatestValues(DecodePlan({"pt": [made_up()]}, wanted=())),
+        follower.collecting.sampler(),
+        period_ns=S,
+        events=events,
+        limits=follower.collecting.limits,
+    )
+    follower.agree(to={SERVICE: 1})
+    batch = FrameBatch.from_frames([motion(0, 50), alarm(1, up=True)], buses=["pt"], timebase=Timebase())
+    assert not list(core.take(follower.collecting.door.admit(batch)))
+    follower.agree(to={})
+    later = FrameBatch.from_frames([motion(S, 50), alarm(S + 1, up=True)], buses=["pt"], timebase=Timebase())
+    list(core.take(follower.collecting.door.admit(later)))
+    assert core.take_events() == ()

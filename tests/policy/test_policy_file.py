@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -58,6 +59,7 @@ def test_all_keys_arrive_in_the_policy(tmp_path: Path) -> None:
         longest_days=30,
         erase_within_s=3600,
         clause="GB/T 44464-2024, 5.2",
+        recipients=("fleet CN data.example.cn *.fleet.example.cn",),
     )
     assert policy.destinations == {
         "fleet": AllowedDestination(
@@ -88,10 +90,22 @@ def test_begin_and_end_are_read_with_their_offset() -> None:
 
 def test_what_the_file_does_not_name_is_as_the_profile_has_it() -> None:
     base = profile("gbt44464")
-    rules = dict(read(WHOLE).rules)
+    rules = {use: replace(rule, recipients=()) for use, rule in read(WHOLE).rules.items()}
     assert rules.pop((DataClass.POSITION, Purpose.SERVICE)) != base.rule(DataClass.POSITION, Purpose.SERVICE)
     assert rules.items() < base.rules.items()
     assert len(rules) == len(base.rules) - 1
+
+
+def test_people_are_asked_again_when_the_data_would_go_elsewhere() -> None:
+    old, new = ', "*.fleet.example.cn"', ""
+    use = (DataClass.POSITION, Purpose.SERVICE)
+    before, after = read(WHOLE).rule(*use), read(changed(old, new)).rule(*use)
+    assert before is not None
+    assert after is not None
+    assert before.digest != after.digest
+    staying = (DataClass.CABIN, Purpose.RECORDING)
+    kept = [read(text).rule(*staying) for text in (WHOLE, changed(old, new))]
+    assert len({rule.digest for rule in kept if rule is not None}) == 1
 
 
 def test_a_rule_inherits_nothing_from_the_one_it_replaces() -> None:
