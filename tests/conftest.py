@@ -1,5 +1,7 @@
 """What all rooms' tests share: where the real recordings, databases and pictures are."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,3 +15,13 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the folder of real recordings, ../shared/data, is not beside the project")
     return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def log_left_as_it_was() -> Iterator[None]:
+    """Take away what a command that a test ran in this process has set up to log to its standard error."""
+    yield
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)

@@ -50,6 +50,8 @@ signals = ["Fix.*"]
 _BINDING = """
 [items."vehicle.speed"]
 signal = "Motion.Speed"
+[items."gnss.datum"]
+constant = "WGS84"
 [items."gnss.lat"]
 signal = "Fix.Latitude"
 [items."gnss.lon"]
