@@ -28,7 +28,7 @@ check: venv ## formatting, lint and types
 	$(BIN)/mypy
 
 test: packages venv check ## all checks and tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=12
+	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=12
 
 mutation: venv ## break what decides about collecting, piece by piece, and see that a test notices
 	$(BIN)/python -m tests.policy.mutation
