@@ -63,7 +63,7 @@ def _rows(before: str, counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
 def main() -> int:
     """Run the drives; fail if anything is where it must not be, or not where it must."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--drive-s", type=int, default=3_060, help="how long each of the twelve drives takes")
+    parser.add_argument("--drive-s", type=int, default=3_120, help="how long each of the twelve drives takes")
     parser.add_argument("--gap-s", type=int, default=300, help="the vehicle stands so long between two")
     arguments = parser.parse_args()
     console = Console(width=120)
@@ -72,6 +72,8 @@ def main() -> int:
         drives = the_drives(arguments.drive_s, arguments.gap_s)
         outcome = run(Path(folder), drives, step=lambda what: console.print(f"searched: {what}"))
     console.print(told(outcome, time.perf_counter() - start_s))
+    for what, count in outcome.found.leaked().most_common():
+        console.print(f"must not be there: {what}, {count} times")
     for leak in outcome.found.leaks[:MOST_SHOWN]:
         console.print(f"must not be there: {leak}")
     for leak in outcome.found.missing[:MOST_SHOWN]:

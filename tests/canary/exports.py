@@ -67,8 +67,12 @@ def readable(path: Path) -> bytes:
     if path.suffix != ".parquet":
         return path.read_bytes()
     table = pq.read_table(path)
-    columns = table.to_pydict().values()
-    octets = [one for column in columns for one in column if isinstance(one, bytes)]
+    octets: list[bytes] = []
+    for name in table.column_names:
+        values = table.column(name).to_pylist()
+        if any(isinstance(one, bytes) for one in values):
+            octets += filter(None, values)
+            table = table.drop_columns([name])
     return b"\n".join(
         [
             *(repr(row).encode() for row in table.to_pylist()),

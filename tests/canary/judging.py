@@ -17,7 +17,7 @@ from tests.canary.bus import STEPS_A_DEGREE, Fixed
 from tests.canary.evidence import RECORDING, Archived, Piece, of_message
 from tests.canary.oracle import May, Oracle
 from tests.canary.planting import CLASS_OF, Canary, Kind, sent_in
-from tests.canary.route import EAST, SOUTH, WEST, Route
+from tests.canary.route import EAST, SOUTH, WEST, Route, middle_of
 from tests.canary.scanning import Hit, Scanner
 from tests.canary.script import Drive
 from tests.canary.world import SERVICE, Sent, Told
@@ -268,8 +268,9 @@ class Judge:
             for drive in self._drives:
                 held = [self._holds(data_class, one) for one in range(drive.begin_s, drive.end_s)]
                 for place in range(1, len(held) - LASTING_S):
-                    now = held[place]
-                    if now == held[place - 1] or held[place : place + LASTING_S].count(now) < LASTING_S:
+                    now, before = held[place], held[place - 1]
+                    lasts = held[place : place + LASTING_S].count(now) == LASTING_S
+                    if now is None or before is None or now == before or not lasts:
                         continue
                     second = drive.begin_s + place
                     follows = [(second + one in seconds) == now for one in range(LASTING_S)]
@@ -277,10 +278,13 @@ class Judge:
                     late["begun" if now else "ended"][after] += 1
         return late
 
-    def _holds(self, data_class: DataClass, second: int) -> bool:
-        """Whether a class is collected for anything in a second, by the script."""
+    def _holds(self, data_class: DataClass, second: int) -> bool | None:
+        """Whether a class is collected for anything in a second, by the script; None where nobody can say."""
+        inside, unsure = self._oracle.withheld(second)
+        if data_class in unsure:
+            return None
         grounds = (self._oracle.ground((data_class, one), second) for one in Purpose)
-        return any(grounds) and data_class not in self._oracle.withheld(second)[0]
+        return any(grounds) and data_class not in inside
 
     def _records(self, piece: Piece, now_s: int, told: Told) -> None:
         """Judge the positions in the records of a block."""
@@ -362,7 +366,7 @@ class Judge:
                 coordinate + by
                 for second, fix in self._route.fixes.items()
                 if self._oracle.left(use[0], second, (use[1],), now_s) is not May.NOT
-                for coordinate in _middle(fix, self._oracle.cell_m(use, second))
+                for coordinate in middle_of(fix, self._oracle.cell_m(use, second))
                 for by in (-1, 0, 1)
             }
             self._middles_at = now_s, frozenset(middles)
@@ -391,16 +395,7 @@ def _around(degrees: float) -> bool:
     return WEST - _MARGIN < degrees < EAST + _MARGIN or SOUTH - _MARGIN < degrees < SOUTH + 4 * _MARGIN
 
 
-def _middle(fix: Fixed, cell_m: float) -> tuple[int, int]:
-    """The middle of the cell that a position lies in (docs/places.md, Precision)."""
-    height = round(cell_m / 111_320.0 * STEPS_A_DEGREE)
-    lat = (fix.lat + 90_000_000) // height * height + height // 2 - 90_000_000
-    count = round(360_000_000 * math.cos(math.radians(lat / STEPS_A_DEGREE)) / height)
-    cell = (fix.lon + 180_000_000) * count // 360_000_000
-    return round((cell + 0.5) * 360_000_000 / count) - 180_000_000, lat
-
-
 def _in_cell(fix: Fixed, lon: int, lat: int, cell_m: float) -> bool:
     """Whether a position is the middle of the cell that another lies in."""
-    middle = _middle(fix, cell_m)
+    middle = middle_of(fix, cell_m)
     return abs(middle[0] - lon) <= 1 and abs(middle[1] - lat) <= 1

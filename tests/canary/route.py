@@ -14,6 +14,9 @@ SOUTH = 39.80
 LANE = 0.004
 """Degrees between the ways of two drives."""
 
+CELLS_M = (1000.0, 2000.0)
+"""The policies' precisions."""
+
 NEAR_M = 15.0
 """So near to where an area with its margin ends nothing is asked: two conversions need not agree."""
 
@@ -82,13 +85,15 @@ ZONES = {
 class Route:
     """Positions of all seconds, each unlike every other by more than 1e-6 degrees in both coordinates.
 
+    No coordinate is that of the middle of a cell, which stands for a position where it may be known coarsely.
+
     Args:
         seed: of the jitter.
     """
 
     def __init__(self, seed: int = 1) -> None:
         self._rng = random.Random(seed)  # noqa: S311 - a seed must replay the run
-        self._taken: set[int] = set()
+        self._taken = _middles()
         self.fixes: dict[int, Fixed] = {}
         self.by_lon: dict[int, int] = {}
         self.by_lat: dict[int, int] = {}
@@ -117,10 +122,29 @@ class Route:
         spread = 20
         while True:
             steps = (around + self._rng.randint(-spread, spread)) // 4 * 4
-            if steps not in self._taken and steps % 1000:
+            if steps not in self._taken:
                 self._taken.add(steps)
                 return steps
             spread += 4
+
+
+def middle_of(fix: Fixed, cell_m: float) -> tuple[int, int]:
+    """The middle of the cell that a position lies in (docs/places.md, Precision)."""
+    height = round(cell_m / 111_320.0 * STEPS_A_DEGREE)
+    lat = (fix.lat + 90_000_000) // height * height + height // 2 - 90_000_000
+    count = round(360_000_000 * math.cos(math.radians(lat / STEPS_A_DEGREE)) / height)
+    cell = (fix.lon + 180_000_000) * count // 360_000_000
+    return round((cell + 0.5) * 360_000_000 / count) - 180_000_000, lat
+
+
+def _middles() -> set[int]:
+    """Coordinates of the middles of all cells of the region, and what is within 4 steps of them."""
+    found: set[int] = set()
+    for cell_m in CELLS_M:
+        for lat in range(round((SOUTH - 0.02) * STEPS_A_DEGREE), round((SOUTH + 0.1) * STEPS_A_DEGREE), 4000):
+            for lon in range(round(WEST * STEPS_A_DEGREE), round((EAST + 0.02) * STEPS_A_DEGREE), 4000):
+                found.update(middle_of(Fixed(lon, lat), cell_m))
+    return {one + by for one in found for by in range(-4, 5)}
 
 
 def withheld_at(fix: Fixed, policy: int, *, gcj02: bool) -> tuple[frozenset[DataClass], frozenset[DataClass]]:

@@ -114,7 +114,10 @@ class Scanner:
                 yield Hit(canary, found.start())
         pieces = [(found.start(), piece) for found in _HEX.finditer(content) for piece in _unhexed(found[0])]
         pieces += [
-            (found.start(), piece) for found in _BASE64.finditer(content) for piece in _unbased(found[0])
+            (found.start(), piece)
+            for found in _BASE64.finditer(content)
+            if not found[0].isdigit()
+            for piece in _unbased(found[0])
         ]
         places = np.cumsum([0, *(len(piece) + 8 for _, piece in pieces)])
         for hit in self.bits(bytes(8).join(piece for _, piece in pieces)):
