@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.live import Live
 
 from edge.cli.account_table import live_view, print_account
+from edge.cli.ending import stop_on_signal
 from edge.cli.program import Finite, emit_json
-from edge.cli.running import UNFINISHED_EXIT, stop_on_signal
+from edge.cli.running import UNFINISHED_EXIT
 from edge.clock import NS_PER_S, SystemClock
 from edge.gateway import Gateway
 from edge.loading import Loaded

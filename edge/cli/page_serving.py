@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from edge.cli.running import log_to_stderr, stop_on_signal
+from edge.cli.ending import stop_on_signal
+from edge.cli.running import log_to_stderr
 from edge.clock import SystemClock, kernel_boot_id
 from edge.config import load_config
 from edge.control.client import ControlClient

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import signal
 import ssl
 import tempfile
-import threading
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 import click
 from rich.console import Console
 
+from edge.cli.ending import stop_on_signal
 from edge.cli.program import Finite
 from edge.clock import SystemClock
 from edge.errors import ConfigError, KeyFileError
@@ -130,7 +128,6 @@ def command(
     vehicles = load_keys(keys, own=key.public)
     if made:
         errors.print(f"made the platform's key; vehicles check receipts with {public_path(key_file)}")
-    stop = threading.Event()
     with ExitStack() as stack:
         if with_broker:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nevgate-broker-"))
@@ -150,17 +147,12 @@ def command(
         def warn(alert: Alert) -> None:
             errors.print(f"{alert.vehicle}, stream {alert.stream.hex()}: {alert.text}")
 
-        def end(signal_number: int, frame: FrameType | None) -> None:
-            del signal_number, frame
-            stop.set()
-
         platform = stack.enter_context(
             open_platform(
                 keys=vehicles, store=store, key=key, receipt_interval_s=receipt_interval_s, on_alert=warn
             )
         )
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, end)
+        stop = stack.enter_context(stop_on_signal())
         if with_broker:
             click.echo(_section(broker_port, public_path(key_file)), err=True)
         with PlatformService(platform, access) as service:

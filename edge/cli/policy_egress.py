@@ -16,6 +16,7 @@ import click
 
 from edge.cli.chosen_policy import chosen_policy
 from edge.cli.console import page
+from edge.cli.ending import stop_on_signal
 from edge.cli.place import progress_bar
 from edge.cli.program import Finite, complete_file, emit_json
 from edge.clock import Clock, SystemClock
@@ -164,9 +165,9 @@ def command(
         only = [] if interface == "any" else [name.strip() for name in interface.split(",") if name.strip()]
         if only:
             remarks.append(f"only these interfaces were captured: {', '.join(only)}")
-        with PacketSocket(clock, only) as source:
+        with PacketSocket(clock, only) as source, stop_on_signal() as stop:
             started_ns = clock.wall_ns()
-            trial = Trial(source, table, clock)
+            trial = Trial(source, table, clock, stop.is_set)
             found = _capture(trial, phases, seconds, clock, pcap_out, _switch(phase_command, no_wait=no_wait))
         doubts = missing_interfaces(only, found)
         result = assemble(table, found, by, started_ns=started_ns, doubts=doubts, remarks=remarks)
@@ -266,25 +267,31 @@ def _capture(
     pcap_out: Path | None,
     switch: Switch,
 ) -> list[PhaseResult]:
-    """Capture the phases; an interrupt ends the test, and what was captured is judged."""
+    """Capture the phases; a signal ends the test, and what was captured is judged.
+
+    Raises:
+        click.Abort: it ended before the first phase had begun.
+    """
     found: list[PhaseResult] = []
-    try:
-        for phase in phases:
-            with _recording(pcap_out, phase) as writer:
-                found.append(_capture_phase(trial, phase, seconds, clock, writer, switch))
-            if found[-1].lasted_s < seconds:
-                break
-    except KeyboardInterrupt:
-        if not found:
-            raise
+    for phase in phases:
+        with _recording(pcap_out, phase) as writer:
+            result = _capture_phase(trial, phase, seconds, clock, writer, switch)
+        if result is not None:
+            found.append(result)
+        if result is None or result.lasted_s < seconds:
+            break
+    if not found:
+        raise click.Abort
     return found
 
 
 def _capture_phase(
     trial: Trial, phase: Phase, seconds: float, clock: Clock, writer: CaptureWriter | None, switch: Switch
-) -> PhaseResult:
+) -> PhaseResult | None:
+    """Capture one phase; None if the test ended before it had begun."""
     record: Take | None = None if writer is None else writer.write
-    trial.wait(phase, switch(phase), record)
+    if not trial.wait(phase, switch(phase), record):
+        return None
     begun_ns = clock.wall_ns()
     with progress_bar(phase.value, round(seconds)) as advance:
         result = trial.run(phase, seconds, record=record, progress=lambda done: advance(round(done)))

@@ -5,12 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import random
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
 from typing import TypeVar
 
 import click
@@ -21,6 +18,7 @@ from edge.account import Account
 from edge.bus.source import FrameSource
 from edge.capture import MaskedSource
 from edge.cli.account_table import live_view, print_account
+from edge.cli.ending import stop_on_signal, supply_signal
 from edge.cli.program import Finite, emit_json
 from edge.clock import NS_PER_S, Clock
 from edge.gateway import Gateway
@@ -61,36 +59,6 @@ def watching_options(drain_s: float) -> Callable[[Command], Command]:
         return command
 
     return give
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """Hand out an event that the first SIGINT or SIGTERM sets; a second one ends the program at once."""
-    stop = threading.Event()
-
-    def end(number: int, frame: FrameType | None) -> None:
-        del frame
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def supply_signal() -> Iterator[threading.Event]:
-    """Hand out an event that SIGPWR sets, by which systemd and UPS programs say that the supply is going."""
-    lost = threading.Event()
-    before = signal.signal(signal.SIGPWR, lambda *_: lost.set())
-    try:
-        yield lost
-    finally:
-        signal.signal(signal.SIGPWR, before)
 
 
 def make_gateway(

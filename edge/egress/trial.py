@@ -36,17 +36,32 @@ class Trial:
         source: of packets.
         table: counts them.
         clock: tells how long a phase lasts.
+        stopped: whether the test is to end now.
     """
 
-    def __init__(self, source: PacketSource, table: FlowTable, clock: Clock) -> None:
+    def __init__(
+        self,
+        source: PacketSource,
+        table: FlowTable,
+        clock: Clock,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._source = source
         self._table = table
         self._clock = clock
+        self._stopped = stopped
 
-    def wait(self, phase: Phase, ready: Callable[[], bool], record: Take | None = None) -> None:
-        """Capture into a phase that has not begun yet, until `ready` says that it may."""
-        while not ready():
+    def wait(self, phase: Phase, ready: Callable[[], bool], record: Take | None = None) -> bool:
+        """Capture into a phase that has not begun yet, until `ready` says that it may.
+
+        Returns:
+            Whether it may; False if the test ends.
+        """
+        while not self._stopped():
+            if ready():
+                return True
             self._source.read(_TICK_S, self._taking(phase, record))
+        return False
 
     def run(
         self,
@@ -60,7 +75,7 @@ class Trial:
 
         Args:
             phase: which.
-            seconds: how long; an interrupt (SIGINT) ends it earlier, which the result shows.
+            seconds: how long; it may be stopped earlier, which the result shows.
             record: gets each packet too.
             progress: is told how many seconds have passed.
         """
@@ -68,16 +83,13 @@ class Trial:
         begun_ns = seen_ns = self._clock.boot_ns()
         still_ns = 0
         interfaces = set(self._source.interfaces())
-        try:
-            while (left_ns := begun_ns + round(seconds * NS_PER_S) - seen_ns) > 0:
-                self._source.read(min(_TICK_S, left_ns / NS_PER_S), take)
-                now_ns = self._clock.boot_ns()
-                if now_ns - seen_ns > _STOOD_STILL_S * NS_PER_S:
-                    still_ns += now_ns - seen_ns
-                seen_ns = now_ns
-                progress((now_ns - begun_ns) / NS_PER_S)
-        except KeyboardInterrupt:
-            seen_ns = self._clock.boot_ns()
+        while not self._stopped() and (left_ns := begun_ns + round(seconds * NS_PER_S) - seen_ns) > 0:
+            self._source.read(min(_TICK_S, left_ns / NS_PER_S), take)
+            now_ns = self._clock.boot_ns()
+            if now_ns - seen_ns > _STOOD_STILL_S * NS_PER_S:
+                still_ns += now_ns - seen_ns
+            seen_ns = now_ns
+            progress((now_ns - begun_ns) / NS_PER_S)
         self._drain(take)
         interfaces.update(self._source.interfaces())
         return phase_result(

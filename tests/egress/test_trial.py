@@ -83,20 +83,20 @@ def test_a_machine_that_slept_does_not_prove_that_time() -> None:
     assert found.still_s == pytest.approx(600.0, abs=1)
 
 
-def test_an_interrupt_ends_a_phase_with_what_there_is() -> None:
+def test_a_phase_that_is_stopped_gives_what_there_is() -> None:
     clock = VirtualClock()
-    one, bench, _ = trial(clock, [1.0])
-
-    def interrupt() -> None:
-        if 5 * NS < clock.boot_ns() < 6 * NS:
-            clock.advance_to(7 * NS)
-            raise KeyboardInterrupt
-
-    bench.on_read = interrupt
+    table = FlowTable()
+    one = Trial(Bench(clock, [1.0], 0), table, clock, lambda: clock.boot_ns() >= 7 * NS)
     found = one.run(Phase.POWER_ON, 3600.0)
     assert found.packets == 1
-    assert found.lasted_s == 7.0
+    assert found.lasted_s == pytest.approx(7.0, abs=0.2)
     assert found.doubts()
+
+
+def test_a_test_that_is_stopped_before_a_phase_begins_does_not_wait_for_it() -> None:
+    clock = VirtualClock()
+    one = Trial(Bench(clock, [], 0), FlowTable(), clock, lambda: clock.boot_ns() >= 7 * NS)
+    assert not one.wait(Phase.POWER_ON, lambda: False)
 
 
 def test_an_interface_that_appears_during_a_phase_is_named() -> None:
