@@ -30,6 +30,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from tests.policy.mutant_runs import Process, Reach, against, prepare, reached
@@ -58,12 +59,16 @@ class Explained:
     """Breaks that no test notices, and why that is right.
 
     Attributes:
-        key: see `Mutation.key`.
+        key: see `Mutation.key`; of its parts the last may be left out, and then any will do.
         why: for the reader.
     """
 
     key: tuple[str, ...]
     why: str
+
+    def fits(self, mutation: Mutation) -> bool:
+        """Whether it is about this break."""
+        return mutation.key[: len(self.key)] == self.key
 
 
 class Seen:
@@ -177,21 +182,24 @@ def explained(path: Path) -> list[Explained]:
     """Read what has been explained."""
     entries = tomllib.loads(path.read_text(encoding="utf-8")).get("survivor", [])
     names = ("module", "within", "statement", "before", "after")
-    return [Explained(tuple(entry[name] for name in names), entry["why"]) for entry in entries]
+    return [
+        Explained(tuple(entry[name] for name in takewhile(entry.__contains__, names)), entry["why"])
+        for entry in entries
+    ]
 
 
 def report(
     found: Mapping[Mutation, str], explanations: Iterable[Explained], every: Iterable[Mutation]
 ) -> tuple[str, bool]:
     """What came of it, for a reader, and whether all is well."""
-    known = {one.key for one in explanations}
+    explanations = list(explanations)
     counts: dict[str, Counter[str]] = {}
     unnoticed: list[Mutation] = []
     for mutation, verdict in found.items():
         of = counts.setdefault(mutation.module, Counter())
         if verdict not in {"survived", _NEVER_TRIED}:
             of["noticed"] += 1
-        elif mutation.key in known:
+        elif any(one.fits(mutation) for one in explanations):
             of["explained"] += 1
         else:
             of["unnoticed"] += 1
@@ -203,8 +211,9 @@ def report(
             mutation.diff((ROOT / mutation.module).read_bytes()),
             "",
         ]
-    stale = known - {one.key for one in every if found.get(one) in {"survived", _NEVER_TRIED, None}}
-    lines += [f"explained, but noticed or no longer there: {' | '.join(key)}" for key in sorted(stale)]
+    still = [one for one in every if found.get(one) in {"survived", _NEVER_TRIED, None}]
+    stale = [one for one in explanations if not any(map(one.fits, still))]
+    lines += [f"explained, but noticed or no longer there: {' | '.join(one.key)}" for one in stale]
     row = "{:40}{:>8}{:>9}{:>11}{:>11}{:>9}".format
     lines.append(row("module", "tried", "noticed", "explained", "unnoticed", "score"))
     total: Counter[str] = sum(counts.values(), Counter())
