@@ -1,1 +1,1 @@
-"""SocketCAN without python-can: frames of the kernel's CAN interfaces, a batch at a time, every loss counted."""
+"""SocketCAN without python-can: frames straight from the kernel, a batch at a time, every loss counted."""
