@@ -12,8 +12,9 @@ CONSECUTIVE: Final = 2
 FLOW_CONTROL: Final = 3
 
 CLASSIC_BYTES: Final = 8
-LARGEST: Final = 4095
-"""Longest message that is put together; longer ones (a 32-bit length) are refused to bound memory."""
+SIZE_BITS: Final = 0xFFF
+"""The size in the first two bytes of a first frame; a longer message has 0 there, and is refused to bound
+memory."""
 
 N_CR_NS: Final = 1000 * NS_PER_MS
 """Longest time to the next consecutive frame (ISO 15765-2, 9.7)."""
@@ -54,8 +55,8 @@ class IsotpTransport(Reassembler[Key]):
 
     def _first(self, segment: Segment) -> None:
         data = segment.data
-        size = (data[0] & 0xF) << 8 | data[1] if len(data) >= CLASSIC_BYTES else 0
-        if not len(data) - 2 < size <= LARGEST:
+        size = int.from_bytes(data[:2], "big") & SIZE_BITS
+        if len(data) < CLASSIC_BYTES or size <= len(data) - 2:
             self._lose(_key(segment), "a new message began before the last was whole")
             self._refuse("malformed or too long")
             return

@@ -134,7 +134,7 @@ class J1939Transport(Reassembler[Key]):
             self._refuse("no session")
             return None
         packets = len(session.payload) // PACKET_BYTES
-        number = segment.data[0] if segment.data else 0
+        number = int.from_bytes(segment.data[:1], "little")
         chunk = segment.data[1:FRAME_BYTES]
         needed = min(PACKET_BYTES, session.size - (number - 1) * PACKET_BYTES)
         if not 1 <= number <= packets or len(chunk) < needed:
