@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -22,7 +23,7 @@ _MOST_ENTRIES = 1_000
 _MOST_TEXT = 200
 _MOST_NAME = 64
 _NEWEST = 1_000_000_000
-_LARGEST = 1e15
+_LARGEST = sys.float_info.max
 _LONGEST_KEPT_DAYS = 3650.0
 _SHORTEST_DAYS = 1 / 1440
 _LARGEST_CELL_M = 100_000.0

@@ -18,7 +18,16 @@ from edge.journal.configuration_notes import JournalVersions, seen_versions
 from edge.journal.upkeep.bounds import Bounds, endless
 from edge.journal.upkeep.limits import BoundsSettings
 from edge.policy.guarded_file import read_guarded
-from edge.policy.policy_choice import PolicyChoice, SeenVersion, ShortMemory, VersionMemory, choose_policy
+from edge.policy.policy_choice import (
+    PolicyChoice,
+    SeenVersion,
+    ShortMemory,
+    VersionMemory,
+    choose_policy,
+    in_place_of_refused,
+    shown,
+    unix_ns,
+)
 from edge.policy.policyfile import PROFILES, profile
 from edge.wire.key_files import write_signing_key
 from edge.wire.keys import SigningKey
@@ -69,6 +78,14 @@ class TestWithoutAFile:
         choice = choose_policy(section, ShortMemory(), wall_ns=0, clock_trusted=False)
         assert choice.policy is profile(name)
         assert (choice.signature, choice.complaint, choice.expires_ns) == ("built in", None, None)
+        assert choice.why == f"the configuration names the profile '{name}'"
+
+    def test_one_without_a_key_is_refused(self, bench: Bench) -> None:
+        bench.issue()
+        section = PolicySection.model_construct(file=bench.file)
+        choice = choose_policy(section, ShortMemory(), wall_ns=0, clock_trusted=True)
+        assert choice.policy is profile("strict")
+        assert "cannot be checked without its issuer's public key" in choice.why
 
 
 class TestAGoodPolicy:
@@ -115,6 +132,17 @@ class TestAGoodPolicy:
         bench.now = end
         assert bench.choice().complaint is not None
 
+    def test_is_in_force_from_its_beginning_on(self, bench: Bench) -> None:
+        bench.issue(f"{HEAD}issued = {NOW.isoformat()}\n")
+        assert bench.choice().complaint is None
+        bench.now = NOW - timedelta(seconds=1)
+        assert bench.choice().complaint is not None
+
+    def test_with_an_end_survives_a_time_past_all_calendars(self, bench: Bench) -> None:
+        bench.issue(f"{HEAD}expires = {(NOW + timedelta(days=1)).isoformat()}\n")
+        bench.memory = ShortMemory(latest_ns=10**30)
+        assert "it was out of all calendars before" in bench.choice().why
+
     def test_without_an_end_needs_no_clock(self, bench: Bench) -> None:
         bench.issue()
         bench.clock_trusted = False
@@ -126,6 +154,26 @@ class TestAGoodPolicy:
         for late_s, taken in ((60, True), (61, False)):
             bench.memory = ShortMemory(latest_ns=(int(NOW.timestamp()) + late_s) * 10**9)
             assert (bench.choice().complaint is None) is taken
+
+
+@pytest.mark.parametrize(
+    ("complaint", "said"),
+    [
+        ("x" * 500, "x" * 500),
+        ("x" * 501, "x" * 500 + "..."),
+        ("one\nline\x1b[2J", "one line [2J"),
+    ],
+)
+def test_a_complaint_is_told_in_one_line_of_bounded_length(complaint: str, said: str) -> None:
+    choice = in_place_of_refused(PolicyError(complaint))
+    assert choice.signature == f"refused: {said}"
+    assert choice.why == f"{said}; 'strict' is in force in its place"
+
+
+def test_times_are_shown_to_the_second() -> None:
+    assert shown(int(NOW.timestamp()) * 10**9 + 999_999_999) == "2026-09-01T00:00:00+00:00"
+    assert shown(10**30) == "out of all calendars"
+    assert unix_ns(NOW + timedelta(microseconds=1)) == int(NOW.timestamp()) * 10**9 + 1_000
 
 
 def test_what_is_parsed_is_what_was_signed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +257,7 @@ class MemoryContract:
 
     def test_knows_nothing_at_first(self, memory: VersionMemory) -> None:
         assert memory.newest("strict") is None
+        assert memory.latest_ns() == 0
 
     def test_keeps_the_newest(self, memory: VersionMemory) -> None:
         for version in (2, 5, 3):
