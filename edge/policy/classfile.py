@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from edge.database.layout import pgn_of
 from edge.database.model import Database, Message
 from edge.errors import PolicyError
 from edge.policy.classed import ClassedDatabase, DiagnosticChannel, DiagnosticRule, Integrity, SignalName
@@ -49,7 +50,7 @@ def _identifier_range(value: object) -> object:
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class _Signals(_Table):
@@ -64,7 +65,9 @@ class _Integrity(_Table):
 class _Rule(_Table):
     data_class: DataClass = Field(alias="class")
     service: int = Field(ge=0, le=0xFF)
-    identifiers: list[Annotated[tuple[int, int], BeforeValidator(_identifier_range)]] = []
+    identifiers: list[Annotated[tuple[int, int], BeforeValidator(_identifier_range)]] = Field(
+        default=[], min_length=1
+    )
     identifier_bytes: int | None = Field(default=None, ge=0, le=4)
     data_bytes: int | Literal["any"] = Field(alias="bytes")
 
@@ -202,29 +205,21 @@ class _Loader:
             raise PolicyError(
                 f"'{entry}' is no signal: write it as 'Message.Signal', or 'Message.*' for all of a message",
                 where=where,
-                todo=self._advice(f"{entry}.*", entry),
+                todo=self._advice(f"{entry}.*"),
             )
         found = [name for text, name in self._names.items() if fnmatchcase(text, entry)]
         if not found:
             raise PolicyError(
                 f"'{entry}' matches no signal of {self._database.path.name}",
                 where=where,
-                todo=self._advice(entry, entry.partition(".")[0]),
+                todo=self._advice(entry),
             )
         return found
 
-    def _advice(self, entry: str, message: str) -> str:
-        messages = list(dict.fromkeys(name for name, _ in self._names.values()))
-        known = message in messages
-        if not known and message.strip("*?"):
-            near = get_close_matches(message.replace("*", ""), messages, n=1, cutoff=0.5)
-            if near:
-                signal = entry.partition(".")[2]
-                options = [text for text in self._names if text.startswith(f"{near[0]}.")]
-                best = get_close_matches(f"{near[0]}.{signal}", options, n=1)
-                return f"Did you mean '{best[0] if best else near[0] + '.*'}'?"
-        options = [text for text in self._names if not known or text.startswith(f"{message}.")]
-        near = get_close_matches(entry.replace("*", ""), options, n=1, cutoff=0.3 if known else 0.6)
+    def _advice(self, entry: str) -> str:
+        messages = dict.fromkeys(message for message, _ in self._names.values())
+        options = [*self._names, *(f"{message}.*" for message in messages)]
+        near = get_close_matches(entry, options, n=1)
         return f"Did you mean '{near[0]}'?" if near else "Look the name up in the database"
 
     def _require_all(self, claims: dict[SignalName, _Claim]) -> None:
@@ -337,7 +332,7 @@ class _Loader:
         exempt = {self._message(name, ("not_isotp",)).name for name in self._content.not_isotp}
         for message in self._database.messages:
             diagnostic = (
-                message.pgn in _DIAGNOSTIC_PGNS or (message.arbitration_id >> 8) & 0x3FF00 in _DIAGNOSTIC_PGNS
+                pgn_of(message.arbitration_id) in _DIAGNOSTIC_PGNS
                 if message.extended
                 else message.arbitration_id in _OBD_IDS
             )

@@ -8,10 +8,10 @@ import pytest
 
 from edge.database.load import load_database, parse_database
 from edge.errors import PolicyError
-from edge.policy.classed import ClassedDatabase
+from edge.policy.classed import ClassedDatabase, DiagnosticChannel, DiagnosticRule
 from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes
-from tests.policy.drawn import PREAMBLE
+from tests.policy.drawn import J1939_FORMAT, PREAMBLE
 
 DBC = "".join(
     f"BO_ {identifier} {name}: 8 Ecu\n"
@@ -27,12 +27,31 @@ DBC = "".join(
 )
 RULE = '[[isotp]]\nids = [1]\n[[isotp.allow]]\nclass = "cabin"\n'
 ISOTP = '[[isotp]]\nmessages = ["Answer"]\n'
+NO_ANSWER = 'not_isotp = ["Answer"]\n'
+KCD = (
+    '<NetworkDefinition xmlns="http://kayak.2codeornot2code.org/1.0"><Document name="Body"/><Bus name="Body">'
+    '<Message id="0x100" length="2" name="Cells">{signals}</Message></Bus></NetworkDefinition>'
+)
+KCD_NAMES = tuple(enumerate(("Volt[0]", "Volt0")))
 
 
-def load(tmp_path: Path, text: str) -> ClassedDatabase:
+def load(tmp_path: Path, text: str, dbc: str = DBC) -> ClassedDatabase:
     path = tmp_path / "body.classes.toml"
     path.write_text(text, encoding="utf-8")
-    return load_classes(path, parse_database((PREAMBLE + DBC).encode(), tmp_path / "body.dbc"))
+    return load_classes(path, parse_database((PREAMBLE + dbc).encode(), tmp_path / "body.dbc"))
+
+
+def rules_of(tmp_path: Path, text: str) -> tuple[DiagnosticRule, ...]:
+    """The rules of a file of one channel."""
+    (channel,) = load(tmp_path, f"{NO_ANSWER}[[isotp]]\nids = [1]\n{text}").channels
+    return channel.rules
+
+
+def extended(identifier: int, *, j1939: bool = False) -> str:
+    """A database of one message with a 29-bit id."""
+    number = identifier | 0x80000000
+    text = f'BO_ {number} Long: 8 Ecu\n SG_ A : 0|8@1+ (1,0) [0|0] "" Ecu\n\n'
+    return text + (f'{J1939_FORMAT}BA_ "VFrameFormat" BO_ {number} 3;\n' if j1939 else "")
 
 
 def test_exact_names_beat_unclassified_patterns_which_beat_other_patterns(tmp_path: Path) -> None:
@@ -114,6 +133,109 @@ def test_diagnostic_rules_know_the_width_of_their_identifiers(tmp_path: Path) ->
     assert not codes.matches(b"")
 
 
+def test_the_services_of_the_standards_have_identifiers_of_their_width_and_no_others_do(
+    tmp_path: Path,
+) -> None:
+    """SAE J1979 services 1, 2, 5, 6, 8, 9 and ISO 14229-1 services 0x22, 0x2E, 0x2F, requests and answers."""
+    rules = rules_of(
+        tmp_path,
+        "".join(
+            f'[[isotp.allow]]\nclass = "health"\nservice = {service}\nbytes = 1\n' for service in range(256)
+        ),
+    )
+    widths = {rule.service: rule.identifier_bytes for rule in rules if rule.identifier_bytes}
+    obd, uds = (1, 2, 5, 6, 8, 9), (0x22, 0x2E, 0x2F)
+    assert len(rules) == 256
+    assert widths == {
+        **{service + answer: 1 for service in obd for answer in (0, 0x40)},
+        **{service + answer: 2 for service in uds for answer in (0, 0x40)},
+    }
+
+
+@pytest.mark.parametrize("service", [-1, 256])
+def test_a_service_is_one_byte(tmp_path: Path, service: int) -> None:
+    with pytest.raises(PolicyError, match=r"'isotp.*service'"):
+        rules_of(tmp_path, f'[[isotp.allow]]\nclass = "health"\nservice = {service}\nbytes = 1\n')
+
+
+def test_a_width_that_is_stated_takes_the_place_of_the_standards(tmp_path: Path) -> None:
+    begin = '[[isotp.allow]]\nclass = "health"\nbytes = 1\n'
+    whole, quarter = rules_of(
+        tmp_path,
+        f"{begin}service = 0x22\nidentifier_bytes = 0\n"
+        f"{begin}service = 0x59\nidentifier_bytes = 4\nidentifiers = [0x01020304]\n",
+    )
+    assert whole.matches(b"\x22\xf1")
+    assert not whole.matches(b"\x22\xf1\x90\x00")
+    assert quarter.matches(b"\x59\x01\x02\x03\x04\xff")
+    assert not quarter.matches(b"\x59\x01\x02\x03\x05\xff")
+    for width in (-1, 5):
+        with pytest.raises(PolicyError, match="identifier_bytes"):
+            rules_of(tmp_path, f"{begin}service = 0x59\nidentifier_bytes = {width}\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("12", (12, 12)),
+        ("0x0C", (12, 12)),
+        ("'12-12'", (12, 12)),
+        ("'0x0A-0X0c'", (10, 12)),
+        ("' 10 - 0x0C '", (10, 12)),
+    ],
+)
+def test_identifiers_are_numbers_and_ranges(tmp_path: Path, written: str, meant: tuple[int, int]) -> None:
+    (rule,) = rules_of(
+        tmp_path,
+        f'[[isotp.allow]]\nclass = "health"\nservice = 1\nbytes = 1\nidentifiers = [{written}]\n',
+    )
+    assert rule.identifiers == (meant,)
+
+
+@pytest.mark.parametrize("written", ["true", "1.0", "'12'", "'12-'", "'2-1'", "'a-b'", "'1-2-3'", "[1, 2]"])
+def test_nothing_else_is_an_identifier(tmp_path: Path, written: str) -> None:
+    with pytest.raises(PolicyError, match="should be a number such as 0x0C, or a range") as caught:
+        rules_of(
+            tmp_path,
+            f'[[isotp.allow]]\nclass = "health"\nservice = 1\nbytes = 1\nidentifiers = [{written}]\n',
+        )
+    assert caught.value.where == f"{tmp_path / 'body.classes.toml'}:8"
+
+
+def test_an_empty_list_of_identifiers_is_not_taken_for_all(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"identifiers.*at least 1"):
+        rules_of(
+            tmp_path, '[[isotp.allow]]\nclass = "health"\nservice = 1\nbytes = "any"\nidentifiers = []\n'
+        )
+
+
+def test_channels_are_the_ids_that_are_listed_and_know_their_message(tmp_path: Path) -> None:
+    channels = load(
+        tmp_path, "[[isotp]]\nids = [0x7E8, 0x123]\nextended_ids = [0x7E8, 0x1FFFFFFF]\n"
+    ).channels
+    assert [(one.arbitration_id, one.extended, one.message, one.pgn) for one in channels] == [
+        (0x7E8, False, "Answer", None),
+        (0x123, False, "", None),
+        (0x7E8, True, "", None),
+        (0x1FFFFFFF, True, "", None),
+    ]
+
+
+@pytest.mark.parametrize("listed", ['messages = ["Long"]', "extended_ids = [0x18DAF110]"])
+@pytest.mark.parametrize(("j1939", "pgn"), [(True, 0xDA00), (False, None)])
+def test_a_channel_is_matched_as_its_message_is(
+    tmp_path: Path, listed: str, j1939: bool, pgn: int | None
+) -> None:
+    (channel,) = load(tmp_path, f"[[isotp]]\n{listed}\n", extended(0x18DAF110, j1939=j1939)).channels
+    assert channel == DiagnosticChannel(0x18DAF110, True, "Long", (), pgn)
+
+
+@pytest.mark.parametrize("listed", ["ids = [0x800]", "ids = [-1]", "extended_ids = [0x20000000]"])
+def test_an_id_that_does_not_fit_a_frame_is_refused(tmp_path: Path, listed: str) -> None:
+    with pytest.raises(PolicyError, match="ids"):
+        load(tmp_path, f"{NO_ANSWER}[[isotp]]\n{listed}\n")
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
@@ -188,10 +310,125 @@ def test_what_does_not_fit_is_refused_with_its_line_and_the_right_name(
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("entry", "todo"),
+    [
+        ("Door.Rihgt", "Did you mean 'Door.Right'?"),
+        ("Dor.Left", "Did you mean 'Door.Left'?"),
+        ("Dor.*", "Did you mean 'Door.*'?"),
+        ("Door", "Did you mean 'Door.*'?"),
+        ("Dor", "Did you mean 'Door.*'?"),
+        ("Engine.Torque", "Look the name up in the database"),
+        ("Engine", "Look the name up in the database"),
+    ],
+)
+def test_the_right_name_is_suggested_where_there_is_one_like_it(
+    tmp_path: Path, entry: str, todo: str
+) -> None:
+    with pytest.raises(PolicyError) as caught:
+        load(tmp_path, f'{NO_ANSWER}[cabin]\nsignals = ["{entry}"]\n')
+    assert caught.value.todo == todo
+
+
+def test_a_message_like_no_other_is_to_be_looked_up(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError) as caught:
+        load(tmp_path, 'not_isotp = ["Engine"]\n')
+    assert caught.value.what == "'Engine' is no message of body.dbc"
+    assert caught.value.todo == "Look the name up in the database"
+
+
+def test_five_signals_without_a_class_are_named_and_of_more_it_is_said_that_there_are(
+    tmp_path: Path,
+) -> None:
+    names = "Brake.Pressure, Brake.Pedal, Brake.Alive, Brake.Crc, Door.Left"
+    for more, complaint in (
+        ('"Door.Right", ', f"for 5 signals: {names}"),
+        ("", f"for 6 signals: {names}, ..."),
+    ):
+        with pytest.raises(PolicyError) as caught:
+            load(
+                tmp_path,
+                f'complete = true\n[health]\nsignals = [{more}"Door.Ignition", "Answer.*"]\n{ISOTP}',
+            )
+        assert caught.value.what == f"says that it is complete, but names no class {complaint}"
+
+
+def test_a_class_may_name_a_signal_more_than_once(tmp_path: Path) -> None:
+    text = '[cabin]\nsignals = ["Door.*", "Door.L*", "Door.Left", "Door.Left"]\n'
+    assert load(tmp_path, NO_ANSWER + text).class_of("Door", "Left") is DataClass.CABIN
+
+
+def test_a_name_with_brackets_names_its_signal_although_it_is_a_pattern_too(tmp_path: Path) -> None:
+    signals = "".join(f'<Signal name="{name}" offset="{8 * place}" length="8"/>' for place, name in KCD_NAMES)
+    database = parse_database(KCD.format(signals=signals).encode(), tmp_path / "body.kcd")
+    path = tmp_path / "body.classes.toml"
+    path.write_text('[health]\nsignals = ["Cells.Volt[0]"]\n[operation]\nsignals = ["Cells.Volt*"]\n')
+    classed = load_classes(path, database)
+    assert classed.class_of("Cells", "Volt[0]") is DataClass.HEALTH
+    assert classed.class_of("Cells", "Volt0") is DataClass.OPERATION
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('[cabin]\nsignals = [\n  "Door.*",\n  "Door.Lef",\n]\n', 5),
+        ("[cabin]\nsignals = [\n  'Door.*',\n  'Door.Lef', ]\n", 5),
+        ('[cabin]\nsignals = ["Door.L\\u0065f"]\n[health]\nsignals = ["Door.Lef"]\n', 3),
+        ('[[integrity]]\nsignal = "Brake.Crc"\ncovers = [\n  "Pedal",\n  "Pdal",\n]\n', 6),
+        ('database = "body.dbc"\n[[isotp]]\nmessages = [\n  "Answer",\n  "Anser",\n]\n', 6),
+    ],
+)
+def test_the_line_is_that_of_the_entry_itself(tmp_path: Path, text: str, line: int) -> None:
+    with pytest.raises(PolicyError) as caught:
+        load(tmp_path, NO_ANSWER + text)
+    assert caught.value.where == f"{tmp_path / 'body.classes.toml'}:{line}"
+
+
 def test_diagnostic_ids_must_be_declared_or_excused(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="'Answer' has an id of diagnostics"):
         load(tmp_path, '[cabin]\nsignals = ["Door.*"]\n')
     assert not load(tmp_path, 'not_isotp = ["Answer"]\n').channels
+
+
+@pytest.mark.parametrize(
+    ("identifier", "diagnostic"),
+    [(0x7DE, False), (0x7DF, True), (0x7E0, True), (0x7EF, True), (0x7F0, False)],
+)
+def test_the_ids_of_legislated_diagnostics_are_those_of_iso_15765_4(
+    tmp_path: Path, identifier: int, diagnostic: bool
+) -> None:
+    text = f'BO_ {identifier} Plain: 8 Ecu\n SG_ A : 0|8@1+ (1,0) [0|0] "" Ecu\n\n'
+    assert refused_as_diagnostics(tmp_path, text) is diagnostic
+
+
+@pytest.mark.parametrize(
+    ("identifier", "diagnostic"),
+    [
+        (0x18DAF110, True),
+        (0x18DB33F1, True),
+        (0x0CDA10F1, True),
+        (0x18D9F110, False),
+        (0x18DCF110, False),
+        (0x19DAF110, False),
+        (0x1ADBF110, False),
+        (0x18FEDA00, False),
+        (0x000007E0, False),
+    ],
+)
+@pytest.mark.parametrize("j1939", [True, False])
+def test_the_long_ids_of_diagnostics_are_those_of_iso_15765_2(
+    tmp_path: Path, identifier: int, diagnostic: bool, j1939: bool
+) -> None:
+    assert refused_as_diagnostics(tmp_path, extended(identifier, j1939=j1939)) is diagnostic
+
+
+def refused_as_diagnostics(tmp_path: Path, dbc: str) -> bool:
+    """Whether a message has to be declared or excused."""
+    try:
+        load(tmp_path, "", dbc)
+    except PolicyError as error:
+        return "has an id of diagnostics" in str(error)
+    return False
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
