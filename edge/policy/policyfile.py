@@ -100,7 +100,7 @@ def profile(name: str) -> Policy:
         PolicyError: there is none of that name.
     """
     if name not in PROFILES:
-        near = get_close_matches(name, PROFILES, n=1)
+        near = get_close_matches(name, PROFILES)
         raise PolicyError(
             f"there is no profile '{name}'",
             todo=f"Did you mean '{near[0]}'?" if near else f"There are {', '.join(PROFILES)}",
@@ -129,7 +129,7 @@ def _parsed(content: bytes, path: Path) -> TomlFile:
                 where=f"{path}:{number}",
                 todo=f"Break it into lines of {_LONGEST_LINE} at most",
             )
-        if line.count(b".") > _MOST_DOTS and _FRACTION.sub(b"", line).count(b".") > _MOST_DOTS:
+        if _FRACTION.sub(b"", line).count(b".") > _MOST_DOTS:
             raise PolicyError(
                 f"has more than {_MOST_DOTS} dots on one line",
                 where=f"{path}:{number}",
@@ -146,13 +146,13 @@ class _Complaints:
         self._found: list[tuple[str, str]] = []
 
     def add(self, key: KeyPath, words: str) -> None:
-        named = key and isinstance(key[-1], str)
+        named = isinstance(key[-1], str)
         self._found.append((self._file.where(key), f"'{key[-1]}': {words}" if named else words))
 
     def place(self, key: KeyPath) -> str:
         """How a complaint elsewhere names this place."""
         line = self._file.line(key)
-        return f"line {line}" if line else "elsewhere in the file"
+        return f"at line {line}" if line else "elsewhere in the file"
 
     def settle(self) -> None:
         """Raise what was found, if anything was."""
@@ -218,7 +218,7 @@ def _rules(tables: tuple[RuleTable, ...], within: frozenset[str], complaints: _C
             if use in found:
                 complaints.add(
                     ("rule", place),
-                    f"class {use[0]} for purpose {use[1]} has a rule already, at "
+                    f"class {use[0]} for purpose {use[1]} has a rule already, "
                     f"{complaints.place(('rule', places[use]))}; keep one of the two",
                 )
             found[use] = rule
@@ -302,7 +302,7 @@ def _check_destinations(
         for name in table.destinations:
             destination = known.get(name)
             if destination is None:
-                near = get_close_matches(name, known, n=1)
+                near = get_close_matches(name, known)
                 advice = f"did you mean '{near[0]}'?" if near else "declare it in a [[destination]]"
                 complaints.add(key, f"'{name}' is no destination of this policy; {advice}")
                 continue

@@ -108,6 +108,37 @@ def test_people_are_asked_again_when_the_data_would_go_elsewhere() -> None:
     assert len({rule.digest for rule in kept if rule is not None}) == 1
 
 
+OTHERS = """
+[[destination]]
+name = "depot"
+purpose = "service"
+jurisdiction = "CN"
+hosts = ["depot.example.cn"]
+
+[[destination]]
+name = "platform"
+purpose = "regulated"
+jurisdiction = "CN"
+hosts = ["platform.example.cn", "192.0.2.1"]
+"""
+DEPOT = "depot CN depot.example.cn"
+FLEET = "fleet CN data.example.cn *.fleet.example.cn"
+
+
+def test_a_rule_knows_who_gets_the_data() -> None:
+    def recipients(text: str, data_class: DataClass, purpose: Purpose) -> tuple[str, ...] | None:
+        rule = read(text + OTHERS).rule(data_class, purpose)
+        return None if rule is None else rule.recipients
+
+    assert recipients(WHOLE, DataClass.POSITION, Purpose.SERVICE) == (FLEET,)
+    assert recipients(WHOLE, DataClass.OPERATION, Purpose.SERVICE) == (DEPOT, FLEET)
+    duty = recipients(WHOLE, DataClass.POSITION, Purpose.REGULATED)
+    assert duty == ("platform CN platform.example.cn 192.0.2.1",)
+    assert recipients(WHOLE, DataClass.OPERATION, Purpose.RECORDING) == ()
+    staying = changed('jurisdictions = ["CN"]\ndestinations = ["fleet"]\n', "")
+    assert recipients(staying, DataClass.POSITION, Purpose.SERVICE) == ()
+
+
 def test_a_rule_inherits_nothing_from_the_one_it_replaces() -> None:
     short = changed('jurisdictions = ["CN"]\ndestinations = ["fleet"]\nprecision = "geohash 5"\n', "")
     short = changed("retention_days = 7\n", "", changed("erase_within_s = 3600\n", "", short))
@@ -165,6 +196,14 @@ def test_what_an_area_withholds(written_as: str, meant: set[DataClass]) -> None:
 def test_an_area_may_be_closed_by_repeating_its_first_corner() -> None:
     closed = changed("[116.30, 39.95]]", "[116.30, 39.95], [116.30, 39.90]]")
     assert read(closed).areas == read(WHOLE).areas
+
+
+def test_a_line_has_two_thousand_bytes_and_fifty_dots_at_most() -> None:
+    for most in ("#" * 2_000, "#" + "." * 50):
+        assert read(f"{WHOLE}\n{most}\n") == read(WHOLE)
+        said = complaint(f"{WHOLE}\n{most}{most[-1]}\n")
+        assert said.startswith(f"policy.toml:{len(WHOLE.splitlines()) + 2}: has ")
+        assert " on one line. Break it into " in said
 
 
 def test_a_line_may_hold_many_corners() -> None:
@@ -403,6 +442,10 @@ def test_each_complaint_names_line_fault_and_remedy(name: str) -> None:
             "[[deny]]\nclass = 'identity'\npurposes = ['event']\n",
             "the profile 'gbt44464' does not collect class identity for purpose event",
         ),
+        (
+            "[[deny]]\nclass = 'identity'\npurposes = ['event', 'recording', 'regulated']\n",
+            "the profile 'gbt44464' does not collect class identity for purpose event",
+        ),
         (DESTINATION, "'fleet' is declared twice"),
         (AREA, "'yard' is declared twice"),
     ],
@@ -411,6 +454,50 @@ def test_contradictions_within_a_file(more: str, words: str) -> None:
     said = complaint(WHOLE + "\n" + more)
     assert words in said
     assert int(said.split(":")[1]) >= len(WHOLE.splitlines())
+
+
+def test_a_class_that_is_not_collected_at_all_needs_no_deny() -> None:
+    said = complaint(changed("gbt44464", "strict", HEAD) + "[[deny]]\nclass = 'cabin'\n")
+    assert "the profile 'strict' does not collect class cabin, so there is nothing to deny" in said
+    assert said.count("policy.toml") == 1
+
+
+def test_a_rule_that_cannot_be_found_in_the_file_is_named_all_the_same() -> None:
+    rule = "{class = 'operation', purposes = ['event'], basis = 'law'}"
+    said = complaint(f'"r\\u0075le" = [{rule}, {rule}]\n{HEAD}')
+    assert said == (
+        "policy.toml: class operation for purpose event has a rule already, elsewhere in the file; "
+        "keep one of the two"
+    )
+
+
+def test_one_fault_of_a_rule_is_told_once_for_all_its_purposes() -> None:
+    rule = "class = 'cabin'\npurposes = ['event', 'recording']\nbasis = 'consent'\nprecision = '100 m'\n"
+    said = complaint(f"{HEAD}[[rule]]\n{rule}")
+    assert said.count("'longest_days': is missing") == 1
+    assert said.count("is of positions") == 1
+    assert said.count("which cannot be rounded") == 2, "each purpose has words of its own"
+
+
+def test_each_destination_of_a_rule_is_judged() -> None:
+    said = complaint(changed('["fleet"]', '["nowhere", "fleat", "fleet"]'))
+    assert "'nowhere' is no destination of this policy; declare it in a [[destination]]" in said
+    assert "'fleat' is no destination of this policy; did you mean 'fleet'?" in said
+    assert said.count("policy.toml") == 2
+
+
+def test_a_rule_for_anywhere_lets_data_go_to_each_destination() -> None:
+    text = changed("gbt44464", "strict", changed('jurisdictions = ["CN"]', "jurisdictions = ['*']"))
+    assert (
+        read(changed('jurisdiction = "CN"', "jurisdiction = 'AU'", text)).destinations["fleet"].jurisdiction
+        == "AU"
+    )
+
+
+def test_nobody_need_be_named_where_nobody_is_asked() -> None:
+    head = changed('contact = "privacy@example.org"\n', "", HEAD)
+    assert read(changed("gbt44464", "strict", head)).contact == ""
+    assert "whoever is asked for consent is told whom" in complaint(head)
 
 
 def test_a_destination_that_stands_where_the_rule_lets_nothing_go() -> None:
@@ -423,6 +510,7 @@ def test_a_destination_that_stands_where_the_rule_lets_nothing_go() -> None:
 def test_an_end_before_the_beginning() -> None:
     times = "issued = 2026-03-02T00:00:00Z\nexpires = 2026-03-01T00:00:00Z\n"
     assert "'expires': is not after 'issued'" in complaint(HEAD + times)
+    assert "'expires': is not after 'issued'" in complaint(HEAD + times.replace("03-02", "03-01"))
     for wrong in ("2026-03-01", "2026-03-01T00:00:00", "'2026-03-01T00:00:00Z'", "1"):
         assert "should be a time with its offset" in complaint(f"{HEAD}issued = {wrong}\n")
 
@@ -550,6 +638,8 @@ class TestProfiles:
             profile("gdpr2")
         with pytest.raises(PolicyError, match="there is no profile"):
             profile("../../etc/passwd")
+        with pytest.raises(PolicyError, match="There are strict, gbt44464, gdpr"):
+            profile("lax")
 
 
 RULE_STRATEGY = st.builds(
