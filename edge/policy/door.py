@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge.account import Hop
 from edge.database.model import SignalRef
-from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, Int64s, UInt16s
+from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, Int64s, UInt8s, UInt16s
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.containers import open_containers
@@ -177,8 +177,7 @@ class Door:
         extended = batch.has(FrameFlag.EXTENDED)
         passing = self._begin(batch, bus, extended)
         batch = self._reassemble(batch, passing, bus, extended)
-        if self._masks.containers.any():
-            batch, bus = self._open_containers(batch, passing, bus)
+        batch, bus = self._open_containers(batch, passing, bus)
         keeps = passing.judged & self._masks.keeps[passing.rows]
         long_enough = batch.length >= self._masks.shortest[passing.rows]
         fits = long_enough & (batch.length <= self._masks.longest[passing.rows])
@@ -233,7 +232,7 @@ class Door:
         refused = Counter(self._refused_extended)
         for place in np.flatnonzero(self._refused_standard):
             bus, identifier = divmod(int(place), STANDARD_IDS)
-            refused[self._masks.buses[bus], identifier] += int(self._refused_standard[place])
+            refused[self._masks.buses[bus], identifier] = int(self._refused_standard[place])
         return MappingProxyType(dict(sorted(refused.items())))
 
     def _turn_to(self, gate: Gate) -> None:
@@ -269,8 +268,6 @@ class Door:
         else:
             j1939[:] = False
         places = np.flatnonzero(isotp | j1939)
-        if not len(places):
-            return batch
         passing.judged[places] = False
         rebuilt: dict[int, Reassembled] = {}
         for place in places.tolist():
@@ -294,25 +291,24 @@ class Door:
 
     def _isotp_segments(self, batch: FrameBatch, passing: _Pass) -> Booleans:
         """Which frames of ISO-TP ids are no single frames that their message describes."""
-        found: Booleans = passing.judged & self._masks.channels[passing.rows]
+        found: Booleans = self._masks.channels[passing.rows]
         places = np.flatnonzero(found)
-        if len(places):
-            first = batch.data[places, 0]
-            found[places] = ~(
-                self._masks.described[passing.rows[places]]
-                & (batch.length[places] > 0)
-                & (first > 0)
-                & (first < CLASSIC_BYTES)
-            )
+        first = batch.data[places, 0]
+        found[places] = ~(
+            self._masks.described[passing.rows[places]]
+            & (batch.length[places] > 0)
+            & (first > 0)
+            & (first < CLASSIC_BYTES)
+        )
         return found
 
     def _judge_diagnostics(self, passing: _Pass, place: int, segment: Segment, message: Reassembled) -> None:
         row = self._masks.rows[int(passing.rows[place])]
-        rules = row.channel.rules if row.channel is not None else ()
-        classes = {rule.data_class for rule in rules if rule.matches(message.payload)} & self._gate.collect
+        matching = {rule.data_class for rule in row.rules if rule.matches(message.payload)}
+        classes = matching & self._gate.collect
         if not classes:
             self._set_aside[NOTHING_ALLOWED] += 1
-            self._refuse(segment.bus, segment.arbitration_id, extended=segment.extended)
+            self._refuse(segment.bus, segment.arbitration_id)
             return
         self._passed += [data_class in classes for data_class in DataClass]
         length = bytes([len(message.payload) & 0xFF])
@@ -333,13 +329,12 @@ class Door:
         arbitration_id, flags, length = batch.arbitration_id.copy(), batch.flags.copy(), batch.length.copy()
         flags[list(lengths)] |= np.uint16(FrameFlag.REASSEMBLED)
         length[list(lengths)] = list(lengths.values())
-        if rebuilt:
-            whole = np.array(list(rebuilt), np.intp)
-            arbitration_id[whole] = [message.arbitration_id for message in rebuilt.values()]
-            passing.judged[whole] = True
-            passing.rows[whole] = self._masks.find(
-                bus[whole], arbitration_id[whole], np.ones(len(whole), np.bool_)
-            )
+        whole = np.array(list(rebuilt), np.intp)
+        arbitration_id[whole] = [message.arbitration_id for message in rebuilt.values()]
+        passing.judged[whole] = True
+        passing.rows[whole] = self._masks.find(
+            bus[whole], arbitration_id[whole], np.ones(len(whole), np.bool_)
+        )
         return replace(batch, arbitration_id=arbitration_id, flags=flags, length=length)
 
     def _open_containers(self, batch: FrameBatch, passing: _Pass, bus: Int64s) -> tuple[FrameBatch, Int64s]:
@@ -370,19 +365,17 @@ class Door:
         rows = np.bincount(passing.rows[passing.judged], minlength=len(self._masks.rows))
         self._removed += rows @ self._masks.removes
         places = np.flatnonzero(refused)
-        extended = batch.has(FrameFlag.EXTENDED)[places] | (batch.arbitration_id[places] >= STANDARD_IDS)
-        standard = places[~extended]
-        if len(standard):
-            keys = bus[standard] * STANDARD_IDS + batch.arbitration_id[standard]
-            self._refused_standard += np.bincount(keys, minlength=len(self._refused_standard))
-        rest = places[extended]
+        long = batch.arbitration_id[places] >= STANDARD_IDS
+        short, rest = places[~long], places[long]
+        keys = bus[short] * STANDARD_IDS + batch.arbitration_id[short]
+        self._refused_standard += np.bincount(keys, minlength=len(self._refused_standard))
         if len(rest):
             keys, counts = np.unique(bus[rest] << 32 | batch.arbitration_id[rest], return_counts=True)
             for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
-                self._refuse(key >> 32, key & 0xFFFFFFFF, extended=True, count=count)
+                self._refuse(key >> 32, key & 0xFFFFFFFF, count)
 
-    def _refuse(self, bus: int, arbitration_id: int, *, extended: bool, count: int = 1) -> None:
-        if not extended and arbitration_id < STANDARD_IDS:
+    def _refuse(self, bus: int, arbitration_id: int, count: int = 1) -> None:
+        if arbitration_id < STANDARD_IDS:
             self._refused_standard[bus * STANDARD_IDS + arbitration_id] += count
             return
         key = (self._masks.buses[bus], arbitration_id)
@@ -400,8 +393,10 @@ class Door:
         }
         kept = batch.take(places)
         rows = passing.rows[places]
-        by_row = rows if not passing.forced else rows[~np.isin(places, list(passing.forced))]
-        self._passed += np.bincount(by_row, minlength=len(self._masks.rows)) @ self._masks.passes
+        by_rule = np.zeros(len(batch), np.bool_)
+        by_rule[list(passing.forced)] = True
+        forced = by_rule[places]
+        self._passed += np.bincount(rows[~forced], minlength=len(self._masks.rows)) @ self._masks.passes
         width = _width(max([batch.data.shape[1], *(len(payload) for payload in messages.values())]))
         padded = -(-width // CLASSIC_BYTES) * CLASSIC_BYTES
         data = np.ascontiguousarray(kept.widened(padded).data)
@@ -412,16 +407,14 @@ class Door:
         for number, group in split_by_row(rows, np.flatnonzero(self._masks.multiplexed[rows])):
             row = self._masks.rows[number]
             mask[group] |= row.by_multiplexers(data[group], kept.length[group], padded)
-        if passing.forced:
-            mask[[at for at in messages if int(places[at]) in passing.forced]] = 0xFF
+        mask[forced] = 0xFF
         words = mask.view(np.uint64)
         # No mask reaches past the end of its row: only frames shorter than that could pass bytes they lack.
         cut = np.flatnonzero(kept.length < self._masks.ends[rows])
         if len(cut):
             words[cut] &= _within(kept.length[cut], padded)
         words &= data.view(np.uint64)
-        data = mask
-        return replace(kept, data=data[:, :width] if padded > width else data, mask=self.mask)
+        return replace(kept, data=mask[:, :width], mask=self.mask)
 
 
 def _width(longest: int) -> int:
@@ -438,9 +431,8 @@ def _within(length: UInt16s, width: int) -> npt.NDArray[np.uint64]:
 
 def _without_withheld(row: Row, payload: bytes) -> bytes:
     """Clear the bits of withheld signals in a message that is laid out as a single frame."""
-    data = np.zeros((1, max(len(payload), row.base.size)), np.uint8)
-    data[0, : len(payload)] = np.frombuffer(payload, np.uint8)
-    cleared = data.copy()
+    data = np.frombuffer(payload, np.uint8).reshape(1, -1)
+    cleared: UInt8s = data[0].copy()
     hidden = {(judged.signal.bits, judged.signal.signed) for judged in row.withheld}
     for judged in row.withheld:
         # A multiplexer that must not be looked at, or is not there, may have any value.
@@ -452,5 +444,5 @@ def _without_withheld(row: Row, payload: bytes) -> bytes:
         if present:
             for bit in judged.signal.bits:
                 if bit // 8 < len(payload):
-                    cleared[0, bit // 8] &= 0xFF ^ (1 << bit % 8)
-    return cleared[0, : len(payload)].tobytes()
+                    cleared[bit // 8] &= 0xFF ^ (1 << bit % 8)
+    return cleared.tobytes()

@@ -12,11 +12,11 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from edge.database.container import little_endian_headers
+from edge.database.container import HEADER_BYTES, little_endian_headers
 from edge.database.layout import pgn_of
 from edge.database.model import SignalRef
 from edge.frames import CLASSIC_BYTES, FD_BYTES, Indices, Int64s, UInt8s, UInt16s, UInt32s
-from edge.policy.classed import ClassedDatabase, DiagnosticChannel
+from edge.policy.classed import ClassedDatabase, DiagnosticChannel, DiagnosticRule
 from edge.policy.classes import DataClass
 from edge.policy.judgement import BusJudgement, Described, Judged, Reason
 from edge.policy.layers import Booleans, Layer, bits_of, layers_of, selected_bits
@@ -73,6 +73,11 @@ class Row:
         """Whether anything may pass; of a container, its PDUs' rows say that."""
         return bool(self.base.any())
 
+    @property
+    def rules(self) -> tuple[DiagnosticRule, ...]:
+        """What reassembled messages may contain; none where this is no ISO-TP channel."""
+        return self.channel.rules if self.channel is not None else ()
+
     def by_multiplexers(self, data: UInt8s, length: UInt16s, width: int) -> UInt8s:
         """Bits that pass by the multiplexers' values: uint8 of shape (frames, width)."""
         return selected_bits(self.layers, data, length, width)
@@ -87,18 +92,14 @@ class BaseMasks:
 
     def __init__(self, masks: Sequence[UInt8s]) -> None:
         self._masks = tuple(masks)
-        self._width = max((len(mask) for mask in masks), default=0)
         self._words = {width: _stacked(masks, width).view(np.uint64) for width in (CLASSIC_BYTES, FD_BYTES)}
 
     def take(self, rows: Int32s, width: int) -> UInt8s:
         """The masks of `rows`: a new uint8 array of shape (frames, width); `width` in whole words."""
-        words = self._words.get(min(width, FD_BYTES))
-        if words is not None and width <= FD_BYTES:
-            taken: UInt8s = words.take(rows, axis=0).view(np.uint8)
-            return taken
-        table = _stacked(self._masks, min(width, max(self._width, 1)))
-        taken = np.zeros((len(rows), width), np.uint8)
-        taken[:, : table.shape[1]] = table[rows]
+        words = self._words.get(width)
+        if words is None:
+            words = _stacked(self._masks, width).view(np.uint64)
+        taken: UInt8s = words.take(rows, axis=0).view(np.uint8)
         return taken
 
 
@@ -173,7 +174,7 @@ class MaskSet:
         rows: Int32s = self._standard.ravel().take(place)
         rows[extended | (arbitration_id >= STANDARD_IDS)] = UNKNOWN_ROW
         places = np.flatnonzero(extended)
-        if len(places) and (len(self._extended_keys) or len(self._group_keys)):
+        if len(places):
             rows[places] = self._find_extended(bus[places], arbitration_id[places].astype(np.int64))
         return rows
 
@@ -254,7 +255,11 @@ class MaskSet:
             groups[number << 18 | pgn] = self._add(judgement, group, channels.get((True, True, pgn)))
 
     def _add(
-        self, judgement: BusJudgement, group: Sequence[Described], channel: DiagnosticChannel | None
+        self,
+        judgement: BusJudgement,
+        group: Sequence[Described],
+        channel: DiagnosticChannel | None,
+        header_bytes: int = 0,
     ) -> int:
         pdus = self._add_pdus(judgement, group)
         signals = [judged for described in group for judged in judgement.signals[described]]
@@ -263,7 +268,6 @@ class MaskSet:
         width = max((described.message.length for described in group), default=0)
         width = max([width, *(max(judged.signal.bits) // 8 + 1 for judged in kept)])
         base = bits_of((judged for judged in kept if not judged.presence), width)
-        header_bytes = max((described.header_bits // 8 for described in group), default=0)
         if kept:
             base[:header_bytes] = 0xFF
         limits = [judgement.longest_bytes(described) for described in group]
@@ -291,10 +295,12 @@ class MaskSet:
         """Add a row for each PDU of the containers in a group; by header id."""
         by_header: dict[int, list[Described]] = defaultdict(list)
         for described in group:
-            for pdu in judgement.pdus(described) if described.is_container else ():
+            for pdu in judgement.pdus(described):
                 if pdu.message.header_id is not None and 0 <= pdu.message.header_id < 1 << _HEADER_ID_BITS:
                     by_header[pdu.message.header_id].append(pdu)
-        return {header_id: self._add(judgement, pdus, None) for header_id, pdus in by_header.items()}
+        return {
+            header_id: self._add(judgement, pdus, None, HEADER_BYTES) for header_id, pdus in by_header.items()
+        }
 
 
 def mask_set_name(buses: Mapping[str, Sequence[ClassedDatabase]], collect: Collection[DataClass]) -> str:
@@ -377,6 +383,5 @@ def split_by_row(rows: Int32s, places: Indices) -> Iterable[tuple[int, Indices]]
     order = np.argsort(rows[places], kind="stable")
     ordered = places[order]
     numbers = rows[ordered]
-    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
-    for group in np.split(ordered, starts[1:]):
+    for group in np.split(ordered, np.flatnonzero(np.diff(numbers)) + 1):
         yield int(rows[group[0]]), group

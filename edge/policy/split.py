@@ -122,7 +122,7 @@ class ClassSplit:
     def _carried(self, row: Row) -> frozenset[int]:
         """The classes, by place, that frames of a row may have bits of."""
         found = {judged.data_class for judged in row.kept}
-        found |= {rule.data_class for rule in row.channel.rules} if row.channel is not None else set()
+        found |= {rule.data_class for rule in row.rules}
         return frozenset(place for place, data_class in enumerate(self._classes) if data_class in found)
 
     def _rows(self, batch: FrameBatch) -> Int32s:
@@ -141,8 +141,7 @@ class ClassSplit:
         by_rule = (whole == _SEVERAL) & self._masks.channels[rows]
         by_rule &= reassembled | ~self._masks.described[rows]
         for place in np.flatnonzero(by_rule).tolist():
-            channel = self._masks.rows[int(rows[place])].channel
-            rules = channel.rules if channel is not None else ()
+            rules = self._masks.rows[int(rows[place])].rules
             collected = [rule for rule in rules if rule.data_class in self._masks.collect]
             end = int(batch.length[place]) if reassembled[place] else 1 + int(batch.data[place, 0])
             message = batch.data[place, 1:end].tobytes()
