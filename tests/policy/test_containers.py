@@ -233,6 +233,22 @@ def test_a_pdu_without_a_header_id_is_never_found() -> None:
     assert why("Drive.Speed", ClassedDatabase(database, CLASSES)) is Reason.CONTAINER
 
 
+def test_a_header_id_of_nought_names_a_pdu_and_one_of_more_than_24_bits_none() -> None:
+    byte = f"{signal('A', 0, 8)}\n"
+    door = Door(
+        {"bus": [ClassedDatabase(boxed({0: f"BO_ 1 One: 1 Ecu\n{byte}"}), {("One", "A"): OPERATION})]},
+        COLLECT,
+    )
+    assert [frame.data for frame in admitted(door, box([(0, b"\x05")]))] == [pdu(0, b"\x05")]
+    for more in ({}, {1: f"BO_ 2 Two: 1 Ecu\n{byte}"}):
+        database = boxed({1 << 24: f"BO_ 1 One: 1 Ecu\n{byte}"} | more)
+        door = Door(
+            {"bus": [ClassedDatabase(database, {("One", "A"): OPERATION, ("Two", "A"): OPERATION})]}, COLLECT
+        )
+        assert not admitted(door, box([(0, b"\x05")]))
+        assert len(admitted(door, box([(1, b"\x05")]))) == len(more)
+
+
 def test_the_same_pdu_in_two_containers_is_collected_from_both_or_none() -> None:
     one = {1: "BO_ 1 Twin: 1 Ecu\n" + signal("A", 0, 8) + "\n"}
     two = {2: "BO_ 1 Twin: 1 Ecu\n" + signal("A", 0, 4) + signal("B", 2, 4) + "\n"}

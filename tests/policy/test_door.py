@@ -293,6 +293,32 @@ def test_error_and_remote_frames_and_unknown_buses_and_ids_are_counted_apart() -
     assert hop.balanced
     assert hop.set_aside == {"error frame": 1, "remote frame": 1, "unknown bus": 1, "unknown id": 2}
     assert door.refused_ids() == {("bus", 256): 1, ("bus", 257): 1}
+    assert hop.facts["frames that a database describes"] == 1
+
+
+def test_what_is_an_error_is_nothing_else() -> None:
+    identifier = 0x18EC2521
+    transport = ClassedDatabase(classed(signal("A", 0, 8), {}).database, {("M", "A"): OPERATION}, j1939=True)
+    door = Door({"bus": [transport]}, COLLECT)
+    frames = [
+        Frame(0, 256, b"\x01", "bus", FrameFlag.ERROR | FrameFlag.REMOTE),
+        Frame(1, 256, b"\x01", "elsewhere", FrameFlag.ERROR),
+        Frame(2, 256, b"\x01", "elsewhere", FrameFlag.REMOTE),
+        Frame(3, identifier, bytes(8), "bus", FrameFlag.ERROR | FrameFlag.EXTENDED),
+        Frame(4, identifier, bytes(8), "bus", FrameFlag.REMOTE | FrameFlag.EXTENDED),
+        Frame(5, identifier, bytes(8), "elsewhere", FrameFlag.EXTENDED),
+        Frame(6, identifier, bytes(8), "bus", FrameFlag.EXTENDED),
+    ]
+    assert not len(door.admit(FrameBatch.from_frames(frames)))
+    hop = door.hop()
+    assert hop.balanced
+    assert hop.set_aside == {
+        "error frame": 3,
+        "remote frame": 2,
+        "unknown bus": 1,
+        "transport control frame": 1,
+    }
+    assert "frames that a database describes" not in hop.facts
 
 
 def test_what_is_removed_is_counted_by_class() -> None:

@@ -8,6 +8,7 @@ from edge.frames import Frame, FrameBatch, FrameFlag
 from edge.policy.door import Door
 from tests.policy.drawn import COLLECT
 from tests.policy.test_door import CABIN, ONES, OPERATION, classed, signal
+from tests.policy.test_transport import DATABASE
 
 IN_A_FILE = 0x80000000
 EXTENDED = FrameFlag.EXTENDED
@@ -45,4 +46,10 @@ def test_a_number_beyond_29_bits_is_not_taken_for_one_of_another_bus(door: Door,
 
 def test_a_number_beyond_11_bits_without_its_flag_is_unknown(door: Door) -> None:
     assert out_of(door, 0x123456, "a", FrameFlag(0)) is None
+    assert door.hop().set_aside == {"unknown id": 1}
+
+
+def test_a_number_of_transport_without_its_flag_is_unknown() -> None:
+    door = Door({"a": [DATABASE], "b": []}, COLLECT)
+    assert out_of(door, 0x18ECFF21, "a", FrameFlag(0)) is None
     assert door.hop().set_aside == {"unknown id": 1}
