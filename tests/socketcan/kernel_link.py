@@ -1,7 +1,10 @@
-"""Messages about links, laid out as the kernel lays them out (rtnl_fill_ifinfo, can_fill_info), for tests."""
+"""A kernel for tests: messages about links, laid out as by rtnl_fill_ifinfo and can_fill_info."""
 
+import errno
 import struct
 from typing import Any
+
+from edge.bus.socketcan.link import NetlinkSocket
 
 NEW_LINK, DELETED_LINK, ERROR, DONE = 16, 17, 2, 3
 UP, RUNNING = 0x1, 0x40
@@ -97,3 +100,33 @@ def new_link(**link: Any) -> bytes:  # noqa: ANN401 - as `link_body` takes it
 
 def deleted_link(**link: Any) -> bytes:  # noqa: ANN401 - as `link_body` takes it
     return message(DELETED_LINK, link_body(**link))
+
+
+class Kernel(NetlinkSocket):
+    """Answers every question as it is told to."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        self.waiting: list[bytes | OSError] = []
+        self.refuses = False
+        self.open = True
+
+    def fileno(self) -> int:
+        return 3 if self.open else -1
+
+    def ask(self, request: bytes) -> None:
+        if self.refuses:
+            raise OSError(errno.EPERM, "Operation not permitted")
+        sequence: int = struct.unpack_from("=I", request, 8)[0]
+        self.waiting.append(self.answer or refusal(sequence, errno.ENODEV))
+
+    def hear(self) -> bytes:
+        if not self.waiting:
+            raise BlockingIOError
+        first = self.waiting.pop(0)
+        if isinstance(first, OSError):
+            raise first
+        return first
+
+    def close(self) -> None:
+        self.open = False

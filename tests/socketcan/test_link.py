@@ -6,7 +6,6 @@ import secrets
 import select
 import shutil
 import socket
-import struct
 import subprocess
 from collections.abc import Iterator
 
@@ -17,7 +16,7 @@ from edge.bus.socketcan.link import ASK_PERIOD_S, DATAGRAMS_MAX, LinkWatch, Netl
 from edge.clock import NS_PER_S, VirtualClock
 from edge.errors import SourceError
 from tests.egress.namespaces import Namespace
-from tests.socketcan.kernel_link import UP, deleted_link, new_link, refusal
+from tests.socketcan.kernel_link import UP, Kernel, deleted_link, new_link, refusal
 
 E = LinkEvent
 
@@ -180,36 +179,6 @@ def test_what_others_send_to_the_socket_is_ignored(pair: Namespace, clock: Virtu
         assert readable(watch)
         assert watch.look() == ()
         assert watch.state.up
-
-
-class Kernel(NetlinkSocket):
-    """Answers every question as it is told to."""
-
-    def __init__(self, answer: bytes) -> None:
-        self.answer = answer
-        self.waiting: list[bytes | OSError] = []
-        self.refuses = False
-        self.open = True
-
-    def fileno(self) -> int:
-        return 3 if self.open else -1
-
-    def ask(self, request: bytes) -> None:
-        if self.refuses:
-            raise OSError(errno.EPERM, "Operation not permitted")
-        sequence: int = struct.unpack_from("=I", request, 8)[0]
-        self.waiting.append(self.answer or refusal(sequence, errno.ENODEV))
-
-    def hear(self) -> bytes:
-        if not self.waiting:
-            raise BlockingIOError
-        first = self.waiting.pop(0)
-        if isinstance(first, OSError):
-            raise first
-        return first
-
-    def close(self) -> None:
-        self.open = False
 
 
 def watch_with(kernel: Kernel, clock: VirtualClock) -> LinkWatch:

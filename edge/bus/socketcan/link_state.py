@@ -36,7 +36,7 @@ class LinkState:
         up: whether it is set up (``IFF_UP``).
         running: whether it can carry frames (``IFF_RUNNING``): not while a controller is bus-off.
         mtu: bytes of the largest frame structure: 16 for CAN, 72 for CAN FD; 0 if not told.
-        fd: whether it takes CAN FD frames.
+        takes_fd: whether it takes CAN FD frames; None if it is no CAN interface.
         bitrate: bits a second; None where there is no controller, none is set, or it is not told.
         data_bitrate: the same for the data phase of CAN FD.
         listen_only: whether the controller reads back as listen-only: it then sends neither acknowledgements
@@ -57,7 +57,7 @@ class LinkState:
     up: bool = False
     running: bool = False
     mtu: int = 0
-    fd: bool = False
+    takes_fd: bool | None = None
     bitrate: int | None = None
     data_bitrate: int | None = None
     listen_only: bool | None = None
@@ -81,7 +81,7 @@ class LinkState:
             up=bool(link.flags & _UP),
             running=bool(link.flags & _RUNNING),
             mtu=mtu,
-            fd=can and mtu >= _FD_MTU,
+            takes_fd=mtu >= _FD_MTU if can else None,
             # A driver that does not say what its controller does (an old slcan) has one all the same.
             listen_only=False if can and link.kind not in _WITHOUT_CONTROLLER else None,
         )
@@ -91,7 +91,7 @@ class LinkState:
         mode, supported = controller.mode or 0, controller.supported_mode
         return replace(
             state,
-            fd=bool(mode & _FD),
+            takes_fd=bool(mode & _FD),
             bitrate=controller.bitrate,
             data_bitrate=controller.data_bitrate,
             listen_only=bool(mode & _LISTEN_ONLY),
@@ -111,7 +111,7 @@ class LinkState:
         words = [self.kind or "of no known kind"]
         if self.bitrate:
             words.append(f"{self.bitrate} bit/s")
-        if self.fd:
+        if self.takes_fd:
             words.append(f"FD with {self.data_bitrate} bit/s of data" if self.data_bitrate else "FD")
         if self.listen_only is not None:
             words.append("listen-only" if self.listen_only else "not listen-only")
