@@ -118,13 +118,18 @@ def test_a_bus_without_fd_stays_narrow(frames: list[tuple[int, int, bytes]]) -> 
 
 
 def test_size_alone_tells_the_kind_where_no_ethertype_is_known() -> None:
-    packets = [(0, classic(1, 1, b"a")), (0, flexible(2, 12, 5, b"b" * 12)), (0, b"x" * 20)]
+    packets = [
+        (0, classic(1, 1, b"a")),
+        (0, flexible(2, 12, 5, b"b" * 12)),
+        (0, b"x" * 20),
+        (0, b"\x80" * 20),
+    ]
     cells, malformed = read(packets, with_protocol=False)
     assert [(bool(fd), int(length)) for fd, length in zip(cells.fd, cells.length, strict=True)] == [
         (False, 1),
         (True, 12),
     ]
-    assert malformed == {"of a size that no such frame has": 1}
+    assert malformed == {"of a size that no such frame has": 1, "CAN XL frame": 1}
 
 
 def test_columns_hold_nothing_of_the_memory_they_were_read_from() -> None:

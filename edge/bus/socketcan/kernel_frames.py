@@ -27,6 +27,8 @@ DATA_TOO_LONG = "data longer than a frame"
 NO_FD_LENGTH = "length that no FD frame has"
 ID_OUT_OF_RANGE = "id out of range"
 
+_XL_MARK = 0x80
+"""``CANXL_XLF`` in the flags of ``struct canxl_frame``, where other frames have their length."""
 _BEYOND_STANDARD = 0x1FFFF800
 _DATA_AT = 8
 _CLASSIC_DATA, _FD_DATA = 8, 64
@@ -65,7 +67,7 @@ def cells_of(
         wall_ns: stamps, as in `Cells`.
         hardware: whose stamp it is, as in `Cells`.
         local: who sent it, as in `Cells`.
-        protocol: ethertypes, where they are known; None trusts the size alone.
+        protocol: ethertypes, where they are known; None trusts the size, and a mark of CAN XL.
 
     Returns:
         The frames, and how many were left out, by cause.
@@ -79,7 +81,7 @@ def cells_of(
         known &= protocol == np.where(fd, FD_PROTOCOL, CLASSIC_PROTOCOL)
     malformed: dict[str, int] = {}
     if not known.all():
-        xl = protocol == XL_PROTOCOL if protocol is not None else np.zeros(count, np.bool_)
+        xl = (frames[:, 4] & _XL_MARK) != 0 if protocol is None else protocol == XL_PROTOCOL
         _count(malformed, XL_FRAME, ~known & xl)
         _count(malformed, NO_FRAME_SIZE, ~known & ~xl)
         frames, fd, wall_ns, hardware, local = (

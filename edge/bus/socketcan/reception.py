@@ -91,6 +91,12 @@ class Reception(Closing):
     def malformed(self) -> Mapping[str, int]:
         """Frames taken that are none, by cause, since the last call; they are in no `Cells`."""
 
+    def finish(self) -> None:
+        """Let no further frames in, where that can be done; what waits is still to be taken.
+
+        `take` then gives all that came before, and in the end none.
+        """
+
     @abstractmethod
     def close(self) -> None:
-        """Close the sockets; a second call does nothing."""
+        """Close the sockets; a second call does nothing. `lost` and `malformed` still tell the rest."""

@@ -1,0 +1,113 @@
+"""A virtual cable that carries the kernel's structures under CAN's ethertypes, where there is no CAN."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge.bus.socketcan.ring import RingReception
+from tests.egress.namespaces import Namespace
+
+CLASSIC, FD, XL = 0x000C, 0x000D, 0x000E
+NEAR, FAR = "can0", "far0"
+_EVERYBODY = b"\xff" * 6
+
+
+class Cable:
+    """Two interfaces in a namespace of their own: what is sent at `FAR` is received at `NEAR`."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+        self._senders: dict[str, socket.socket] = {}
+
+    def plug(self) -> None:
+        """Make the interfaces."""
+        self.namespace.ip("link", "add", NEAR, "type", "veth", "peer", "name", FAR)
+        self.up(FAR)
+        self.up(NEAR)
+
+    def unplug(self) -> None:
+        self.namespace.ip("link", "del", NEAR)
+
+    def up(self, link: str = NEAR) -> None:
+        self.namespace.ip("link", "set", link, "up")
+
+    def down(self, link: str = NEAR) -> None:
+        self.namespace.ip("link", "set", link, "down")
+
+    def ring(
+        self,
+        *,
+        ring_bytes: int = 1 << 20,
+        block_timeout_ms: int = 4,
+        any_link: bool = True,
+    ) -> RingReception:
+        return self.namespace.call(
+            lambda: RingReception(
+                NEAR, ring_bytes=ring_bytes, block_timeout_ms=block_timeout_ms, any_link=any_link
+            )
+        )
+
+    def send(self, packets: Sequence[tuple[int, bytes]], *, link: str = FAR) -> None:
+        """Send (ethertype, data) pairs one after the other."""
+        with self.namespace.call(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)) as sender:
+            for protocol, data in packets:
+                sender.sendto(data, (link, protocol, 0, 0, _EVERYBODY))
+
+    def flood(self, rate: int, duration_s: float, *, mixed: bool = False) -> subprocess.Popen[str]:
+        """Start to send numbered frames so fast; the program prints how many it sent."""
+        words = [sys.executable, str(Path(__file__).with_name("flood.py")), FAR, str(rate), str(duration_s)]
+        return subprocess.Popen(
+            ["ip", "netns", "exec", self.namespace.name, *words, *(["mixed"] if mixed else [])],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def dropped(self) -> int:
+        """Frames that the cable itself dropped, on the way to `NEAR`."""
+        told = subprocess.run(
+            ["ip", "-n", self.namespace.name, "-j", "-s", "link", "show", FAR],
+            check=True,
+            capture_output=True,
+        )
+        return int(json.loads(told.stdout)[0]["stats64"]["tx"]["dropped"])
+
+
+@contextmanager
+def cable() -> Iterator[Cable]:
+    """A cable that is plugged in; skips where none can be made."""
+    if sys.platform != "linux" or os.geteuid() or not shutil.which("ip"):
+        pytest.skip("making a virtual cable needs root and ip(8) of iproute2")
+    name = f"can{secrets.token_hex(3)}"
+    try:
+        subprocess.run(["ip", "netns", "add", name], check=True, capture_output=True)
+    except subprocess.CalledProcessError as fault:
+        pytest.skip(f"no network namespace can be made here: {fault.stderr.decode().strip()}")
+    made = Cable(Namespace(name))
+    try:
+        made.plug()
+        yield made
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True, capture_output=True)
+
+
+def classic(can_id: int, data: bytes = b"", *, length: int | None = None) -> tuple[int, bytes]:
+    """A frame as ``struct can_frame``, to be sent."""
+    length = len(data) if length is None else length
+    return CLASSIC, struct.pack("=IB3x8s", can_id, length, data)
+
+
+def flexible(can_id: int, data: bytes = b"", *, flags: int = 0) -> tuple[int, bytes]:
+    """A frame as ``struct canfd_frame``, to be sent."""
+    return FD, struct.pack("=IBB2x64s", can_id, len(data), flags, data)
