@@ -31,7 +31,8 @@ ABORT: Final = 255
 GLOBAL_ADDRESS: Final = 255
 PACKET_BYTES: Final = 7
 SMALLEST: Final = 9
-LARGEST: Final = 1785
+"""Bytes of a message that fits no frame; at most there are 1785, as a byte counts the packets."""
+
 FRAME_BYTES: Final = 8
 
 T1_NS: Final = 750 * NS_PER_MS
@@ -86,10 +87,10 @@ class J1939Transport(Reassembler[Key]):
     def _announce(self, segment: Segment, source: int, destination: int) -> None:
         data = segment.data
         size = int.from_bytes(data[1:3], "little")
-        group = pgn_of(int.from_bytes(data[5:8], "little") << 8)
+        group = _group_meant(data)
         broadcast = data[0] == BROADCAST_ANNOUNCE
         if (
-            not SMALLEST <= size <= LARGEST
+            size < SMALLEST
             or data[3] != -(-size // PACKET_BYTES)
             or broadcast != (destination == GLOBAL_ADDRESS)
             or group in TRANSPORT_PGNS
@@ -120,10 +121,10 @@ class J1939Transport(Reassembler[Key]):
             session.last_ns = t_ns
 
     def _abort(self, segment: Segment, source: int, destination: int) -> None:
-        group = int.from_bytes(segment.data[5:8], "little")
+        group = _group_meant(segment.data)
         for key in ((segment.bus, source, destination), (segment.bus, destination, source)):
             session = self._sessions.get(key)
-            if session is not None and pgn_of(session.arbitration_id) == pgn_of(group << 8):
+            if session is not None and pgn_of(session.arbitration_id) == group:
                 self._lose(key, "aborted")
 
     def _transfer(self, segment: Segment) -> Reassembled | None:
@@ -159,3 +160,8 @@ class J1939Transport(Reassembler[Key]):
         if broadcast:
             del self._sessions[key]
         return self._complete(session)
+
+
+def _group_meant(management: bytes) -> int:
+    """The parameter group of the message that a frame of connection management is about: its last bytes."""
+    return pgn_of(int.from_bytes(management[5:], "little") << 8)
