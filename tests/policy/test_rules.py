@@ -46,10 +46,6 @@ def test_a_rule_that_names_nothing_more_lets_nothing_go_and_sets_no_term() -> No
     assert (bare.retention_days, bare.longest_days, bare.erase_within_s) == (0, 0, 0)
 
 
-def test_an_area_has_a_margin_of_100_m_unless_it_says_otherwise() -> None:
-    assert Area("yard", CORNERS, Datum.WGS84, frozenset({DataClass.CABIN})).margin_m == 100
-
-
 class TestWhatAPersonAgreesTo:
     """Consents are given to the digest of a rule: they are asked for again where it is another."""
 
@@ -124,6 +120,10 @@ class TestPolicy:
     )
     def test_has_another_with_each_of_its_parts(self, other: Policy) -> None:
         assert other.digest != POLICY.digest
+
+    def test_takes_its_areas_100_m_larger_unless_they_say_otherwise(self) -> None:
+        said = replace(POLICY, areas=(replace(POLICY.areas[0], margin_m=100.0),))
+        assert said.digest == POLICY.digest
 
     def test_is_called_by_name_version_and_digest(self) -> None:
         assert POLICY.title == f"fleet north version 3 ({POLICY.digest})"
