@@ -18,12 +18,12 @@ from tests.power.journal_live import oldest_at_commit_s
 from tests.power.platter import Cut, drawn
 from tests.power.sharpness import Sharpness, without_each_sync
 from tests.power.torn_disk import Changed, Disk, Recording, Synced, SyncKind
-from tests.power.vm.machine import missing, run_and_cut
+from tests.power.vm.machine import TOOLS, run_and_cut
 from tests.power.vm.replay import Replayed, claim_of, flushed_claims, replay, replay_without_flushes
 from tests.power.vm.write_log import LogFlag, LoggedWrite, read_write_log
 from tests.power.workloads import DRIVES, LIVE, workload_named
+from tests.vm.boot import CACHE, missing
 
-CACHE = Path("build/power")
 GUEST_CLAIMS = 400
 GUEST_PATIENCE_S = 240.0
 LIES = 20
@@ -145,7 +145,7 @@ def machine_run(name: str, claims: int) -> Logged:
     Raises:
         SourceError: qemu, or Debian's kernel for it, cannot be had; or the guest did not work.
     """
-    if lacking := missing():
+    if lacking := missing(*TOOLS):
         raise SourceError(f"this machine lacks {lacking}")
     with tempfile.TemporaryDirectory() as folder:
         run = run_and_cut(name, Path(folder), CACHE, claims=claims, patience_s=GUEST_PATIENCE_S)
@@ -179,7 +179,7 @@ def machine(name: str, seed: int, points: int) -> int:
     try:
         run = machine_run(name, GUEST_CLAIMS)
     except SourceError as error:
-        if not missing() and (CACHE / "kernel" / "complete").exists():
+        if not missing(*TOOLS) and (CACHE / "kernel" / "complete").exists():
             raise
         say(f"  skipped: {error}")
         return 0

@@ -11,10 +11,10 @@ from edge.errors import WireError
 from tests.power.claims import Claim
 from tests.power.platter import Platter
 from tests.power.vm.guest import MARKER
-from tests.power.vm.kernel import archive_member
 from tests.power.vm.machine import FILE_SYSTEM_BYTES
 from tests.power.vm.replay import claim_of, flushed_claims, take
 from tests.power.vm.write_log import MAGIC, LogFlag, LoggedWrite, read_write_log
+from tests.vm.kernel import archive_member
 
 SECTOR = 512
 

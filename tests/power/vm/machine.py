@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
 
 from edge.errors import SourceError
-from tests.power.vm.kernel import first_file_system, kernel_files
+from tests.vm.boot import QEMU, init_script, mount_point, python_module, qemu_command
+from tests.vm.kernel import DISK_MODULES, HOST_MODULES, first_file_system, kernel_files
 
-PROJECT = Path(__file__).parents[3]
-QEMU = "qemu-system-x86_64"
+MODULES = HOST_MODULES + DISK_MODULES
+TOOLS = ("mkfs.ext4", "e2fsck", "debugfs")
 MEBIBYTE = 1 << 20
 FILE_SYSTEM_BYTES = 56 * MEBIBYTE
 DISK_BYTES = 64 * MEBIBYTE
-_MEMORY_MB = 768
-_MOUNT_POINTS = ("/mnt", "/media", "/srv", "/opt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +40,6 @@ class LoggedRun:
     claims: int
 
 
-def missing() -> str:
-    """Say which program this machine lacks for the virtual one; empty if none."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    wanted = (QEMU, "mkfs.ext4", "e2fsck", "debugfs")
-    return ", ".join(name for name in wanted if shutil.which(name, path=path) is None)
-
-
 def run_and_cut(workload: str, folder: Path, cache: Path, *, claims: int, patience_s: float) -> LoggedRun:
     """Boot, let the workload make `claims` claims or work for `patience_s`, and kill the machine.
 
@@ -66,18 +57,13 @@ def run_and_cut(workload: str, folder: Path, cache: Path, *, claims: int, patien
     subprocess.run(make, check=True, env=os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"})
     shutil.copyfile(disk, before)
     log.touch()
-    (folder / "initramfs").write_bytes(first_file_system(kernel, guest_script(workload)))
+    (folder / "initramfs").write_bytes(first_file_system(kernel, guest_script(workload), MODULES))
     command = [
-        QEMU,
-        *("-accel", "tcg", "-cpu", "max", "-m", str(_MEMORY_MB), "-nodefaults", "-no-user-config"),
-        *("-display", "none", "-serial", "stdio", "-no-reboot"),
-        *("-kernel", str(kernel / "vmlinuz"), "-initrd", str(folder / "initramfs")),
-        *("-append", "console=ttyS0 quiet panic=-1 mitigations=off"),
+        *qemu_command(kernel, folder / "initramfs"),
         *("-blockdev", f"driver=file,node-name=disk,filename={disk}"),
         *("-blockdev", f"driver=file,node-name=log,filename={log}"),
         *("-blockdev", "driver=blklogwrites,node-name=logged,file=disk,log=log,log-sector-size=512"),
         *("-device", "virtio-blk-pci,drive=logged"),
-        *("-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"),
     ]
     began = time.monotonic()
     with subprocess.Popen(
@@ -115,35 +101,5 @@ def follow(qemu: subprocess.Popen[bytes], claims: int, patience_s: float) -> tup
 def guest_script(workload: str) -> str:
     """Return what the guest's init does: mount, start Python out of the host's files, end."""
     data = mount_point()
-    program = " ".join(
-        [
-            sys.executable,
-            "-u",
-            "-B",
-            "-m",
-            "tests.power.vm.guest",
-            workload,
-            data,
-            "/dev/vda",
-            str(FILE_SYSTEM_BYTES),
-        ]
-    )
-    return f"""
-mount -t proc proc /proc
-mount -t 9p -o trans=virtio,ro,cache=loose,msize=1048576,version=9p2000.L host /host
-mount -t ext4 /dev/vda /host{data}
-mount -o bind /dev /host/dev
-mount -o bind /proc /host/proc
-cd /host{PROJECT}
-chroot /host /bin/sh -c 'cd {PROJECT} && exec {program}'
-poweroff -f
-"""
-
-
-def mount_point() -> str:
-    """Return a folder that every Debian has and that hides nothing that the guest's Python needs."""
-    needed = [PROJECT, Path(sys.executable), Path(sys.base_prefix)]
-    for place in _MOUNT_POINTS:
-        if Path(place).is_dir() and not any(path.is_relative_to(place) for path in needed):
-            return place
-    raise SourceError("there is no folder to mount the logged disk over", where=", ".join(_MOUNT_POINTS))
+    program = python_module("tests.power.vm.guest", workload, data, "/dev/vda", str(FILE_SYSTEM_BYTES))
+    return init_script(program, mounts=f"mount -t ext4 /dev/vda /host{data}")

@@ -7,20 +7,24 @@ import re
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge.errors import SourceError
 
 META_PACKAGE = "linux-image-amd64"
 SHELL_PACKAGE = "busybox-static"
-MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "9p", "9pnet_virtio")
+HOST_MODULES = ("virtio_pci", "9p", "9pnet_virtio")
+DISK_MODULES = ("virtio_blk", "crc32c_generic", "ext4")
+CAN_MODULES = ("can", "can_raw", "can_dev", "vcan", "kvaser_pci")
+KEPT_MODULES = HOST_MODULES + DISK_MODULES + CAN_MODULES
 _FOLDER, _PROGRAM, _FILE, _CONSOLE = 0o040755, 0o100755, 0o100644, 0o020600
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
 _REGULAR = re.compile(r"\./(boot/vmlinuz-.*|lib/modules/.*\.ko|bin/busybox|usr/bin/busybox)")
 
 
 def kernel_files(cache: Path) -> Path:
-    """Return a folder with ``vmlinuz``, ``busybox`` and all kernel modules; fetch the packages once.
+    """Return a folder with ``vmlinuz``, ``busybox`` and `KEPT_MODULES`; fetch the packages once.
 
     Nothing is installed: the packages are downloaded and unpacked below `cache`.
 
@@ -28,7 +32,9 @@ def kernel_files(cache: Path) -> Path:
         SourceError: there is no apt, or it cannot reach a registry with these packages.
     """
     folder = cache / "kernel"
-    if (folder / "complete").exists():
+    complete = folder / "complete"
+    kept = " ".join(KEPT_MODULES)
+    if complete.exists() and complete.read_text() == kept:
         return folder
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise SourceError("there is no apt here to fetch Debian's kernel with")
@@ -41,11 +47,11 @@ def kernel_files(cache: Path) -> Path:
     for package_file in folder.glob("*.deb"):
         unpack(package_file, folder)
         package_file.unlink()
-    needed = loading_order(folder)
+    needed = loading_order(folder, KEPT_MODULES)
     for module in folder.glob("*.ko"):
         if module not in needed:
             module.unlink()
-    (folder / "complete").touch()
+    complete.write_text(kept)
     return folder
 
 
@@ -71,7 +77,7 @@ def unpack(package_file: Path, folder: Path) -> None:
                 (folder / ("vmlinuz" if name.startswith("vmlinuz") else name)).write_bytes(content.read())
 
 
-def loading_order(folder: Path, wanted: tuple[str, ...] = MODULES) -> list[Path]:
+def loading_order(folder: Path, wanted: Sequence[str]) -> list[Path]:
     """Return the wanted modules and those that they depend on, in an order in which they load."""
     files = {path.stem.replace("-", "_"): path for path in folder.glob("*.ko")}
     order: dict[str, Path] = {}
@@ -90,9 +96,12 @@ def loading_order(folder: Path, wanted: tuple[str, ...] = MODULES) -> list[Path]
     return list(order.values())
 
 
-def first_file_system(folder: Path, script: str) -> bytes:
-    """Return an archive (cpio, "new ASCII") with shell, modules, and the script that is to be init."""
-    modules = loading_order(folder)
+def first_file_system(folder: Path, script: str, wanted: Sequence[str]) -> bytes:
+    """Return an archive (cpio, "new ASCII") with shell, modules, and the script that is to be init.
+
+    The modules `wanted`, and those that they need, are loaded before the script begins.
+    """
+    modules = loading_order(folder, wanted)
     folders = ("bin", "proc", "sys", "dev", "host", "modules")
     entries: list[tuple[str, int, bytes]] = [(name, _FOLDER, b"") for name in folders]
     entries.append(("bin/busybox", _PROGRAM, (folder / "busybox").read_bytes()))
