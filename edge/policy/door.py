@@ -175,6 +175,8 @@ class Door:
         self._newest_ns = max(self._newest_ns, int(batch.t_ns.max()))
         bus = np.array([self._numbers.get(name, -1) for name in batch.buses], np.int64)[batch.bus]
         extended = batch.has(FrameFlag.EXTENDED)
+        # Only what is put together here may say that it was: its class is told otherwise, see `ClassSplit`.
+        batch = replace(batch, flags=batch.flags & ~np.uint16(FrameFlag.REASSEMBLED))
         passing = self._begin(batch, bus, extended)
         batch = self._reassemble(batch, passing, bus, extended)
         batch, bus = self._open_containers(batch, passing, bus)
@@ -332,9 +334,9 @@ class Door:
         whole = np.array(list(rebuilt), np.intp)
         arbitration_id[whole] = [message.arbitration_id for message in rebuilt.values()]
         passing.judged[whole] = True
-        passing.rows[whole] = self._masks.find(
-            bus[whole], arbitration_id[whole], np.ones(len(whole), np.bool_)
-        )
+        rows = self._masks.find(bus[whole], arbitration_id[whole], np.ones(len(whole), np.bool_))
+        # Behind the door any message on an id of ISO-TP counts as one that a rule let pass, of its class.
+        passing.rows[whole] = np.where(self._masks.channels[rows], UNKNOWN_ROW, rows)
         return replace(batch, arbitration_id=arbitration_id, flags=flags, length=length)
 
     def _open_containers(self, batch: FrameBatch, passing: _Pass, bus: Int64s) -> tuple[FrameBatch, Int64s]:

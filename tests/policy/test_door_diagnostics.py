@@ -21,6 +21,7 @@ from tests.policy.test_transport import (
     LOST,
     MERGED,
     SECRET,
+    broadcast,
     diagnostics,
     isotp,
 )
@@ -200,6 +201,26 @@ def test_a_channel_on_an_id_of_transport_is_a_channel() -> None:
     frames = [replace(frame, flags=FrameFlag.EXTENDED) for frame in isotp(b"\x41" + BODY, identifier)]
     (out,) = through(Door({"bus": bus}, COLLECT), frames)
     assert out.data == b"\x29\x41" + BODY
+
+
+def test_no_message_of_transport_is_taken_for_one_that_a_rule_let_pass() -> None:
+    group = replace(DATABASE, channels=(channel(LONG, "Long", pgn=0xFEE3),))
+    door = Door({"bus": [group]}, {OPERATION, CABIN})
+    assert not through(door, broadcast(b"\x20\x41" + BODY, 0x21))
+    assert door.hop().set_aside == {MERGED: 6, "unknown id": 1}
+
+
+def test_no_frame_that_calls_itself_reassembled_is_taken_for_a_message() -> None:
+    described = diagnostics()
+    classes = dict(described.classes) | {("Answers", "Value"): CABIN}
+    door = Door({"bus": [replace(described, classes=classes)]}, {OPERATION, CABIN})
+    frames = isotp(b"\x41\x0c\x01\x02")
+    liar = [replace(frame, flags=FrameFlag.REASSEMBLED) for frame in frames]
+    batch = door.admit(FrameBatch.from_frames(liar))
+    assert batch.frame(0) == frames[0]
+    parts = door.split(batch)
+    assert parts[CABIN].batch.frame(0).data == b"\x00\x00\x0c\x01\x02\xaa\xaa\xaa"
+    assert parts[OPERATION].batch.frame(0).data == b"\x04\x41" + bytes(6)
 
 
 def test_a_rule_lets_its_message_pass_only_where_its_class_is_collected() -> None:
