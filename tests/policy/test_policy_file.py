@@ -145,7 +145,7 @@ def test_a_rule_inherits_nothing_from_the_one_it_replaces() -> None:
     rule = read(short).rule(DataClass.POSITION, Purpose.SERVICE)
     assert rule is not None
     assert (rule.leaves, rule.precision.full, rule.retention_days) == (False, True, 0)
-    assert rule.erase_within_s == USUAL_ERASURE_S
+    assert rule.erase_within_s == USUAL_ERASURE_S == 10 * 24 * 3600
 
 
 def test_deny_takes_a_rule_of_the_profile_away() -> None:
@@ -326,6 +326,13 @@ def test_what_no_signature_makes_right(name: str) -> None:
     assert words in said
     assert said.startswith(f"policy.toml:{line_of(text, key)}: ")
     assert said.count("policy.toml:") == 1, "one thing is wrong, and told once"
+
+
+def test_the_longest_terms_that_are_no_fault() -> None:
+    rule = "class='cabin'\npurposes=['event']\nbasis='consent'\nlongest_days=365\nerase_within_s=1209600"
+    found = read(f"{HEAD}\n[[rule]]\n{rule}\n").rule(DataClass.CABIN, Purpose.EVENT)
+    assert found is not None
+    assert (found.longest_days, found.erase_within_s) == (365, 14 * 24 * 3600)
 
 
 CHANGES = {
@@ -668,6 +675,11 @@ def test_a_rule_without_fault_keeps_every_promise(rule: Rule) -> None:
         assert not (rule.data_class is DataClass.CABIN and rule.leaves)
     assert rule.precision.full or (rule.data_class is DataClass.POSITION and rule.purpose in RECORD_PURPOSES)
     assert rule.purpose in RECORD_PURPOSES or not rule.leaves
+
+
+def test_raw_frames_for_somebody_are_one_fault() -> None:
+    rule = Rule(DataClass.OPERATION, Purpose.EVENT, Basis.LAW, destinations=frozenset({"fleet"}))
+    assert [fault.key for fault in rule_faults(rule)] == ["destinations"]
 
 
 TOUCHING = [(0, 0), (6, 0), (6, 6), (3, 0), (0, 6)]

@@ -228,11 +228,29 @@ def test_a_batch_of_one_class_is_handed_on_as_it_is() -> None:
     assert list(parts) == [OPERATION]
 
 
+def test_each_frame_of_one_class_goes_to_its_own() -> None:
+    one = classed(signal("One", 0, 8), {"One": OPERATION})
+    other = classed(signal("Two", 0, 8), {"Two": HEALTH}, name="N", identifier=257)
+    door = Door({"bus": [one, other]}, EVERYTHING)
+    frames = [Frame(place, identifier, b"\x01", "bus") for place, identifier in enumerate((256, 257, 256))]
+    parts = door.split(door.admit(FrameBatch.from_frames(frames)))
+    assert {data_class: part.places.tolist() for data_class, part in parts.items()} == {
+        OPERATION: [0, 2],
+        HEALTH: [1],
+    }
+    assert [parts[HEALTH].batch.frame(place) for place in range(1)] == frames[1:2]
+
+
 def test_a_batch_that_went_through_another_door_is_refused() -> None:
     door = Door({"bus": [classed(signal("One", 0, 8), {"One": OPERATION})]}, EVERYTHING)
+    raw = FrameBatch.from_frames([Frame(0, 256, b"\x01", "bus")])
     with pytest.raises(ValueError, match="no mask"):
-        door.split(FrameBatch.from_frames([Frame(0, 256, b"\x01", "bus")]))
-    assert not door.split(door.admit(FrameBatch.empty(["bus"])))
+        door.split(raw)
+    gate = door.gate_of(door.mask)
+    assert gate is not None
+    with pytest.raises(ValueError, match="no mask"):
+        gate.split.split(raw)
+    assert door.split(door.admit(FrameBatch.empty(["bus"]))) == {}
 
 
 def test_parts_that_do_not_belong_together_are_refused() -> None:
