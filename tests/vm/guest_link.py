@@ -1,4 +1,4 @@
-"""Runs inside the virtual machine: what is done to a real CAN interface, and what a `LinkReport` tells of it."""
+"""Runs inside the virtual machine: what is done to a real CAN interface, and what is told of it."""
 
 from __future__ import annotations
 
