@@ -145,6 +145,11 @@ class CaptureSection(_Section):
         description="in a process that nobody can look into and that hands on masked frames only; "
         "if false, in the gateway's own, for a bench where the interface is of that process",
     )
+    user: str = Field(
+        default="",
+        description="whom that process becomes where the gateway was started as root; has to be able to read "
+        "this file and those named in it, and to open the devices",
+    )
 
 
 class SamplingSection(_Section):

@@ -1,4 +1,4 @@
-"""The process of capture: hardens itself, opens what it is told to, and serves the core until the end."""
+"""The process of capture: hardens itself, opens what it is told to, confines itself, and serves the core."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from types import TracebackType
 
+from edge.capturing.confinement import confine
 from edge.capturing.connection import Connection
 from edge.capturing.hardening import harden, name_process
 from edge.capturing.message import TEXT_MAX, Failed, Message, Order, Ready, Told
@@ -30,31 +31,34 @@ _LOG_BYTES = 1 << 20
 logger = logging.getLogger(__name__)
 
 
-def main(descriptor: int, parent: int) -> None:
+def main(descriptor: int, parent: int, lacking: tuple[str, ...]) -> None:
     """Be the process of capture.
 
     Args:
         descriptor: of the socket to the core.
         parent: process id of the core.
+        lacking: what of its rights it could not give up, a sentence each.
     """
-    lacking = harden(parent, keep=[descriptor])
+    lacking += harden(parent, keep=[descriptor])
     name_process("nevgate-capture")
     for number in WAITED_OUT:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED_OUT)
     connection = Connection(socket.socket(fileno=descriptor))
     _say_nothing_of_values(connection)
-    sys.exit(_work(connection, SystemClock(), lacking))
+    sys.exit(_work(connection, descriptor, SystemClock(), lacking))
 
 
-def _work(connection: Connection, clock: Clock, lacking: tuple[str, ...]) -> int:
-    """Open and serve; tell the exit status."""
+def _work(connection: Connection, descriptor: int, clock: Clock, lacking: tuple[str, ...]) -> int:
+    """Open, confine and serve; tell the exit status."""
     early = _early(connection, clock)
     if not early or not isinstance(order := early[0], Order):
         return 1
     try:
         opened = opener_of(order.opener)(order.arguments, order.collect, order.admission, clock)
-        connection.send(Ready(clock.boot_ns(), opened.capture.live, opened.mask, opened.items, lacking))
+        opened_ns = clock.boot_ns()
+        lacking += confine(order.needed, descriptor)
+        connection.send(Ready(opened_ns, opened.capture.live, opened.mask, opened.items, lacking))
         serving = Serving(
             connection,
             opened.capture,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import threading
@@ -16,6 +17,9 @@ _CHUNK = 1 << 18
 
 class Connection(Closing):
     """Messages over a stream socket; any thread may send, one receives.
+
+    It sends by write(2), the one way that is left to a process of capture, and on this descriptor only
+    (`edge.capturing.receive_only`).
 
     Attributes:
         ended: whether the other side is gone; what it sent before has been received then.
@@ -81,7 +85,7 @@ class Connection(Closing):
     def _flush(self) -> None:
         while self._unsent:
             try:
-                sent = self._stream.send(self._unsent[0])
+                sent = os.write(self._stream.fileno(), self._unsent[0])
             except BlockingIOError:
                 return
             except OSError:

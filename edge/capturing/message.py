@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from edge.account import Hop
+from edge.capturing.needs import Needed
 from edge.clock import Timebase, TimeQuality
 from edge.errors import SourceError
 from edge.frames import FrameBatch
@@ -62,6 +63,7 @@ class Order:
         collect: the classes to collect at first.
         admission: name of what is admitted, see `Door.adopt`.
         buffer_bytes: masked frames that may wait for the core; the oldest make room.
+        needed: what sources and sensors need of the system while they run; all else is refused to capture.
     """
 
     opener: str
@@ -69,6 +71,7 @@ class Order:
     collect: tuple[DataClass, ...]
     admission: str
     buffer_bytes: int
+    needed: tuple[Needed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class Ready:
         live: see `FrameSource.live`.
         mask: name of the mask that batches will have.
         items: ids of the items that its sensors provide.
-        lacking: what could not be hardened, a sentence each.
+        lacking: what could not be hardened, or is open because of a need, a sentence each.
     """
 
     t_ns: int

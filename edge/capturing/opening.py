@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pwd
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from edge.capture import Capture, MaskedSource
+from edge.capturing.needs import Need, Needed, needs_of
+from edge.capturing.rights import Rights, User
 from edge.catalogue.binding import load_binding
 from edge.catalogue.bound import Binding
 from edge.catalogue.catalogue import builtin
@@ -38,10 +42,19 @@ class CapturePlan:
     Attributes:
         opener: ``package.module:function``, an `Opener`.
         arguments: for it, plain values that JSON can hold.
+        needed: what is opened needs this of the system while it is read; everything else is refused to it.
+        user: whom the process becomes; None: it stays who started it.
     """
 
     opener: str
     arguments: Mapping[str, Any]
+    needed: tuple[Needed, ...] = ()
+    user: User | None = None
+
+    @property
+    def rights(self) -> Rights:
+        """What the process may do that not everybody may."""
+        return Rights(any(one.need is Need.PACKET_SOCKETS for one in self.needed), self.user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,9 @@ def plan_of(configuration: Path, config: Config, areas: Sequence[Area] = ()) -> 
         config: what was read of it: capture refuses to start if that file, or one of a database that it
             names, is not what it is now, since core and capture would not mean the same by a mask.
         areas: places in which less is collected, by the policy in force.
+
+    Raises:
+        ConfigError: capture is to be another user, who is not there, or whom this process cannot become.
     """
     path = configuration.absolute()
     return CapturePlan(
@@ -80,6 +96,8 @@ def plan_of(configuration: Path, config: Config, areas: Sequence[Area] = ()) -> 
             "files": {str(each): _digest(each) for each in _files(path, config)},
             "areas": _AREAS.dump_python(tuple(areas), mode="json"),
         },
+        needs_of(config),
+        _user(config.capture.user),
     )
 
 
@@ -148,6 +166,25 @@ def opener_of(name: str) -> Opener:
     module, _, function = name.partition(":")
     opener: Opener = getattr(import_module(module), function)
     return opener
+
+
+def _user(name: str) -> User | None:
+    """The user of that name; None for whoever this is, and without a name."""
+    if not name:
+        return None
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        raise ConfigError(f"nobody is called '{name}' here", where="capture.user") from None
+    if entry.pw_uid == os.geteuid():
+        return None
+    if os.geteuid() != 0:
+        raise ConfigError(
+            f"only root can become '{name}'",
+            where="capture.user",
+            todo="Leave it out; the gateway's own user reads the buses then",
+        )
+    return User(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(name, entry.pw_gid)))
 
 
 def _files(configuration: Path, config: Config) -> Iterator[Path]:

@@ -232,7 +232,7 @@ class CaptureProcess(MaskedSource):
 
     def _start(self) -> None:
         """Start a process and tell it what to open; it is ready later."""
-        process = StartedProcess()
+        process = StartedProcess(self._plan.rights)
         self._ready = None
         self._asked = self._done = self._adopted = 0
         self._heard_s = self._started_s = self._now_s()
@@ -248,6 +248,7 @@ class CaptureProcess(MaskedSource):
                     adopt.collect,
                     adopt.admission,
                     self._buffer_bytes,
+                    self._plan.needed,
                 ),
                 adopt,
             )

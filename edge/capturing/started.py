@@ -12,13 +12,15 @@ from pathlib import Path
 import edge
 from edge.capturing.child import WAITED_OUT
 from edge.capturing.connection import Connection
+from edge.capturing.rights import Rights
 from edge.errors import SourceError
 
 _REAP_S = 2.0
 _ROOT = Path(edge.__file__).parents[1]
 _PROGRAM = (
-    "import sys; sys.path.append(sys.argv[1]); from edge.capturing.child import main; "
-    "main(int(sys.argv[2]), int(sys.argv[3]))"
+    "import sys; sys.path.append(sys.argv[1]); from edge.capturing.rights import give_up, of_text; "
+    "lacking = give_up(of_text(sys.argv[4])); from edge.capturing.child import main; "
+    "main(int(sys.argv[2]), int(sys.argv[3]), lacking)"
 )
 
 
@@ -28,6 +30,9 @@ class StartedProcess:
     It is a new program, not a fork: what the parent's threads hold is not in it. It dies with the thread that
     started it.
 
+    Args:
+        rights: what it keeps of this process's rights; the others are given up before it imports anything.
+
     Attributes:
         connection: to it.
 
@@ -35,13 +40,16 @@ class StartedProcess:
         SourceError: it cannot be started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rights: Rights) -> None:
         ours, theirs = socket.socketpair()
         # Until the process has its own way with these signals they wait, or a Ctrl-C would end it at once.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_OUT)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs already
-                [sys.executable, "-P", "-c", _PROGRAM, _ROOT, str(theirs.fileno()), str(os.getpid())],
+                [
+                    *(sys.executable, "-P", "-c", _PROGRAM, _ROOT),
+                    *(str(theirs.fileno()), str(os.getpid()), rights.text()),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

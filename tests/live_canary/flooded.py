@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -49,7 +50,7 @@ def _flooded_plan(configuration: Path, config: Config, areas: Sequence[Area] = (
     if not rate:
         return plan
     opener = f"{open_flooded.__module__}:{open_flooded.__name__}"
-    return CapturePlan(opener, {**plan.arguments, "frames_per_s": rate})
+    return replace(plan, opener=opener, arguments={**plan.arguments, "frames_per_s": rate})
 
 
 def main() -> None:
