@@ -294,11 +294,11 @@ class J1939Contract(ReassemblerContract):
         return [replace(one, bus=number // 200) for one in (opening, *packets)]
 
     def opening(self, **parts: int) -> Segment:
-        source, destination = self.ends(1)
+        source, destination = self.ends(2)
         return manage(self.OPENING, **{"source": source, "destination": destination, **parts})
 
     def packet(self, number: int, data: bytes = b"1234567", t_ms: float = 0) -> Segment:
-        return packet(number, data, *self.ends(1), t_ms=t_ms)
+        return packet(number, data, *self.ends(2), t_ms=t_ms)
 
     @pytest.mark.parametrize("size", [9, 14, 15, 1785])
     def test_messages_of_any_size(self, transport: J1939Transport, size: int) -> None:
@@ -364,12 +364,13 @@ class J1939Contract(ReassemblerContract):
     def test_a_message_has_the_id_that_a_frame_of_its_group_would_have(
         self, transport: J1939Transport
     ) -> None:
-        source, destination = self.ends(1)
+        source, destination = self.ends(2)
         for group, identifier in (
             (0xFEE3, 3 << 26 | 0xFEE3 << 8 | source),
             (0x1F004, 3 << 26 | 0x1F004 << 8 | source),
             (0xF000, 3 << 26 | 0xF000 << 8 | source),
             (0xEF00, 3 << 26 | 0xEF00 << 8 | destination << 8 | source),
+            (0x1EF00, 3 << 26 | 0x1EF00 << 8 | destination << 8 | source),
             (0xEF55, 3 << 26 | 0xEF00 << 8 | destination << 8 | source),
         ):
             transport.push(self.opening(size=14, group=group, priority=3))
@@ -379,7 +380,7 @@ class J1939Contract(ReassemblerContract):
             assert found.arbitration_id == identifier
 
     def test_sessions_are_told_apart_by_bus_and_both_ends(self, transport: J1939Transport) -> None:
-        source, destination = self.ends(1)
+        source, destination = self.ends(2)
         transport.push(self.opening())
         for other in (
             replace(self.packet(1), bus=1),
@@ -391,7 +392,7 @@ class J1939Contract(ReassemblerContract):
 
     @pytest.mark.parametrize("back", [False, True])
     def test_whoever_aborts_ends_the_message(self, transport: J1939Transport, back: bool) -> None:
-        ends = self.ends(1)
+        ends = self.ends(2)
         source, destination = reversed(ends) if back else ends
         transport.push(self.opening(group=0xFEE3))
         transport.push(manage(ABORT, group=0xFEE2, source=source, destination=destination))
@@ -403,7 +404,7 @@ class J1939Contract(ReassemblerContract):
     def test_an_abort_of_an_addressed_group_names_it_without_its_address(
         self, transport: J1939Transport
     ) -> None:
-        source, destination = self.ends(1)
+        source, destination = self.ends(2)
         transport.push(self.opening(group=0xEF00))
         transport.push(manage(ABORT, group=0xEF00, source=source, destination=destination))
         assert dict(transport.facts) == {"messages lost: aborted": 1}
@@ -426,7 +427,7 @@ class TestBroadcasts(J1939Contract):
         }
 
     def test_a_message_that_is_whole_is_over(self, transport: J1939Transport) -> None:
-        assert len(pushed(transport, [*self.message(1), self.packet(1)])) == 1
+        assert len(pushed(transport, [*self.message(2), self.packet(1)])) == 1
         assert dict(transport.facts) == {"messages reassembled": 1, "segments refused: no session": 1}
 
     def test_one_to_a_single_receiver_is_none(self, transport: J1939Transport) -> None:
@@ -443,7 +444,7 @@ class TestConnections(J1939Contract):
 
     def answer(self, control: int, t_ms: float = 0) -> Segment:
         """What the receiver says."""
-        destination, source = self.ends(1)
+        destination, source = self.ends(2)
         return manage(control, source=source, destination=destination, t_ms=t_ms)
 
     def test_packets_come_again_in_any_order(self, transport: J1939Transport) -> None:
@@ -452,7 +453,7 @@ class TestConnections(J1939Contract):
         assert dict(transport.set_aside) == {MERGED: 3, CONTROL: 1}
 
     def test_what_comes_again_after_the_last_is_a_duplicate(self, transport: J1939Transport) -> None:
-        assert len(pushed(transport, [*self.message(1), self.packet(2), self.answer(DONE)])) == 1
+        assert len(pushed(transport, [*self.message(2), self.packet(2), self.answer(DONE)])) == 1
         assert dict(transport.set_aside) == {MERGED: 2, DUPLICATE: 1, CONTROL: 1}
         assert dict(transport.facts) == {"messages reassembled": 1}
 
@@ -472,7 +473,7 @@ class TestConnections(J1939Contract):
         assert dict(transport.facts) == {"messages lost: timed out": 1, "segments refused: no session": 1}
 
     def test_its_sender_does_not_keep_it_open(self, transport: J1939Transport) -> None:
-        source, destination = self.ends(1)
+        source, destination = self.ends(2)
         segments = [
             self.opening(size=9),
             manage(CTS, source=source, destination=destination, t_ms=1000),
