@@ -197,17 +197,22 @@ def test_interface_may_be_down_at_first(wire: Cable) -> None:
 
 @pytest.mark.parametrize("down_first", [True, False])
 def test_interface_that_is_gone_is_told_from_one_that_is_down(wire: Cable, *, down_first: bool) -> None:
-    with wire.ring() as ring:
+    waiting: list[tuple[int, bytes]] = []
+    with wire.ring(block_timeout_ms=400) as ring:
         if down_first:
             wire.down()
             with pytest.raises(OSError, match="down"):
                 ring.take(WAIT_S)
+        else:
+            wire.send([classic(1, b"last")])
+            waiting = [(1, b"last")]
         wire.unplug()
         try:
             with pytest.raises(OSError, match="device") as raised:
                 ring.take(WAIT_S)
             assert raised.value.errno == errno.ENODEV
             ring.finish()
+            assert payloads(taken_to_the_end(ring)) == waiting
         finally:
             wire.plug()
 

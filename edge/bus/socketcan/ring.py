@@ -163,12 +163,13 @@ class RingReception(Reception):
         """
         ready = self._ready()
         if not ready:
-            self._wait(timeout_s)
-            ready = self._ready()
-        if not ready and self._finished:
-            ready = self._last_ready()
+            if self._finished:
+                ready = self._last_ready()
+            else:
+                self._look_for_link()
+                self._wait(timeout_s)
+                ready = self._ready()
         if not ready:
-            self._look_for_link()
             return Cells.none()
         self._down = False
         taken = 0
