@@ -2,131 +2,141 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
 
 from edge.bus.socketcan.link import LinkWatch
 from edge.bus.socketcan.link_report import Expected, LinkReport
 from edge.clock import SystemClock
+from edge.errors import SourceError
 
 PATIENCE_S = 20.0
 LISTENING = ("bitrate", "500000", "listen-only", "on")
 
-Monitor = Callable[[Mapping[str, object]], Mapping[str, object]]
-"""Has qemu's monitor carry out a command, and returns its answer."""
+TOLD: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "start": ("can0: can, 500000 bit/s, listen-only, controller active",),
+        "another bit rate": (
+            "link down",
+            "bitrate changed",
+            "link up",
+            "can0: can, 250000 bit/s, listen-only, controller active",
+        ),
+        "listen-only off": (
+            "link down",
+            "bitrate changed",
+            "link up",
+            "not listen-only",
+            "can0: can, 500000 bit/s, not listen-only, controller active",
+        ),
+        "listen-only on": (
+            "link down",
+            "link up",
+            "listen-only again",
+            "can0: can, 500000 bit/s, listen-only, controller active",
+        ),
+        "renamed": (
+            "link down",
+            "link renamed",
+            "link up",
+            "canpt: can, 500000 bit/s, listen-only, controller active",
+        ),
+        "unplugged": ("link down", "link gone", "can0 is gone"),
+        "plugged in": ("link back", "can0: down, can, not listen-only"),
+        "set up": (
+            "bitrate changed",
+            "link up",
+            "can0: can, 125000 bit/s, listen-only, controller active",
+        ),
+        "facts": (
+            "bitrate changed: 3",
+            "link back: 1",
+            "link down: 5",
+            "link gone: 1",
+            "link renamed: 1",
+            "link up: 5",
+            "listen-only again: 1",
+            "not as configured: 2",
+            "not listen-only: 1",
+        ),
+    }
+)
+"""What `link_events` gives: the events of each step, then the state that it ended in."""
 
 
-class _Lines(logging.Handler):
-    """Keeps the lines of the log."""
+class Monitor(Protocol):
+    """qemu's monitor, as `tests.vm.guest` has it."""
 
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.kept: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.kept.append(record.getMessage())
+    def ask(self, command: str, **arguments: str) -> None:
+        """Carry out a command, or raise `SourceError`."""
 
 
 class _Scene:
-    """One interface, what is done to it, and what is told of that."""
+    """One interface, and what is told of it."""
 
-    def __init__(self, interface: str, expected: Expected) -> None:
-        self.lines = _Lines()
-        log = logging.getLogger("edge.bus.socketcan")
-        log.addHandler(self.lines)
-        log.setLevel(logging.INFO)
+    def __init__(self, interface: str) -> None:
         clock = SystemClock()
-        self.report = LinkReport(LinkWatch(interface, clock), bus="pt", clock=clock, expected=expected)
+        watch = LinkWatch(interface, clock)
+        self.report = LinkReport(watch, bus="pt", clock=clock, expected=Expected(bitrate=500_000))
 
-    def told(self, *wanted: str) -> list[str]:
-        """The events since the last time, waited for until the wanted ones are there."""
+    def told(self, last: str) -> tuple[str, ...]:
+        """The events since the last time, waited for until `last` is there, and the state now."""
         found: list[str] = []
         deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            found += [str(change.event) for change in self.report.look(at_once=True)]
-            if set(wanted) <= set(found):
-                break
+        while last not in found and time.monotonic() < deadline:
+            found += [str(change.event) for change in self.report.look()]
             time.sleep(0.05)
-        return found
+        return (*found, self.state())
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> str:
         state = self.report.state
-        if state is None:
-            return {"outage": self.report.outage}
-        return {
-            "name": state.name,
-            "kind": state.kind,
-            "up": state.up,
-            "bitrate": state.bitrate,
-            "listen_only": state.listen_only,
-            "can_listen_only": state.can_listen_only,
-            "controller": str(state.controller_state),
-            "device": state.device,
-            "counts": state.counts is not None,
-            "errors": [state.transmit_errors, state.receive_errors],
-            "restart_ms": state.restart_ms,
-            "outage": self.report.outage,
-        }
+        return self.report.outage if state is None else f"{state.name}: {state}"
 
 
-def link_events(
-    monitor: Monitor, *, interface: str = "can0", controller: str = "controller0"
-) -> dict[str, object]:
-    """Do everything to an interface that can happen to it, and return what was told at each step.
+def link_events(monitor: Monitor, *, controller: str = "controller0") -> dict[str, tuple[str, ...]]:
+    """Do everything to `can0` that can happen to it, and return what was told of each step.
 
     Args:
         monitor: of qemu, which unplugs the controller and plugs it in again.
-        interface: of the controller; down, or with a bit rate.
-        controller: what the monitor calls it.
+        controller: what the monitor calls the one that is can0.
     """
-    _set(interface, *LISTENING)
-    scene = _Scene(interface, Expected(bitrate=500_000))
-    found: dict[str, object] = {"start": scene.state()}
-
-    _set(interface, "bitrate", "250000", "listen-only", "on", "restart-ms", "100")
-    found["bitrate"] = scene.told("bitrate changed", "link up")
-    found["bitrate state"] = scene.state()
-
-    _set(interface, "bitrate", "500000", "listen-only", "off")
-    found["sends"] = scene.told("not listen-only", "link up")
-    found["sends state"] = scene.state()
-
-    _set(interface, *LISTENING)
-    found["listens"] = scene.told("listen-only again", "link up")
-    found["listens state"] = scene.state()
-
-    _ip("set", interface, "down")
-    _ip("set", interface, "name", "canpt")
-    _ip("set", "canpt", "up")
-    found["renamed"] = scene.told("link renamed", "link up")
-    _ip("set", "canpt", "down")
-    _ip("set", "canpt", "name", interface)
-    _ip("set", interface, "up")
-    found["renamed back"] = scene.told("link renamed", "link up")
-
-    found["unplug"] = monitor({"execute": "device_del", "arguments": {"id": controller}})
-    found["gone"] = scene.told("link gone")
-    found["gone state"] = scene.state()
-    _plug_in(monitor, controller)
-    found["back"] = scene.told("link back")
-    found["back state"] = scene.state()
-    _set(interface, "bitrate", "125000", "listen-only", "on")
-    found["up again"] = scene.told("bitrate changed", "link up")
-    found["up again state"] = scene.state()
-
-    found["facts"] = dict(scene.report.facts)
-    found["lines"] = scene.lines.kept
-    scene.report.close()
-
-    _ip("add", "dev", "vcan7", "type", "vcan")
-    _ip("set", "vcan7", "up")
-    virtual = _Scene("vcan7", Expected(bitrate=500_000))
-    found["virtual"] = virtual.state()
-    virtual.report.close()
-    _ip("del", "vcan7")
+    _set("can0", *LISTENING)
+    scene = _Scene("can0")
+    found: dict[str, tuple[str, ...]] = {"start": (scene.state(),)}
+    with scene.report:
+        _set("can0", "bitrate", "250000", "listen-only", "on")
+        found["another bit rate"] = scene.told("link up")
+        _set("can0", "bitrate", "500000", "listen-only", "off")
+        found["listen-only off"] = scene.told("not listen-only")
+        _set("can0", *LISTENING)
+        found["listen-only on"] = scene.told("listen-only again")
+        _ip("set", "can0", "down")
+        _ip("set", "can0", "name", "canpt")
+        _ip("set", "canpt", "up")
+        found["renamed"] = scene.told("link up")
+        monitor.ask("device_del", id=controller)
+        found["unplugged"] = scene.told("link gone")
+        _plug_in(monitor, controller)
+        found["plugged in"] = scene.told("link back")
+        _set("can0", "bitrate", "125000", "listen-only", "on")
+        found["set up"] = scene.told("link up")
+        found["facts"] = tuple(f"{fact}: {count}" for fact, count in sorted(scene.report.facts.items()))
     return found
+
+
+def virtual_link() -> str:
+    """What a virtual interface is said to be."""
+    _ip("add", "dev", "vcan7", "type", "vcan")
+    try:
+        _ip("set", "vcan7", "up")
+        scene = _Scene("vcan7")
+        with scene.report:
+            return f"{scene.state()}; listen-only alarm: {scene.report.listen_only_alarm}"
+    finally:
+        _ip("del", "vcan7")
 
 
 def _set(interface: str, *words: str) -> None:
@@ -137,13 +147,17 @@ def _set(interface: str, *words: str) -> None:
 
 
 def _plug_in(monitor: Monitor, controller: str) -> None:
-    command = {"driver": "kvaser_pci", "canbus": "bus", "id": controller}
+    """Plug it in as soon as the machine has let go of it, some time after the guest was told."""
     deadline = time.monotonic() + PATIENCE_S
-    while "error" in monitor({"execute": "device_add", "arguments": command}):
-        # The machine lets go of a device some time after its guest was told.
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{controller} cannot be plugged in again")
-        time.sleep(0.2)
+    while True:
+        try:
+            monitor.ask("device_add", driver="kvaser_pci", canbus="bus", id=controller)
+        except SourceError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _ip(*words: str) -> None:

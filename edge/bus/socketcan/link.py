@@ -183,10 +183,11 @@ class LinkWatch(Closing):
             except BlockingIOError:
                 break
             except OSError as error:
-                if error.errno == errno.ENOBUFS:
-                    self.overruns += 1
+                self.overruns += 1
                 self._ask_at_ns = None
-                continue
+                if error.errno == errno.ENOBUFS:
+                    continue
+                break
             for message in told(datagram):
                 changes += self._take(message)
         return tuple(changes)

@@ -116,6 +116,11 @@ class LinkReport(Closing):
         return "" if state.up else f"{state.name} is down"
 
     @property
+    def listen_only_alarm(self) -> bool:
+        """Whether the interface was up and not listen-only as of the last look."""
+        return self._watch.listen_only_alarm
+
+    @property
     def facts(self) -> Mapping[str, int]:
         """What was counted, for the account: events of the link, and what could not be learnt of them."""
         facts = {
