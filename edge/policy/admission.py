@@ -90,11 +90,8 @@ class Admission:
 
     def precision(self, purposes: Iterable[Purpose]) -> Precision:
         """How exactly positions are kept for some purposes: as the one that needs it most exactly has it."""
-        found = [
-            rule.precision
-            for (_, purpose), rule in self.rules.items()
-            if rule.data_class is DataClass.POSITION and purpose in frozenset(purposes)
-        ]
+        uses = [(DataClass.POSITION, purpose) for purpose in purposes]
+        found = [self.rules[use].precision for use in uses if use in self.rules]
         return min(found, key=coarseness_m, default=FULL)
 
 

@@ -70,7 +70,7 @@ def open_containers(
     sources = np.repeat(np.arange(len(batch)), copies)
     inside = np.zeros(len(batch), np.bool_)
     inside[containers] = True
-    at = np.flatnonzero(inside[sources])
+    at = inside[sources]
     longest = int(sizes[passes].max(initial=0))
     width = max(
         batch.data.shape[1],

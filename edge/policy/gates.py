@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import compress, product
 
 from edge.database.model import SignalRef
 from edge.policy.classed import ClassedDatabase
@@ -82,6 +82,5 @@ class Gates:
 
 
 def _all_sets() -> Iterator[frozenset[DataClass]]:
-    for count in range(len(DataClass) + 1):
-        for chosen in combinations(DataClass, count):
-            yield frozenset(chosen)
+    for chosen in product((False, True), repeat=len(DataClass)):
+        yield frozenset(compress(DataClass, chosen))

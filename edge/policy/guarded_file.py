@@ -36,7 +36,7 @@ def read_guarded(path: Path, most_bytes: int, *, owners: Collection[int] | None 
     try:
         # Looked at before it is opened: opening a device may already do something.
         _judge(path, path.lstat(), trusted)
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
         with os.fdopen(descriptor, "rb") as file:
             _judge(path, os.fstat(descriptor), trusted)
             content = file.read(most_bytes + 1)
@@ -59,7 +59,7 @@ def replace_file(path: Path, content: bytes) -> None:
     """
     waiting = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _READABLE)
+        descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READABLE)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
@@ -67,7 +67,7 @@ def replace_file(path: Path, content: bytes) -> None:
                 os.fsync(file.fileno())
             waiting.replace(path)
         except OSError:
-            waiting.unlink(missing_ok=True)
+            waiting.unlink()
             raise
     except OSError as fault:
         raise PolicyError(f"cannot be written: {fault.strerror}", where=str(path)) from fault

@@ -118,6 +118,7 @@ class TestPrecision:
         coarse, fine = Precision(cell_m=5000.0), Precision(geohash=7)
         admission = admitted(None, self.exact(coarse, SERVICE), self.exact(fine, EVENT))
         assert admission.precision([SERVICE, EVENT]) == fine
+        assert admission.precision(iter([SERVICE, EVENT])) == fine
         assert admission.precision([SERVICE]) == coarse
         assert admission.precision([RECORDING]) == FULL
 

@@ -104,6 +104,18 @@ def test_integrity_covers_its_message_or_the_named_signals(tmp_path: Path) -> No
     }
 
 
+def test_a_checksum_does_not_cover_itself(tmp_path: Path) -> None:
+    (declared,) = load(
+        tmp_path, f'{NO_ANSWER}[[integrity]]\nsignal = "Brake.Crc"\ncovers = ["*"]\n'
+    ).integrity
+    assert declared.covers == frozenset(("Brake", name) for name in ("Pressure", "Pedal", "Alive"))
+
+
+def test_a_checksum_that_is_never_collected_needs_no_declaration(tmp_path: Path) -> None:
+    classed = load(tmp_path, f'{NO_ANSWER}[unclassified]\nsignals = ["Brake.*"]\n')
+    assert classed.class_of("Brake", "Crc") is None
+
+
 def test_diagnostic_rules_know_the_width_of_their_identifiers(tmp_path: Path) -> None:
     classed = load(
         tmp_path,

@@ -384,6 +384,22 @@ def test_a_container_may_come_in_segments() -> None:
     assert out[0].t_ns == out[1].t_ns == broadcast(content, 0x21)[-1].t_ns
 
 
+@pytest.mark.parametrize(
+    ("sizes", "width"), [((4, 2), 8), ((5,), 64), ((60, 4), 64), ((61,), 65), ((200,), 204)]
+)
+def test_long_pdus_of_a_container_in_segments_pass_whole(sizes: tuple[int, ...], width: int) -> None:
+    pdus = {
+        size: f"BO_ {size} Pdu{size}: {size} Ecu\n" + signal("A", 0, 8) + signal("B", 8 * size - 8, 8) + "\n"
+        for size in sizes
+    }
+    classes = {(f"Pdu{size}", name): OPERATION for size in sizes for name in "AB"}
+    door = Door({"bus": [ClassedDatabase(boxed(pdus, identifier=LONG, j1939=True), classes)]}, COLLECT)
+    content = [pdu(size, b"\x55" + bytes(size - 2) + b"\x66") for size in sizes]
+    out = door.admit(FrameBatch.from_frames(broadcast(b"".join(content), 0x21)))
+    assert [out.frame(place).data for place in range(len(out))] == content
+    assert out.data.shape[1] == width
+
+
 def test_containers_do_not_disturb_messages_of_segments_around_them() -> None:
     pieces = [
         [box([(DRIVE, b"\x01\x02"), (MIXED, b"\1\2\3")])],
