@@ -271,14 +271,27 @@ class MemoryContract:
         assert memory.newest("strict") == SeenVersion(2, b"a" * 32)
 
     def test_a_profile_leaves_no_trace(self, memory: VersionMemory) -> None:
-        memory.remember(PolicyChoice(profile("strict"), "built in", "no policy is configured"))
+        built_in = PolicyChoice(profile("strict"), "built in", "no policy is configured")
+        memory.remember(built_in)
         assert memory.newest("strict") is None
+        memory.remember(good(2))
+        memory.remember(built_in)
+        assert memory.newest("strict") == SeenVersion(2, b"d" * 32)
 
 
 class TestShortMemory(MemoryContract):
     @pytest.fixture
     def memory(self) -> VersionMemory:
         return ShortMemory()
+
+    def test_knows_what_it_was_told_at_first(self) -> None:
+        told = {"strict": SeenVersion(7, b"d" * 32)}
+        memory = ShortMemory(told, latest_ns=5)
+        memory.remember(good(8))
+        assert memory.newest("strict") == SeenVersion(8, b"d" * 32)
+        assert told == {"strict": SeenVersion(7, b"d" * 32)}
+        assert ShortMemory(told).newest("strict") == told["strict"]
+        assert memory.latest_ns() == 5
 
 
 @pytest.fixture
