@@ -169,7 +169,8 @@ class RawReception(Reception):
         """See `Reception.finish`."""
         program = ctypes.create_string_buffer(_ADMIT_NOTHING)
         where = struct.pack("HP", 1, ctypes.addressof(program))
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, where)
+        with suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, where)
 
     def close(self) -> None:
         """See `Reception.close`; what was lost until now can still be asked for."""

@@ -1,0 +1,243 @@
+"""`open_socketcan`: a CAN interface of the kernel by the best way that there is, and why it is that one."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+from edge.bus.live import open_interface
+from edge.bus.socketcan.link import LinkWatch
+from edge.bus.socketcan.link_report import Expected, LinkReport
+from edge.bus.socketcan.raw import BUFFER_BYTES, RawReception
+from edge.bus.socketcan.reception import Reception
+from edge.bus.socketcan.rights import refused
+from edge.bus.socketcan.ring import BLOCK_TIMEOUT_MS, RING_BYTES, RingReception
+from edge.bus.socketcan.source import SocketCanSource
+from edge.bus.source import FrameSource
+from edge.clock import Clock
+from edge.errors import ConfigError, SourceError
+
+RING, RAW, PYTHON_CAN = "ring", "raw", "python-can"
+WAYS = (RING, RAW, PYTHON_CAN)
+"""How frames can be taken, the best first."""
+
+RING_BYTES_MIN = 1 << 18
+"""A ring is not made smaller than this where memory is short: it would hold 70 ms of a busy bus."""
+
+_SAME_FOR_ALL = frozenset({errno.ENODEV, errno.ENXIO, errno.EMEDIUMTYPE})
+"""Errors of the interface, which no other way would open either."""
+
+logger = logging.getLogger(__name__)
+
+
+def open_socketcan(
+    name: str,
+    channel: str,
+    *,
+    fd: bool = False,
+    clock: Clock,
+    way: str | None = None,
+    bitrate: int | None = None,
+    data_bitrate: int | None = None,
+    any_link: bool = False,
+    hardware_stamps: bool = False,
+    ring_bytes: int = RING_BYTES,
+    block_timeout_ms: int = BLOCK_TIMEOUT_MS,
+    buffer_bytes: int = BUFFER_BYTES,
+    options: Mapping[str, object] | None = None,
+    patience_s: float | None = None,
+) -> FrameSource:
+    """Open a CAN interface of the kernel for reading.
+
+    A ring (`RingReception`) is tried first, then a raw CAN socket (`RawReception`), then python-can. The log
+    says in one line which it is, and why nothing better. Nothing is set on the interface.
+
+    Args:
+        name: name of the bus.
+        channel: the interface: ``can0``.
+        fd: whether CAN FD frames are expected. Ring and raw socket take them in any case.
+        clock: gives boot-monotonic time.
+        way: ``ring``, ``raw`` or ``python-can`` to take that one or none; None: the best that there is.
+        bitrate: bits a second that the interface should have; another is warned of.
+        data_bitrate: the same for the data phase of CAN FD.
+        any_link: whether a ring may be opened on an interface that is none of CAN.
+        hardware_stamps: whether the controller's stamps are taken where it has them.
+        ring_bytes: memory of the ring; less is taken where the kernel has not so much, and said.
+        block_timeout_ms: for how long the ring gathers frames at most.
+        buffer_bytes: receive buffer of a raw socket; what became of it is said.
+        options: settings for python-can, handed to it as they are.
+        patience_s: how long an interface that went away is waited for before `read` raises; None: for ever.
+
+    Raises:
+        ConfigError: there is no such way.
+        SourceError: it cannot be opened; says what is missing and what to do.
+    """
+    if way is not None and way not in WAYS:
+        raise ConfigError(
+            f"there is no way '{way}' to take frames",
+            where=f"bus {name}",
+            todo=f"Take one of {', '.join(WAYS)}",
+        )
+    where = f"socketcan {channel}"
+    opening = _Opening(name, channel, any_link, hardware_stamps, ring_bytes, block_timeout_ms, buffer_bytes)
+    missed: list[tuple[str, SourceError]] = []
+    with ExitStack() as stack:
+        expected = Expected(bitrate, data_bitrate, fd)
+        opening.link = _link(name, channel, clock, expected, stack) if way != PYTHON_CAN else None
+        for each in (RING, RAW) if way is None else (way,):
+            if each == PYTHON_CAN:
+                continue
+            try:
+                source = SocketCanSource(
+                    name=name,
+                    where=where,
+                    open_reception=opening.by(each),
+                    clock=clock,
+                    link=opening.link,
+                    patience_s=patience_s,
+                )
+            except SourceError as error:
+                missed.append((each, error))
+                if way is not None or _of_the_interface(error):
+                    raise
+            else:
+                stack.pop_all()
+                _say(name, channel, opening.words, missed)
+                return source
+    try:
+        fallback = open_interface(
+            name=name,
+            interface="socketcan",
+            channel=channel,
+            bitrate=bitrate,
+            data_bitrate=data_bitrate,
+            fd=fd,
+            clock=clock,
+            options=options,
+            patience_s=patience_s,
+        )
+    except SourceError as error:
+        if way is not None:
+            raise
+        missed.append((PYTHON_CAN, error))
+        raise _none_of(missed) from error
+    _say(name, channel, "python-can, one call and one object a frame", missed)
+    return fallback
+
+
+class _Opening:
+    """Opens receptions of one interface, also anew, and says in `words` what it has opened."""
+
+    def __init__(
+        self,
+        name: str,
+        channel: str,
+        any_link: bool,
+        hardware_stamps: bool,
+        ring_bytes: int,
+        block_timeout_ms: int,
+        buffer_bytes: int,
+    ) -> None:
+        self.words = ""
+        self.link: LinkReport | None = None
+        self._name = name
+        self._channel = channel
+        self._any_link = any_link
+        self._hardware_stamps = hardware_stamps
+        self._ring_bytes = ring_bytes
+        self._block_timeout_ms = block_timeout_ms
+        self._buffer_bytes = buffer_bytes
+
+    def by(self, way: str) -> Callable[[], Reception]:
+        """What opens the interface by `way`, and says precisely why it cannot."""
+        opened = self._ring if way == RING else self._raw
+
+        def open_reception() -> Reception:
+            channel = self._channel if self.link is None else self.link.interface
+            try:
+                return opened(channel)
+            except OSError as error:
+                raise refused(
+                    error, way=way, channel=channel, where=f"bus {self._name} (socketcan {channel}, {way})"
+                ) from error
+
+        return open_reception
+
+    def _ring(self, channel: str) -> Reception:
+        size = self._ring_bytes
+        while True:
+            try:
+                reception = RingReception(
+                    channel,
+                    ring_bytes=size,
+                    block_timeout_ms=self._block_timeout_ms,
+                    hardware_stamps=self._hardware_stamps,
+                    any_link=self._any_link,
+                )
+            except OSError as error:
+                if error.errno not in {errno.ENOMEM, errno.ENOBUFS} or size // 2 < RING_BYTES_MIN:
+                    raise
+                size //= 2
+            else:
+                short = (
+                    ""
+                    if size == self._ring_bytes
+                    else f", no memory for the {_size(self._ring_bytes)} asked for"
+                )
+                self.words = f"a ring of {_size(size)}{short}"
+                return reception
+
+    def _raw(self, channel: str) -> Reception:
+        reception = RawReception.open(
+            channel, hardware_stamps=self._hardware_stamps, buffer_bytes=self._buffer_bytes
+        )
+        short = ""
+        if reception.buffer_bytes < 2 * self._buffer_bytes:
+            short = (
+                f" of the {_size(2 * self._buffer_bytes)} asked for: "
+                f"raise it by sysctl net.core.rmem_max={self._buffer_bytes}"
+            )
+        self.words = f"a raw socket with a buffer of {_size(reception.buffer_bytes)}{short}"
+        return reception
+
+
+def _link(name: str, channel: str, clock: Clock, expected: Expected, stack: ExitStack) -> LinkReport | None:
+    """What watches the link, where the kernel can be asked."""
+    try:
+        watch = stack.enter_context(LinkWatch(channel, clock))
+    except SourceError as error:
+        logger.warning("bus %s: nobody watches its link: %s", name, error)
+        return None
+    return stack.enter_context(LinkReport(watch, bus=name, clock=clock, expected=expected))
+
+
+def _of_the_interface(error: SourceError) -> bool:
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _SAME_FOR_ALL
+
+
+def _say(name: str, channel: str, words: str, missed: list[tuple[str, SourceError]]) -> None:
+    why = "".join(f"; no {way}: {_reason(error)}" for way, error in missed)
+    logger.log(
+        logging.WARNING if missed else logging.INFO, "bus %s: %s is read by %s%s", name, channel, words, why
+    )
+
+
+def _reason(error: SourceError) -> str:
+    return f"{error.what}. {error.todo}" if error.todo else error.what
+
+
+def _none_of(missed: list[tuple[str, SourceError]]) -> SourceError:
+    """The one error of an interface that no way opens."""
+    todo = next((error.todo for _, error in missed if error.todo), "")
+    return SourceError(
+        "cannot be read in any way: " + "; ".join(f"{way}: {error.what}" for way, error in missed),
+        where=missed[-1][1].where,
+        todo=todo,
+    )
+
+
+def _size(count: int) -> str:
+    """So many bytes, for people."""
+    return f"{count / (1 << 20):.3g} MiB" if count >= 1 << 20 else f"{count >> 10} KiB"
