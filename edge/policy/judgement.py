@@ -68,17 +68,6 @@ class Described:
         """The first bits of its frames, which name it and are no signal."""
         return 0 if self.container is None else 8 * HEADER_BYTES
 
-    def shares_frames_with(self, other: Described) -> bool:
-        """Whether one frame, or one PDU of a frame, can be both."""
-        mine, theirs = self.message, other.message
-        if mine.extended != theirs.extended:
-            return False
-        if (self.container is None) != (other.container is None) or self.header_id != other.header_id:
-            return False
-        if mine.pgn is None and theirs.pgn is None:
-            return mine.arbitration_id == theirs.arbitration_id
-        return _pgn(mine) == _pgn(theirs)
-
 
 @dataclass(eq=False, slots=True)
 class Judged:
@@ -389,17 +378,26 @@ def together(one: Presence, other: Presence) -> bool:
 
 def _sharing(described: Sequence[Described]) -> dict[Described, tuple[Described, ...]]:
     """For each message those that a frame of it can also be, itself among them."""
-    near: dict[tuple[bool, int, int | None], list[Described]] = defaultdict(list)
+    near: dict[tuple[bool, int, bool, int | None], list[Described]] = defaultdict(list)
     for item in described:
         near[_neighbourhood(item)].append(item)
     return {
-        item: tuple(other for other in near[_neighbourhood(item)] if item.shares_frames_with(other))
+        item: tuple(
+            other for other in near[_neighbourhood(item)] if _share_frames(item.message, other.message)
+        )
         for item in described
     }
 
 
-def _neighbourhood(described: Described) -> tuple[bool, int, int | None]:
-    return described.message.extended, _pgn(described.message), described.header_id
+def _neighbourhood(described: Described) -> tuple[bool, int, bool, int | None]:
+    message = described.message
+    return message.extended, _pgn(message), described.container is None, described.header_id
+
+
+def _share_frames(one: Message, other: Message) -> bool:
+    """Whether a frame can be both of two messages of a neighbourhood."""
+    by_group = one.pgn is not None or other.pgn is not None
+    return by_group or one.arbitration_id == other.arbitration_id
 
 
 def _pgn(message: Message) -> int:
@@ -433,11 +431,11 @@ def _is_channel(message: Message, channel: DiagnosticChannel) -> bool:
     return _pgn(message) == (channel.pgn if channel.pgn is not None else pgn_of(channel.arbitration_id))
 
 
-_FD_BYTES = (8, 12, 16, 20, 24, 32, 48, 64)
+_FD_BYTES = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 
 
 def _frame_bytes(message: Message) -> int:
     """Bytes of the frame that carries `message`: CAN FD knows only some lengths (ISO 11898-1)."""
-    if not message.is_fd or message.length <= _FD_BYTES[0]:
+    if not message.is_fd:
         return message.length
     return next((size for size in _FD_BYTES if message.length <= size), message.length)

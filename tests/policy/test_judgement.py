@@ -1,0 +1,230 @@
+"""What is collected of a bus, decided before any frame is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.database.model import Message, SignalRef
+from edge.policy.classed import ClassedDatabase, DiagnosticChannel, Integrity
+from edge.policy.door import Door
+from edge.policy.judgement import BusJudgement, Field, Judged, Presence, Reason, always, together
+from tests.policy.boxed import BOX, boxed
+from tests.policy.drawn import COLLECT
+from tests.policy.test_containers import CLASSES, PDUS
+from tests.policy.test_door import CABIN, ONES, OPERATION, classed, left, signal
+from tests.policy.test_transport import LONG
+
+VALUES: Mapping[Field, frozenset[int]] = {
+    ((0, 1), False): frozenset(range(4)),
+    ((2,), False): frozenset(range(2)),
+    ((3, 4), True): frozenset(range(-2, 2)),
+}
+IN_A_FILE = 0x80000000
+
+
+def some(field: Field) -> st.SearchStrategy[frozenset[int]]:
+    return st.frozensets(st.sampled_from(sorted(VALUES[field])), min_size=1)
+
+
+asked = st.fixed_dictionaries({}, optional={field: some(field) for field in VALUES})
+presences = asked.map(lambda found: frozenset(found.items()))
+
+
+def holds(presence: Presence, values: Mapping[Field, int]) -> bool:
+    return all(values[field] in wanted for field, wanted in presence)
+
+
+def every(known: Mapping[Field, frozenset[int]]) -> list[dict[Field, int]]:
+    """All values that the multiplexers can have together."""
+    return [
+        dict(zip(VALUES, chosen, strict=True))
+        for chosen in product(*(sorted(known.get(field, VALUES[field])) for field in VALUES))
+    ]
+
+
+@given(alternatives=st.lists(presences, max_size=5), known=asked)
+def test_one_of_some_alternatives_always_holds_if_it_does_for_all_values(
+    alternatives: list[Presence], known: dict[Field, frozenset[int]]
+) -> None:
+    expected = all(any(holds(one, values) for one in alternatives) for values in every(known))
+    assert always(alternatives, known) == expected
+
+
+@given(one=presences, other=presences)
+def test_two_signals_are_there_together_if_they_are_for_some_values(one: Presence, other: Presence) -> None:
+    assert together(one, other) == any(holds(one, values) and holds(other, values) for values in every({}))
+
+
+def judged(bus: BusJudgement, message: str, name: str) -> Judged:
+    (found,) = (
+        one
+        for described, signals in bus.signals.items()
+        for one in signals
+        if (described.message.name, one.signal.name) == (message, name)
+    )
+    return found
+
+
+def why(name: str, *databases: ClassedDatabase) -> Reason | None:
+    return Door({"bus": databases}, COLLECT).reason(SignalRef("bus", *name.split(".")))
+
+
+def test_signals_of_one_name_are_collected_together_or_not_at_all() -> None:
+    one = classed(signal("A", 0, 8) + signal("B", 8, 8), {"A": OPERATION, "B": OPERATION})
+    other = classed(signal("A", 0, 8) + signal("B", 8, 8), {"A": CABIN, "B": OPERATION}, identifier=257)
+    assert why("M.A", other, one) is Reason.NAMESAKE
+    door = Door({"bus": [one, other]}, COLLECT)
+    assert not door.collected(SignalRef("bus", "M", "A"))
+    assert door.collected(SignalRef("bus", "M", "B"))
+    assert left(ONES, one, other) == b"\x00\xff\x00\x00"
+    assert left(ONES, one, other, identifier=257) == b"\x00\xff\x00\x00"
+    apart = Door({"bus": [one], "next": [other]}, COLLECT)
+    assert apart.collected(SignalRef("bus", "M", "A"))
+    assert not apart.collected(SignalRef("next", "M", "A"))
+
+
+CHECKED = (
+    signal("A", 0, 8, "m0 ") + signal("B", 0, 8, "m1 ") + signal("Crc", 8, 8) + signal("Mux", 160, 9, "M ")
+)
+PAGES = "SG_MUL_VAL_ 256 A Mux 0-0;\nSG_MUL_VAL_ 256 B Mux 1-511;\n"
+NAMES = dict.fromkeys(("A", "B", "Crc", "Mux"), OPERATION)
+OVER_A = Integrity(("M", "Crc"), frozenset({("M", "A")}))
+
+
+@pytest.mark.parametrize("size", range(18, 26))
+def test_a_frame_under_a_checksum_has_the_multiplexers_of_what_it_covers(size: int) -> None:
+    database = classed(CHECKED, NAMES, OVER_A, length=24, multiplexing=PAGES)
+    assert why("M.Crc", database) is None
+    assert (left(b"\x01" * size, database) is not None) == (size >= 22)
+
+
+def test_a_frame_without_a_checksum_may_be_of_any_length() -> None:
+    paged = classed(CHECKED, NAMES, length=24, multiplexing=PAGES)
+    withheld = classed(
+        CHECKED, NAMES | {"Crc": CABIN}, OVER_A, Integrity(("M", "Crc"), None), length=24, multiplexing=PAGES
+    )
+    checked = classed(
+        signal("Load", 0, 8) + signal("Sum", 8, 8),
+        {"Load": OPERATION, "Sum": OPERATION},
+        Integrity(("N", "Sum"), None),
+        name="N",
+        identifier=257,
+        length=2,
+    )
+    for database in (paged, withheld):
+        for size in (1, 21, 22, 40):
+            assert left(b"\x01" * size, database, checked) is not None
+    assert left(ONES, paged, checked, identifier=257) is None
+
+
+def test_a_checksum_over_some_signals_says_nothing_of_the_length() -> None:
+    layout = signal("A", 0, 8) + signal("Crc", 8, 8)
+    part = Integrity(("M", "Crc"), frozenset({("M", "A")}))
+    database = classed(layout, {"A": OPERATION, "Crc": OPERATION}, part, length=2)
+    assert left(ONES, database) == b"\xff\xff\x00\x00"
+
+
+@pytest.mark.parametrize(
+    ("length", "longest"), [(7, 7), (8, 8), (9, 12), (12, 12), (13, 16), (33, 48), (49, 64), (64, 64)]
+)
+def test_a_checksum_covers_the_padding_that_can_fd_adds(length: int, longest: int) -> None:
+    layout = signal("A", 0, 8 * length - 8) + signal("Crc", 8 * length - 8, 8)
+    plain = classed(layout, {"A": OPERATION, "Crc": OPERATION}, Integrity(("M", "Crc"), None), length=length)
+    padded = ClassedDatabase(
+        replace(plain.database, messages=tuple(replace(one, is_fd=True) for one in plain.database.messages)),
+        plain.classes,
+        plain.integrity,
+    )
+    assert left(bytes(longest), padded) is not None
+    assert left(bytes(longest + 1), padded) is None
+    assert (left(bytes(longest), plain) is not None) == (length == longest)
+
+
+@pytest.mark.parametrize(("size", "collected"), [(62, True), (63, False)])
+def test_a_multiplexer_that_fits_no_machine_word_selects_nothing(size: int, collected: bool) -> None:
+    layout = signal("Mux", 0, size, "M ") + signal("A", 64, 8, "m1 ")
+    database = classed(layout, {"Mux": OPERATION, "A": OPERATION}, length=9)
+    assert why("M.A", database) is (None if collected else Reason.MULTIPLEXER)
+    assert left(b"\x01" + bytes(7) + b"\xaa", database) == b"\x01" + bytes(7) + b"\xaa" * collected + bytes(
+        not collected
+    )
+
+
+def changed(database: ClassedDatabase, message: Message) -> ClassedDatabase:
+    return ClassedDatabase(replace(database.database, messages=(message,)), database.classes)
+
+
+def test_a_multiplexer_that_is_not_there_or_is_no_whole_number_selects_nothing() -> None:
+    database = classed(
+        signal("Mux", 0, 8, "M ") + signal("A", 8, 8, "m1 "), {"Mux": OPERATION, "A": OPERATION}
+    )
+    (message,) = database.database.messages
+    mux, selected = message.signals
+    for signals in ((selected,), (replace(mux, is_float=True), selected)):
+        assert why("M.A", changed(database, replace(message, signals=signals))) is Reason.MULTIPLEXER
+
+
+def boxes(identifier: int) -> ClassedDatabase:
+    return ClassedDatabase(boxed(PDUS, identifier=identifier, j1939=identifier > 0x7FF), CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "channel", "reason"),
+    [
+        (LONG, DiagnosticChannel(LONG, True, "", ()), Reason.CONTAINER),
+        (LONG, DiagnosticChannel(LONG ^ 0xFF, True, "", ()), Reason.CONTAINER),
+        (LONG, DiagnosticChannel(0x18FEE4FE, True, "", ()), None),
+        (LONG, DiagnosticChannel(LONG ^ 0xFF, True, "", (), pgn=0xFEE3), Reason.CONTAINER),
+        (LONG, DiagnosticChannel(LONG, True, "", (), pgn=0xFEE4), None),
+        (BOX, DiagnosticChannel(BOX, True, "", ()), None),
+        (BOX, DiagnosticChannel(BOX + 1, False, "", ()), None),
+        (BOX, DiagnosticChannel(BOX, False, "", ()), Reason.CONTAINER),
+    ],
+)
+def test_a_container_on_an_id_of_diagnostics_is_withheld(
+    identifier: int, channel: DiagnosticChannel, reason: Reason | None
+) -> None:
+    database = replace(boxes(identifier), channels=(channel,))
+    assert why("Drive.Speed", database) is reason
+
+
+def test_messages_share_frames_by_id_or_group() -> None:
+    def message(identifier: int, name: str, pgn: int | None = None) -> ClassedDatabase:
+        extended = IN_A_FILE if identifier > 0x7FF else 0
+        database = classed(
+            signal(name, 0, 8),
+            {name: CABIN if name == "B" else OPERATION},
+            name=name,
+            identifier=identifier | extended,
+        )
+        (only,) = database.database.messages
+        return changed(database, replace(only, pgn=pgn))
+
+    for other, pgn, shares in (
+        (LONG, None, True),
+        (LONG ^ 0xFF, None, False),
+        (LONG ^ 0xFF, 0xFEE3, True),
+        (0x18FEE4FE, 0xFEE4, False),
+        (0x6E3, None, False),
+    ):
+        assert (why("A.A", message(LONG, "A"), message(other, "B", pgn)) is Reason.OVERLAP) == shares
+    assert why("A.A", message(0x100, "A"), message(0x100, "B")) is Reason.OVERLAP
+    assert why("A.A", message(0x100, "A"), message(0x101, "B")) is None
+
+
+def test_what_a_checksum_lacks_is_told_bit_by_bit() -> None:
+    layout = signal("A", 0, 8) + signal("B", 8, 8) + signal("Crc", 16, 8) + signal("Low", 24, 4)
+    classes = {"A": OPERATION, "B": CABIN, "Crc": OPERATION, "Low": OPERATION}
+    whole = classed(layout, classes, Integrity(("M", "Crc"), None))
+    bus = BusJudgement("bus", [whole], COLLECT)
+    crc = judged(bus, "M", "Crc")
+    assert crc.reason is Reason.INTEGRITY
+    assert bus.uncovered(crc) == frozenset(range(8, 16)) | frozenset(range(28, 32))
+    assert bus.uncovered(crc, at_best=True) == frozenset(range(28, 32))
+    assert bus.uncovered(judged(bus, "M", "A")) == frozenset()
