@@ -12,7 +12,7 @@ import pytest
 
 from edge.bus.socketcan.reception import Cells
 from edge.bus.socketcan.ring import RingReception
-from tests.socketcan.veth import FAR, NEAR, XL, Cable, cable, classic, flexible
+from tests.socketcan.veth import FAR, NEAR, XL, Cable, cable, classic, flexible, tunnel
 
 WAIT_S = 10.0
 
@@ -47,39 +47,54 @@ def numbers(parts: list[Cells]) -> list[int]:
     return [int(number) for number in np.concatenate(found)]
 
 
+SENT = [
+    classic(0x123, b"\x01\x02\x03"),
+    flexible(0x18DAF110 | 0x80000000, bytes(range(64)), flags=0x05),
+    (0x0800, b"not of CAN"),
+    classic(0x40000456, length=5),
+    classic(0x20000004, b"\x00\x01\x00\x00\x00\x00\x00\x00"),
+    (XL, b"\x80" * 200),
+    classic(0xFFFFFFFF, b"12345678"),
+    flexible(0x1, b"abcdefghijkl"),
+    (0x000C, b"x" * 20),
+    classic(0x2, b"123", length=9),
+]
+RECEIVED = [
+    (0x123, b"\x01\x02\x03"),
+    (0x18DAF110 | 0x80000000, bytes(range(64))),
+    (0x40000456, bytes(5)),
+    (0x20000004, b"\x00\x01\x00\x00\x00\x00\x00\x00"),
+    (0xFFFFFFFF, b"12345678"),
+    (0x1, b"abcdefghijkl"),
+]
+MALFORMED = {"CAN XL frame": 1, "of a size that no such frame has": 1, "data longer than a frame": 1}
+
+
 def test_every_kind_of_frame_in_its_order(wire: Cable) -> None:
     with wire.ring() as ring:
-        wire.send(
-            [
-                classic(0x123, b"\x01\x02\x03"),
-                flexible(0x18DAF110 | 0x80000000, bytes(range(64)), flags=0x05),
-                (0x0800, b"not of CAN"),
-                classic(0x40000456, length=5),
-                classic(0x20000004, b"\x00\x01\x00\x00\x00\x00\x00\x00"),
-                (XL, b"\x80" * 200),
-                classic(0x7FF, b"12345678"),
-                flexible(0x1, b"abcdefghijkl"),
-                (0x000C, b"x" * 20),
-                classic(0x2, b"123", length=9),
-            ]
-        )
-        parts = taken(ring, 6)
-        assert ring.malformed() == {
-            "CAN XL frame": 1,
-            "of a size that no such frame has": 1,
-            "data longer than a frame": 1,
-        }
-        assert not ring.malformed()
-        assert not ring.lost()
-    assert payloads(parts) == [
-        (0x123, b"\x01\x02\x03"),
-        (0x18DAF110 | 0x80000000, bytes(range(64))),
-        (0x40000456, bytes(5)),
-        (0x20000004, b"\x00\x01\x00\x00\x00\x00\x00\x00"),
-        (0x7FF, b"12345678"),
-        (0x1, b"abcdefghijkl"),
-    ]
+        wire.send(SENT)
+        _took_what_was_sent(ring)
+
+
+def test_every_kind_of_frame_of_an_interface_of_can(wire: Cable) -> None:
+    with (
+        tunnel(wire) as interface,
+        wire.namespace.call(lambda: RingReception(interface.name)) as ring,
+    ):
+        wire.send([classic(0x1, b"sent")], link=interface.name)
+        interface.receive([*SENT[:5], (0x0004, SENT[0][1]), *SENT[5:]])
+        _took_what_was_sent(ring)
+
+
+def _took_what_was_sent(ring: RingReception) -> None:
+    parts = taken(ring, 6)
+    ring.finish()
+    parts += taken_to_the_end(ring)
+    assert payloads(parts) == RECEIVED
     assert [int(flags) for part in parts for flags in part.fd_flags] == [0, 5, 0, 0, 0, 0]
+    assert ring.malformed() == MALFORMED
+    assert not ring.malformed()
+    assert not ring.lost()
 
 
 def test_thousands_of_frames_round_the_ring(wire: Cable) -> None:
@@ -163,7 +178,7 @@ def test_what_waits_at_the_end_is_handed_over_and_nothing_later(wire: Cable) -> 
 
 
 def test_losses_are_told_after_closing_too(wire: Cable) -> None:
-    ring = wire.ring(ring_bytes=1 << 15)
+    ring = wire.ring(ring_bytes=1 << 15, block_timeout_ms=10_000)
     wire.send([classic(number % 0x800, b"") for number in range(400)])
     ring.close()
     ring.close()

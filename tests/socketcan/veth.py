@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -10,17 +11,21 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edge.bus.socketcan.ring import RingReception
+from edge.bus.socketcan.ring import ARPHRD_CAN, RingReception
 from tests.egress.namespaces import Namespace
 
 CLASSIC, FD, XL = 0x000C, 0x000D, 0x000E
 NEAR, FAR = "can0", "far0"
+UP_S = 10.0
+_TUNSETIFF, _TUNSETLINK, _IFF_TUN = 0x400454CA, 0x400454CD, 1
 _EVERYBODY = b"\xff" * 6
 
 
@@ -34,14 +39,23 @@ class Cable:
     def plug(self) -> None:
         """Make the interfaces."""
         self.namespace.ip("link", "add", NEAR, "type", "veth", "peer", "name", FAR)
-        self.up(FAR)
-        self.up(NEAR)
+        self.namespace.ip("link", "set", FAR, "up")
+        self.up()
 
     def unplug(self) -> None:
         self.namespace.ip("link", "del", NEAR)
 
     def up(self, link: str = NEAR) -> None:
+        """Set an interface up, and wait until the kernel lets frames through."""
         self.namespace.ip("link", "set", link, "up")
+        end_s = time.monotonic() + UP_S
+        while not all(self._ready(each) for each in (FAR, link)):
+            assert time.monotonic() < end_s, "the cable does not come up"
+            time.sleep(0.005)
+
+    def _ready(self, link: str) -> bool:
+        told = self._told(link)
+        return bool(told["operstate"] == "UP") and told["qdisc"] != "noop"
 
     def down(self, link: str = NEAR) -> None:
         self.namespace.ip("link", "set", link, "down")
@@ -76,12 +90,16 @@ class Cable:
 
     def dropped(self) -> int:
         """Frames that the cable itself dropped, on the way to `NEAR`."""
+        return int(self._told(FAR)["stats64"]["tx"]["dropped"])
+
+    def _told(self, link: str) -> dict[str, Any]:
         told = subprocess.run(
-            ["ip", "-n", self.namespace.name, "-j", "-s", "link", "show", FAR],
+            ["ip", "-n", self.namespace.name, "-j", "-s", "link", "show", link],
             check=True,
             capture_output=True,
         )
-        return int(json.loads(told.stdout)[0]["stats64"]["tx"]["dropped"])
+        found: dict[str, Any] = json.loads(told.stdout)[0]
+        return found
 
 
 @contextmanager
@@ -100,6 +118,45 @@ def cable() -> Iterator[Cable]:
         yield made
     finally:
         subprocess.run(["ip", "netns", "del", name], check=True, capture_output=True)
+
+
+class Tunnel:
+    """An interface that calls itself one of CAN, and receives what is written to it, under its ethertype."""
+
+    def __init__(self, namespace: Namespace, name: str) -> None:
+        self.namespace = namespace
+        self.name = name
+        self._device = namespace.call(self._made)
+        namespace.ip("link", "set", name, "up")
+
+    def receive(self, packets: Sequence[tuple[int, bytes]]) -> None:
+        """Have the interface receive (ethertype, data) pairs one after the other."""
+        for protocol, data in packets:
+            os.write(self._device, struct.pack(">HH", 0, protocol) + data)
+
+    def close(self) -> None:
+        os.close(self._device)
+
+    def _made(self) -> int:
+        device = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(device, _TUNSETIFF, struct.pack("=16sH22x", self.name.encode(), _IFF_TUN))
+        fcntl.ioctl(device, _TUNSETLINK, ARPHRD_CAN)
+        return device
+
+
+@contextmanager
+def tunnel(beside: Cable) -> Iterator[Tunnel]:
+    """A tunnel in the namespace of a cable; skips where there is none, or where CAN itself would see it."""
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        pytest.skip("this kernel has no tun devices")
+    with suppress(OSError):
+        socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW).close()
+        pytest.skip("this kernel has CAN, whose own interfaces are tested with")
+    made = Tunnel(beside.namespace, "tun0")
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def classic(can_id: int, data: bytes = b"", *, length: int | None = None) -> tuple[int, bytes]:
