@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +21,8 @@ CAN_MODULES = ("can", "can_raw", "can_dev", "vcan", "kvaser_pci")
 KEPT_MODULES = HOST_MODULES + DISK_MODULES + CAN_MODULES
 _FOLDER, _PROGRAM, _FILE, _CONSOLE = 0o040755, 0o100755, 0o100644, 0o020600
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
-_REGULAR = re.compile(r"\./(boot/vmlinuz-.*|lib/modules/.*\.ko|bin/busybox|usr/bin/busybox)")
+_MODULE = r"lib/modules/[^/]+/kernel/(fs|lib|crypto|net/9p|net/can|drivers/(block|net/can|virtio))/.*\.ko"
+_REGULAR = re.compile(rf"\./(boot/vmlinuz-.*|{_MODULE}|bin/busybox|usr/bin/busybox)")
 
 
 def kernel_files(cache: Path) -> Path:
@@ -38,8 +40,19 @@ def kernel_files(cache: Path) -> Path:
         return folder
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise SourceError("there is no apt here to fetch Debian's kernel with")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as name:
+        fetched = Path(name) / "kernel"
+        fetched.mkdir()
+        fetch(fetched)
+        (fetched / "complete").write_text(kept)
+        shutil.rmtree(folder, ignore_errors=True)
+        fetched.rename(folder)
+    return folder
+
+
+def fetch(folder: Path) -> None:
+    """Download and unpack the packages, and keep what is needed of them."""
     for package in (image_package(), SHELL_PACKAGE):
         done = subprocess.run(["apt-get", "download", package], cwd=folder, capture_output=True, check=False)
         if done.returncode:
@@ -51,8 +64,6 @@ def kernel_files(cache: Path) -> Path:
     for module in folder.glob("*.ko"):
         if module not in needed:
             module.unlink()
-    complete.write_text(kept)
-    return folder
 
 
 def image_package() -> str:
@@ -83,11 +94,13 @@ def loading_order(folder: Path, wanted: Sequence[str]) -> list[Path]:
     order: dict[str, Path] = {}
 
     def load(name: str) -> None:
-        path = files.get(name)
-        if path is None or name in order:
+        if name in order:
             return
+        path = files.get(name)
+        if path is None:
+            raise SourceError("the kernel's package has no such module", where=name)
         match = _DEPENDS.search(path.read_bytes())
-        for needed in match[1].decode().split(",") if match else ():
+        for needed in filter(None, match[1].decode().split(",") if match else ()):
             load(needed.replace("-", "_"))
         order[name] = path
 
