@@ -20,9 +20,8 @@ from edge.bus.socketcan.source import SocketCanSource
 from edge.bus.source import FrameSource
 from edge.clock import SystemClock
 from edge.errors import ConfigError, SourceError
+from tests.socketcan.cable_socket import cable_socket
 from tests.socketcan.veth import NEAR, Cable, cable, classic
-
-ON_ETHERNET = 0x0004
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +66,7 @@ def stand_in_for_can(monkeypatch: pytest.MonkeyPatch, *, granted_bytes: int = 0)
     """Let raw sockets of the virtual cable be those of CAN."""
 
     def raw(channel: str, *, hardware_stamps: bool, buffer_bytes: int) -> RawReception:
-        made = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-        made.bind((channel, ON_ETHERNET))
+        made = cable_socket(channel)
         reception = RawReception(made, hardware_stamps=hardware_stamps, buffer_bytes=buffer_bytes)
         reception.buffer_bytes = granted_bytes or reception.buffer_bytes
         return reception

@@ -15,11 +15,10 @@ from edge.bus.socketcan.message_vectors import MessageVector, Received
 from edge.bus.socketcan.raw import RawReception, decode
 from edge.bus.socketcan.reception import Cells
 from edge.clock import SystemClock
+from tests.socketcan.cable_socket import cable_socket
 from tests.socketcan.veth import NEAR, Cable, cable, classic, flexible
 
 LOCAL, OWN, CUT = 0x04, 0x800, 0x20
-ON_ETHERNET = 0x0004
-"""Ethernet takes ethertypes below 1536 for lengths: behind a virtual cable frames of CAN are 802.2."""
 
 
 def vector(*datagrams: tuple[bytes, int], stamps: tuple[tuple[int, int], ...] = ()) -> Received:
@@ -153,13 +152,8 @@ def wire() -> Iterator[Cable]:
 def reception(
     wire: Cable, *, buffer_bytes: int = 1 << 20, frames_at_once: int = 64, ask_for_drops: bool = True
 ) -> RawReception:
-    def opened() -> socket.socket:
-        made = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-        made.bind((NEAR, ON_ETHERNET))
-        return made
-
     return RawReception(
-        wire.namespace.call(opened),
+        wire.namespace.call(lambda: cable_socket(NEAR)),
         buffer_bytes=buffer_bytes,
         frames_at_once=frames_at_once,
         ask_for_drops=ask_for_drops,

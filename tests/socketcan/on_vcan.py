@@ -1,0 +1,96 @@
+"""Every way passes the conformance suite on a virtual CAN interface, where the kernel has them: in the VM.
+
+Not collected by itself: `tests/vm` has these classes run in the virtual machine. On a machine with ``vcan``:
+
+    pytest tests/socketcan/on_vcan.py
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from edge.bus.socketcan.choose import open_socketcan
+from edge.bus.source import FrameSource
+from edge.clock import SystemClock
+from tests.socketcan.conformance import Ends, Packet, SocketCanConformance
+from tests.vm.interfaces import raw_socket, virtual_bus
+
+BUS = "vcan5"
+
+
+class OnVcan(SocketCanConformance):
+    """Opens `way` on a new interface; the sender is a program of this machine like any other.
+
+    Attributes:
+        way: see `open_socketcan`.
+    """
+
+    way: ClassVar[str]
+    burst: ClassVar[int] = 5000
+
+    @contextmanager
+    def ends(self) -> Iterator[Ends]:
+        if os.geteuid() or not kernel_has_can():
+            pytest.skip("a virtual CAN interface needs root and a kernel with CAN")
+        with virtual_bus(BUS), raw_socket(BUS) as sender:
+
+            def send(packets: Sequence[Packet]) -> None:
+                send_all(sender, packets)
+
+            yield Ends(open_source=self.opened, send=send, sender_is_local=True, dropped=lambda: dropped(BUS))
+
+    def opened(self, small: bool) -> FrameSource:
+        room = {"ring_bytes": 1 << 15, "buffer_bytes": 1} if small else {}
+        return open_socketcan("pt", BUS, fd=True, clock=SystemClock(), way=self.way, **room)
+
+
+class TestRingOnVcan(OnVcan):
+    way = "ring"
+
+
+class TestRawOnVcan(OnVcan):
+    way = "raw"
+    tells_local = True
+
+
+class TestPythonCanOnVcan(OnVcan):
+    """What the kernel drops is not told to it, and its buffer is the kernel's usual one."""
+
+    way = "python-can"
+    tells_local = True
+    counts_losses = False
+    burst = 200
+
+
+def kernel_has_can() -> bool:
+    with suppress(OSError):
+        socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW).close()
+        return True
+    return False
+
+
+def send_all(sender: socket.socket, packets: Sequence[Packet]) -> None:
+    """Send each; where the interface's queue is full, when it is not."""
+    for _, data in packets:
+        while True:
+            try:
+                sender.send(data)
+            except OSError as error:
+                if error.errno not in {errno.ENOBUFS, errno.EAGAIN}:
+                    raise
+                time.sleep(0.001)
+            else:
+                break
+
+
+def dropped(interface: str) -> int:
+    return int(Path("/sys/class/net", interface, "statistics", "rx_dropped").read_text(encoding="ascii"))
