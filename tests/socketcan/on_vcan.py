@@ -19,6 +19,8 @@ from typing import ClassVar
 import pytest
 
 from edge.bus.socketcan.choose import open_socketcan
+from edge.bus.socketcan.raw import BUFFER_BYTES
+from edge.bus.socketcan.ring import RING_BYTES
 from edge.bus.source import FrameSource
 from edge.clock import SystemClock
 from tests.socketcan.conformance import Ends, Packet, SocketCanConformance
@@ -49,8 +51,15 @@ class OnVcan(SocketCanConformance):
             yield Ends(open_source=self.opened, send=send, sender_is_local=True, dropped=lambda: dropped(BUS))
 
     def opened(self, small: bool) -> FrameSource:
-        room = {"ring_bytes": 1 << 15, "buffer_bytes": 1} if small else {}
-        return open_socketcan("pt", BUS, fd=True, clock=SystemClock(), way=self.way, **room)
+        return open_socketcan(
+            "pt",
+            BUS,
+            fd=True,
+            clock=SystemClock(),
+            way=self.way,
+            ring_bytes=1 << 15 if small else RING_BYTES,
+            buffer_bytes=1 if small else BUFFER_BYTES,
+        )
 
 
 class TestRingOnVcan(OnVcan):
