@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Protocol
 
 from edge.bus.socketcan.link import LinkWatch
 from edge.bus.socketcan.link_report import Expected, LinkReport
 from edge.clock import SystemClock
-from edge.errors import SourceError
 
 PATIENCE_S = 20.0
 LISTENING = ("bitrate", "500000", "listen-only", "on")
@@ -67,11 +65,8 @@ TOLD: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """What `link_events` gives: the events of each step, then the state that it ended in."""
 
 
-class Monitor(Protocol):
-    """qemu's monitor, as `tests.vm.guest` has it."""
-
-    def ask(self, command: str, **arguments: str) -> None:
-        """Carry out a command, or raise `SourceError`."""
+Monitor = Callable[[Mapping[str, object]], Mapping[str, object]]
+"""Has qemu's monitor carry out a command (QMP), and returns its answer."""
 
 
 class _Scene:
@@ -117,13 +112,14 @@ def link_events(monitor: Monitor, *, controller: str = "controller0") -> dict[st
         _ip("set", "can0", "name", "canpt")
         _ip("set", "canpt", "up")
         found["renamed"] = scene.told("link up")
-        monitor.ask("device_del", id=controller)
+        monitor({"execute": "device_del", "arguments": {"id": controller}})
         found["unplugged"] = scene.told("link gone")
         _plug_in(monitor, controller)
         found["plugged in"] = scene.told("link back")
         _set("can0", "bitrate", "125000", "listen-only", "on")
         found["set up"] = scene.told("link up")
         found["facts"] = tuple(f"{fact}: {count}" for fact, count in sorted(scene.report.facts.items()))
+    _ip("set", "can0", "down")
     return found
 
 
@@ -148,16 +144,11 @@ def _set(interface: str, *words: str) -> None:
 
 def _plug_in(monitor: Monitor, controller: str) -> None:
     """Plug it in as soon as the machine has let go of it, some time after the guest was told."""
+    device = {"driver": "kvaser_pci", "canbus": "bus", "id": controller}
     deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            monitor.ask("device_add", driver="kvaser_pci", canbus="bus", id=controller)
-        except SourceError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-        else:
-            return
+    while "error" in (answer := monitor({"execute": "device_add", "arguments": device})):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.2)
 
 
 def _ip(*words: str) -> None:

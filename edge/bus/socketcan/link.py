@@ -88,6 +88,7 @@ class LinkWatch(Closing):
         overruns: how often messages were missed.
         unreadable: messages of the kernel whose lengths contradict each other.
         unanswered: questions that could not be asked.
+        blind: whether the last one could not, so that the state may be an old one.
 
     Raises:
         SourceError: the kernel cannot be asked.
@@ -102,6 +103,7 @@ class LinkWatch(Closing):
         self._asked_index = 0
         self._ask_at_ns: int | None = None
         self.overruns = self.unreadable = self.unanswered = 0
+        self.blind = False
         try:
             question(0, name=interface)
             self._socket = open_socket()
@@ -172,7 +174,9 @@ class LinkWatch(Closing):
             self._socket.ask(question(self._sequence, index=self._asked_index, name=self.interface))
         except OSError:
             self.unanswered += 1
+            self.blind = True
             return ()
+        self.blind = False
         return self._drain()
 
     def _drain(self) -> tuple[LinkChange, ...]:

@@ -15,6 +15,8 @@ from edge.closing import Closing
 
 LOOK_PERIOD_S = 0.2
 """A source may ask at every reading; the kernel is looked to so often."""
+LOOK_AWAY_S = 0.02
+"""The same while the interface is away: what comes before it is opened again is lost."""
 
 LINES_MAX, LINES_PERIOD_S = 5, 60.0
 """Of one kind of event so many lines are told in such a time; a loose plug must not fill the log."""
@@ -130,6 +132,11 @@ class LinkReport(Closing):
         }
         return +(self._facts + Counter(facts))
 
+    @property
+    def blind(self) -> bool:
+        """Whether the kernel could not be asked, so that state and outage may be old ones."""
+        return self._watch.blind
+
     def fileno(self) -> int:
         """See `LinkWatch.fileno`: when it is readable, `look` has something to hear."""
         return self._watch.fileno()
@@ -146,8 +153,9 @@ class LinkReport(Closing):
         now_ns = self._clock.boot_ns()
         if not at_once and now_ns < self._look_at_ns:
             return ()
-        self._look_at_ns = now_ns + round(LOOK_PERIOD_S * NS_PER_S)
         changes = self._watch.look(ask=at_once)
+        period_s = LOOK_AWAY_S if self.outage else LOOK_PERIOD_S
+        self._look_at_ns = now_ns + round(period_s * NS_PER_S)
         for change in changes:
             self._facts[change.event] += change.count
             if change.event is not LinkEvent.STATE:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from edge.account import Hop
 from edge.bus.socketcan.bus_state import BusState, ControllerState, StateChange
+from edge.bus.socketcan.follow import LinkEvent
 from edge.bus.socketcan.kernel_frames import ERROR
 from edge.bus.socketcan.link_report import LINES_MAX, LINES_PERIOD_S, LinkReport
 from edge.bus.socketcan.reception import Cells, Reception
@@ -37,6 +38,7 @@ LAST_FRAMES = 1 << 20
 OFFSET_NEAR_NS = 100_000
 """Readings of both clocks that lie closer together are taken as they are."""
 
+_COME_BACK = frozenset({LinkEvent.UP, LinkEvent.BACK, LinkEvent.OTHER_DEVICE})
 _ID_BITS = np.uint32(0x1FFFFFFF)
 _KIND_SHIFT = np.uint32(29)
 _ERROR_BIT, _REMOTE_BIT, _EXTENDED_BIT = 1, 2, 4
@@ -105,6 +107,7 @@ class SocketCanSource(FrameSource):
         self._away_ns = self._retry_ns = self._settled_ns = 0
         self._delay_s = REOPEN_FIRST_S
         self._lines_ns, self._lines = clock.boot_ns(), 0
+        self._index: int | None = None
         self._timebase = clock.timebase()
         self._stamping = Stamping(clock.boot_ns())
         self._reception: Reception | None = self._opened()
@@ -178,11 +181,23 @@ class SocketCanSource(FrameSource):
         if self._stop.is_set() or self._taken:
             return self._handed_on()
         if self._link is not None:
-            self._link.look()
+            self._follow(self._link)
         if self._reception is None and not self._reopen():
             return None
         self._take(wait_s)
         return self._handed_on()
+
+    def _follow(self, link: LinkReport) -> None:
+        """Open at once what is up again, and anew what is another interface now.
+
+        A socket whose interface has gone stays deaf; one whose interface only passed through the name, while
+        names were given to several adapters, would hear another bus.
+        """
+        if any(change.event in _COME_BACK for change in link.look()):
+            self._retry_ns = 0
+        if self._reception is not None and self._index != _index_of(link):
+            self._failed(OSError(errno.ENODEV, os.strerror(errno.ENODEV)))
+            self._retry_ns = 0
 
     def _handed_on(self) -> FrameBatch | None:
         if not self._taken:
@@ -287,6 +302,11 @@ class SocketCanSource(FrameSource):
 
     def _reopen(self) -> bool:
         """Open the interface again if that is due; tell whether it is open."""
+        if self._link is not None and self._link.outage and not self._link.blind:
+            # One that is not up yet may only be passing through the name.
+            self._outage = self._link.outage
+            self._lose_patience()
+            return False
         now_ns = self._clock.boot_ns()
         if now_ns < self._retry_ns:
             return False
@@ -312,6 +332,7 @@ class SocketCanSource(FrameSource):
             raise SourceError(f"has been away for {away_s:.0f} s: {self._outage}", where=self._where)
 
     def _opened(self) -> Reception:
+        self._index = _index_of(self._link)
         try:
             return self._open()
         except OSError as error:
@@ -346,6 +367,11 @@ class SocketCanSource(FrameSource):
             logger.info("bus %s: nothing more can be received: %s", self._name, error.strerror)
         reception.close()
         self._settle_with(reception)
+
+
+def _index_of(link: LinkReport | None) -> int | None:
+    """By which the kernel knows the interface; None where nobody knows it."""
+    return None if link is None or link.state is None else link.state.index
 
 
 def _any_error(can_id: npt.NDArray[np.uint32]) -> bool:
