@@ -75,7 +75,8 @@ def explain_diagnostic(
         )
     collect = situation.gate.collect
     rules = [rule for rule in row.channel.rules if _means(rule, message)]
-    passing = [rule for rule in rules if rule.data_class in collect]
+    denied = [rule for rule in rules if rule.data_class not in collect]
+    passing = [rule for rule in rules if not any(_covers(other, rule) for other in denied)]
     masks = situation.gate.masks
     judgement = masks.judgements[masks.buses.index(bus)]
     selected = [one for one in (*row.kept, *row.withheld) if _selected(one, message)] if row.described else []
@@ -90,7 +91,7 @@ def explain_diagnostic(
         extended=extended,
         message=message.hex(),
         collected=bool(passing or kept),
-        why=_single_why(single) if single else _why(message, rules, passing, row.channel.rules),
+        why=_single_why(single) if single else _why(message, denied, passing, row.channel.rules),
         described=row.channel.message if row.described else "",
         single=single,
         rules=tuple(rule_line(rule, collect) for rule in rules),
@@ -123,9 +124,16 @@ def _means(rule: DiagnosticRule, message: bytes) -> bool:
     return rule.matches(message + bytes(max(rest, 0)))
 
 
+def _covers(other: DiagnosticRule, rule: DiagnosticRule) -> bool:
+    """Whether a rule that means what begins like a message of `rule` means it in each of its lengths too."""
+    if other.data_bytes is None or rule.data_bytes is None:
+        return other.data_bytes is None
+    return other.identifier_bytes + other.data_bytes == rule.identifier_bytes + rule.data_bytes
+
+
 def _why(
     message: bytes,
-    rules: list[DiagnosticRule],
+    denied: list[DiagnosticRule],
     passing: list[DiagnosticRule],
     known: tuple[DiagnosticRule, ...],
 ) -> str:
@@ -138,8 +146,8 @@ def _why(
             f"a rule of the class file gives it class {passing[0].data_class}, which is collected, "
             f"where exactly {shown} bytes follow the identifier"
         )
-    if rules:
-        return f"a rule of the class file gives it class {rules[0].data_class}, which is not collected"
+    if denied:
+        return f"a rule of the class file gives it class {denied[0].data_class}, which is not collected"
     answer = bytes([message[0] | _ANSWERS]) + message[1:]
     if message[0] in _REQUESTS and any(_means(rule, answer) for rule in known):
         return (

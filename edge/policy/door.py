@@ -35,7 +35,7 @@ TOO_LONG = "longer than its checksum covers"
 NO_PDU = "container of which no PDU passes"
 
 REFUSED_IDS = 65_536
-"""29-bit ids that are counted one by one; frames of further ids are counted together."""
+"""Ids that are counted one by one beside the 11-bit ones; frames of further ids are counted together."""
 
 
 @dataclass(slots=True)
@@ -234,7 +234,7 @@ class Door:
         refused = Counter(self._refused_extended)
         for place in np.flatnonzero(self._refused_standard):
             bus, identifier = divmod(int(place), STANDARD_IDS)
-            refused[self._masks.buses[bus], identifier] = int(self._refused_standard[place])
+            refused[self._masks.buses[bus], identifier] += int(self._refused_standard[place])
         return MappingProxyType(dict(sorted(refused.items())))
 
     def _turn_to(self, gate: Gate) -> None:
@@ -306,9 +306,8 @@ class Door:
 
     def _judge_diagnostics(self, passing: _Pass, place: int, segment: Segment, message: Reassembled) -> None:
         row = self._masks.rows[int(passing.rows[place])]
-        matching = {rule.data_class for rule in row.rules if rule.matches(message.payload)}
-        classes = matching & self._gate.collect
-        if not classes:
+        classes = {rule.data_class for rule in row.rules if rule.matches(message.payload)}
+        if not classes or not classes <= self._gate.collect:
             self._set_aside[NOTHING_ALLOWED] += 1
             self._refuse(segment.bus, segment.arbitration_id)
             return
@@ -377,9 +376,6 @@ class Door:
                 self._refuse(key >> 32, key & 0xFFFFFFFF, count)
 
     def _refuse(self, bus: int, arbitration_id: int, count: int = 1) -> None:
-        if arbitration_id < STANDARD_IDS:
-            self._refused_standard[bus * STANDARD_IDS + arbitration_id] += count
-            return
         key = (self._masks.buses[bus], arbitration_id)
         if key in self._refused_extended or len(self._refused_extended) < REFUSED_IDS:
             self._refused_extended[key] += count
@@ -433,7 +429,7 @@ def _within(length: UInt16s, width: int) -> npt.NDArray[np.uint64]:
 
 def _without_withheld(row: Row, payload: bytes) -> bytes:
     """Clear the bits of withheld signals in a message that is laid out as a single frame."""
-    data = np.frombuffer(payload, np.uint8).reshape(1, -1)
+    data = np.frombuffer(payload, np.uint8)[np.newaxis]
     cleared: UInt8s = data[0].copy()
     hidden = {(judged.signal.bits, judged.signal.signed) for judged in row.withheld}
     for judged in row.withheld:

@@ -138,8 +138,7 @@ class ClassSplit:
     def _judge_diagnostics(self, batch: FrameBatch, rows: Int32s, whole: Int8s) -> None:
         """Write the class of messages that passed by a rule into `whole`."""
         reassembled = batch.has(FrameFlag.REASSEMBLED)
-        by_rule = (whole == _SEVERAL) & self._masks.channels[rows]
-        by_rule &= reassembled | ~self._masks.described[rows]
+        by_rule = self._masks.channels[rows] & (reassembled | ~self._masks.described[rows])
         for place in np.flatnonzero(by_rule).tolist():
             rules = self._masks.rows[int(rows[place])].rules
             collected = [rule for rule in rules if rule.data_class in self._masks.collect]
@@ -147,8 +146,7 @@ class ClassSplit:
             message = batch.data[place, 1:end].tobytes()
             # The door may have cleared the bits by which a rule knew its message.
             matching = [rule for rule in collected if rule.matches(message)] or collected
-            if matching:
-                whole[place] = min(self._classes.index(rule.data_class) for rule in matching)
+            whole[place] = min(self._classes.index(rule.data_class) for rule in matching)
 
     def _shared_out(self, batch: FrameBatch, rows: Int32s, odd: Indices, data: UInt64s) -> list[UInt64s]:
         """Whose the bits of frames are that are cut short, or have multiplexers.

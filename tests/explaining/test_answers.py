@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from edge.explaining.summary import summarise
 from edge.explaining.uses import ClassAnswer
 from edge.frames import FrameBatch
 from edge.policy.admission import Use
-from edge.policy.classed import ClassedDatabase, Integrity
+from edge.policy.classed import ClassedDatabase, DiagnosticChannel, DiagnosticRule, Integrity
 from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes
 from edge.policy.door import Door
@@ -361,6 +362,24 @@ class TestADiagnosticMessage:
                 left = door.admit(batch)
                 values += sum(int(left.data[:, 1 + len(head) :].any()) for _ in range(len(left)))
             assert bool(values) == answer.collected, (answer, data_class)
+
+    @pytest.mark.parametrize(("lax", "strict"), [(None, None), (None, 4), (4, 4), (4, None), (3, 4)])
+    def test_that_several_rules_mean_is_collected_as_the_door_does(
+        self, lax: int | None, strict: int | None
+    ) -> None:
+        rules = (
+            DiagnosticRule(OPERATION, 0x62, (), 0, None if lax is None else 2 + lax),
+            DiagnosticRule(DataClass.IDENTITY, 0x62, ((0xF190, 0xF190),), 2, strict),
+        )
+        channels = (DiagnosticChannel(BARE, extended=False, message="", rules=rules),)
+        database = replace(diagnostics(), channels=channels)
+        for collect in ({OPERATION}, {OPERATION, DataClass.IDENTITY}):
+            answer = only(situation_of({BUS: [database]}, collect), f"0x{BARE:X}:0x62F190")
+            assert isinstance(answer, DiagnosticAnswer)
+            frames = [frame for size in range(8) for frame in isotp(b"\x62\xf1\x90" + bytes(size), BARE)]
+            left = Door({BUS: [database]}, collect).admit(FrameBatch.from_frames(frames))
+            assert answer.collected == (len(left) > 0)
+            assert answer.collected or "class identity, which is not collected" in answer.why
 
     def test_that_no_rule_means_never_passes(self) -> None:
         answer = self.ask(f"0x{DESCRIBED:X}:0x7F0102")

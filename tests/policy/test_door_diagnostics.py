@@ -84,7 +84,7 @@ def test_where_its_multiplexer_is_not_there_a_withheld_signal_may_be(
     size: int, page: bytes, seat: bytes
 ) -> None:
     layout = signal("Seat", 16, 8, "m1 ") + signal("Page", 184, 16, "M ")
-    message = (b"\x41\xee" + bytes(20)).ljust(size - len(page), b"\x01") + page
+    message = (b"\x41\xee" + bytes(20)).ljust(size - len(page), b"\x02") + page
     assert len(message) == size
     expected = bytes([size, 0x41]) + seat + message[2:]
     assert passed(diagnosed(layout, "Seat", length=64), message) == expected
@@ -130,6 +130,45 @@ def test_a_checksum_in_the_description_has_no_say_over_segments_and_messages() -
     assert door.hop().set_aside == {LOST: 1}
 
 
+def test_frames_and_messages_of_an_id_that_are_refused_are_counted_together() -> None:
+    door = Door({"bus": [diagnosed(signal("Seat", 0, 64), "Seat")]}, COLLECT)
+    assert not through(door, [*isotp(b"\x41"), *isotp(b"\x62" + BODY), *isotp(b"\x62" + BODY)])
+    assert door.refused_ids() == {("bus", DESCRIBED): 3}
+
+
+def test_messages_of_both_transports_are_counted_together() -> None:
+    door = Door({"bus": [DATABASE, diagnostics()]}, COLLECT)
+    assert len(through(door, [*broadcast(BODY, 0x21), *isotp(ALLOWED)])) == 2
+    assert door.hop().facts["messages reassembled"] == 2
+
+
+def test_a_message_that_several_rules_mean_passes_only_where_each_class_does() -> None:
+    rules = (ANY, DiagnosticRule(DataClass.IDENTITY, 0x41, ((2, 2),), 1, None))
+    database = replace(diagnostics(), channels=(DiagnosticChannel(BARE, False, "", rules),))
+    frames = [*isotp(b"\x41\x02" + SECRET, BARE), *isotp(b"\x41\x01" + SECRET, BARE)]
+    door = Door({"bus": [database]}, {OPERATION})
+    assert [frame.data[2] for frame in through(door, frames)] == [1]
+    assert door.hop().facts["frames with operation kept"] == 1
+    door = Door({"bus": [database]}, {OPERATION, DataClass.IDENTITY})
+    batch = door.admit(FrameBatch.from_frames(frames))
+    parts = door.split(batch)
+    assert {one: part.places.tolist() for one, part in parts.items()} == {
+        DataClass.IDENTITY: [0],
+        OPERATION: [1],
+    }
+
+
+def test_the_class_of_a_long_message_is_told_by_all_of_it() -> None:
+    rules = (
+        DiagnosticRule(OPERATION, 0x41, (), 0, 299),
+        DiagnosticRule(DataClass.IDENTITY, 0x62, (), 0, None),
+    )
+    database = replace(diagnostics(), channels=(DiagnosticChannel(BARE, False, "", rules),))
+    door = Door({"bus": [database]}, {OPERATION, DataClass.IDENTITY})
+    batch = door.admit(FrameBatch.from_frames(isotp(b"\x41" + bytes(299), BARE)))
+    assert list(door.split(batch)) == [OPERATION]
+
+
 def test_messages_that_pass_and_messages_that_do_not_are_counted_one_by_one() -> None:
     door = Door({"a": [], "bus": [diagnostics()]}, COLLECT)
     secret = b"\x62\xf1\x90" + SECRET
@@ -159,6 +198,7 @@ def test_a_message_that_began_under_another_policy_is_not_made_whole() -> None:
     [
         pytest.param(b"\x08\x41\x0c\x01\x02\x03\x04\x05", None, id="larger than a single frame"),
         pytest.param(b"\x04", b"\x04", id="cut off behind its size"),
+        pytest.param(b"\x01\x49", b"\x01\x49", id="the smallest"),
         pytest.param(b"\x07\x41\x0c\x01\x02\x03\x04\x05", b"\x07\x41\x0c\x01\x02\x03\x04\x05", id="full"),
     ],
 )
