@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
@@ -123,6 +124,17 @@ def test_what_began_under_another_policy_is_not_made_whole() -> None:
     assert door.hop().set_aside[LOST] == len(frames)
     assert door.hop().balanced
     assert door.hop().facts["changes of the mask"] == 1
+
+
+def test_what_is_withheld_is_withheld_for_its_batch_alone() -> None:
+    batch = FrameBatch.from_frames(broadcast(bytes(range(1, 41)), 1))
+    door = Door({"bus": [DATABASE]}, {DataClass.OPERATION, DataClass.CABIN})
+    counts = [
+        np.count_nonzero(door.admit(batch, withhold).data)
+        for withhold in ((), {DataClass.CABIN}, (), set(DataClass))
+    ]
+    assert counts == [40, 27, 40, 0]
+    assert door.hop().facts["changes of the mask"] == 3
 
 
 def test_the_same_policy_under_another_name_interrupts_nothing() -> None:

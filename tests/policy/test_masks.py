@@ -177,8 +177,9 @@ def test_the_name_of_a_mask_stays_what_it_is() -> None:
 
 
 def test_what_no_database_knows_is_neither_collected_nor_withheld() -> None:
-    door = Door({"bus": [classed(signal("A", 0, 8), {"A": OPERATION})]}, COLLECT)
+    database = classed(signal("A", 0, 8) + signal("C", 8, 8), {"A": OPERATION, "C": CABIN})
+    door = Door({"bus": [database]}, COLLECT)
     stranger = SignalRef("bus", "M", "B")
     assert not door.collected(stranger)
     assert door.reason(stranger) is None
-    assert door.withheld() == frozenset()
+    assert door.withheld() == {SignalRef("bus", "M", "C")}

@@ -201,6 +201,17 @@ def test_a_single_frame_that_a_message_describes_is_divided_by_its_signals() -> 
     assert parts[OPERATION].batch.frame(0).data == b"\x00\x41\x0c\x01\x02\xaa\xaa\xaa"
 
 
+def test_of_signals_under_one_multiplexer_value_a_bit_goes_to_the_more_sensitive() -> None:
+    database = classed(
+        signal("Page", 0, 8, "M ") + signal("Wide", 8, 16, "m1 ") + signal("Inner", 12, 8, "m1 "),
+        {"Page": OPERATION, "Wide": OPERATION, "Inner": POSITION},
+    )
+    assert split(b"\x01\xff\xff\x00", database) == {
+        POSITION: b"\x00\xf0\x0f\x00",
+        OPERATION: b"\x01\x0f\xf0\x00",
+    }
+
+
 def test_a_rule_whose_mark_was_cleared_gives_the_most_sensitive_class_that_it_may_be() -> None:
     rules = (
         DiagnosticRule(OPERATION, 0x62, ((0x0100, 0x0101),), 2, 20),
@@ -215,6 +226,8 @@ def test_a_rule_whose_mark_was_cleared_gives_the_most_sensitive_class_that_it_ma
     door = Door({"bus": [shy]}, frozenset({OPERATION, IDENTITY}))
     batch = door.admit(FrameBatch.from_frames(isotp(ALLOWED)))
     assert list(door.split(batch)) == [IDENTITY]
+    without = Door({"bus": [shy]}, frozenset({OPERATION, HEALTH}))
+    assert list(without.split(without.admit(FrameBatch.from_frames(isotp(ALLOWED))))) == [OPERATION]
 
 
 def test_a_batch_of_one_class_is_handed_on_as_it_is() -> None:
