@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from itertools import dropwhile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -219,7 +220,7 @@ class _Loader:
     def _advice(self, entry: str) -> str:
         messages = dict.fromkeys(message for message, _ in self._names.values())
         options = [*self._names, *(f"{message}.*" for message in messages)]
-        near = get_close_matches(entry, options, n=1)
+        near = get_close_matches(entry, options)
         return f"Did you mean '{near[0]}'?" if near else "Look the name up in the database"
 
     def _require_all(self, claims: dict[SignalName, _Claim]) -> None:
@@ -320,7 +321,7 @@ class _Loader:
     def _message(self, name: str, key: KeyPath) -> Message:
         message = self._database.by_name.get(name)
         if message is None:
-            near = get_close_matches(name, self._database.by_name, n=1)
+            near = get_close_matches(name, self._database.by_name)
             raise PolicyError(
                 f"'{name}' is no message of {self._database.path.name}",
                 where=self._where(key, name),
@@ -350,9 +351,8 @@ class _Loader:
         """Name the line of `entry` in the list at `key`, which may stretch over many lines."""
         start = self._file.line(key)
         quoted: Sequence[str] = (f'"{entry}"', f"'{entry}'")
-        for number in range(max(start, 1), len(self._lines) + 1):
-            line = self._lines[number - 1]
-            if number > start and line.lstrip().startswith("["):
+        for number, line in dropwhile(lambda numbered: numbered[0] < start, enumerate(self._lines, start=1)):
+            if line.lstrip().startswith("["):
                 break
             if any(text in line for text in quoted):
                 return f"{self._file.path}:{number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,8 @@ def test_a_bus_speaks_j1939_if_a_message_does_unless_the_file_says_otherwise(
     says: bool | None, plain: bool, j1939: bool
 ) -> None:
     assert ClassedDatabase(PLAIN, {}, j1939=says).speaks_j1939 is plain
-    assert ClassedDatabase(J1939.database, {}, j1939=says).speaks_j1939 is j1939
+    mixed = replace(PLAIN, messages=(*PLAIN.messages, *J1939.database.messages))
+    assert ClassedDatabase(mixed, {}, j1939=says).speaks_j1939 is j1939
 
 
 def test_classes_are_what_they_were_when_it_was_made() -> None:

@@ -386,6 +386,7 @@ def test_a_name_with_brackets_names_its_signal_although_it_is_a_pattern_too(tmp_
         ('[cabin]\nsignals = [\n  "Door.*",\n  "Door.Lef",\n]\n', 5),
         ("[cabin]\nsignals = [\n  'Door.*',\n  'Door.Lef', ]\n", 5),
         ('[cabin]\nsignals = ["Door.L\\u0065f"]\n[health]\nsignals = ["Door.Lef"]\n', 3),
+        ('cabin.signals = ["Door.Lef"]\nhealth.signals = ["Door.Lef"]\n', 2),
         ('[[integrity]]\nsignal = "Brake.Crc"\ncovers = [\n  "Pedal",\n  "Pdal",\n]\n', 6),
         ('database = "body.dbc"\n[[isotp]]\nmessages = [\n  "Answer",\n  "Anser",\n]\n', 6),
     ],
