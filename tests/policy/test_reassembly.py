@@ -11,7 +11,7 @@ import pytest
 
 from edge.policy.isotp_transport import IsotpTransport
 from edge.policy.j1939_transport import J1939Transport, is_transport
-from edge.policy.transport import Reassembled, Segment
+from edge.policy.transport import Reassembled, Segment, Session
 
 MS = 1_000_000
 CONTROL = "transport control frame"
@@ -525,3 +525,12 @@ def test_which_ids_are_of_transport() -> None:
     others = {one for one in others if one >> 16 & 0x3FF not in groups}
     assert is_transport(np.array(sorted(ids), np.uint32)).all()
     assert not is_transport(np.array(sorted(others), np.uint32)).any()
+
+
+def test_a_message_does_not_show_its_payload_in_a_log() -> None:
+    segment = isotp(b"\x06secret")
+    message = IsotpTransport().push(segment)
+    assert message == Reassembled(0x700, b"secret")
+    session = Session(0x700, 6, 3, 1, bytearray(b"secret"), set())
+    assert not session.late(1)
+    assert not [one for one in (segment, message, session) if "secret" in repr(one)]

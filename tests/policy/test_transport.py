@@ -18,7 +18,6 @@ from edge.frames import Frame, FrameBatch, FrameFlag
 from edge.policy.classed import ClassedDatabase, DiagnosticChannel, DiagnosticRule
 from edge.policy.classes import DataClass
 from edge.policy.door import Door
-from edge.policy.transport import Reassembled, Segment, Session
 from tests.policy.drawn import COLLECT, J1939_FORMAT, PREAMBLE
 
 MS = 1_000_000
@@ -370,10 +369,3 @@ def test_any_bytes_on_a_diagnostic_id_are_counted(data: list[tuple[int, bytes]])
     counts = Counter(single.arbitration_id for single in out)
     assert counts.total() == hop.left
     assert hop.entered == len(frames)
-
-
-def test_a_message_on_its_way_does_not_show_its_payload() -> None:
-    secret = b"secret"
-    segment = Segment(0, 1, 2, extended=False, data=secret)
-    session = Session(2, 6, 3, 1, bytearray(secret), set())
-    assert not [one for one in (segment, session, Reassembled(2, secret)) if "secret" in repr(one)]
