@@ -15,6 +15,7 @@ from edge.bus.socketcan.reception import Reception
 from edge.bus.socketcan.rights import refused
 from edge.bus.socketcan.ring import BLOCK_TIMEOUT_MS, RING_BYTES, RingReception
 from edge.bus.socketcan.source import SocketCanSource
+from edge.bus.socketcan.watched import WatchedSource
 from edge.bus.source import FrameSource
 from edge.clock import Clock
 from edge.errors import ConfigError, SourceError
@@ -85,7 +86,7 @@ def open_socketcan(
     missed: list[tuple[str, SourceError]] = []
     with ExitStack() as stack:
         expected = Expected(bitrate, data_bitrate, fd)
-        opening.link = _link(name, channel, clock, expected, stack) if way != PYTHON_CAN else None
+        opening.link = _link(name, channel, clock, expected, stack)
         for each in (RING, RAW) if way is None else (way,):
             if each == PYTHON_CAN:
                 continue
@@ -106,23 +107,26 @@ def open_socketcan(
                 stack.pop_all()
                 _say(name, channel, opening.words, missed)
                 return source
-    try:
-        fallback = open_interface(
-            name=name,
-            interface="socketcan",
-            channel=channel,
-            bitrate=bitrate,
-            data_bitrate=data_bitrate,
-            fd=fd,
-            clock=clock,
-            options=options,
-            patience_s=patience_s,
-        )
-    except SourceError as error:
-        if way is not None:
-            raise
-        missed.append((PYTHON_CAN, error))
-        raise _none_of(missed) from error
+        try:
+            fallback: FrameSource = open_interface(
+                name=name,
+                interface="socketcan",
+                channel=channel,
+                bitrate=bitrate,
+                data_bitrate=data_bitrate,
+                fd=fd,
+                clock=clock,
+                options=options,
+                patience_s=patience_s,
+            )
+        except SourceError as error:
+            if way is not None:
+                raise
+            missed.append((PYTHON_CAN, error))
+            raise _none_of(missed) from error
+        if opening.link is not None:
+            fallback = WatchedSource(fallback, opening.link)
+        stack.pop_all()
     _say(name, channel, "python-can, one call and one object a frame", missed)
     return fallback
 
