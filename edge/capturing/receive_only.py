@@ -20,8 +20,12 @@ _CLONE_THREAD = 0x0001_0000
 _NAMES_AND_QUESTIONS = (15, 16, 3, 39, 0x5356_4D41)
 """``PR_SET_NAME``, ``PR_GET_NAME``, ``PR_GET_DUMPABLE``, ``PR_GET_NO_NEW_PRIVS``, ``PR_SET_VMA``."""
 
-_FLAGS_OF_DESCRIPTORS = (1, 2, 3, 4)
-"""``F_GETFD``, ``F_SETFD``, ``F_GETFL``, ``F_SETFL``."""
+_ON_DESCRIPTORS = (1, 2, 3, 4, 1030)
+"""``F_GETFD``, ``F_SETFD``, ``F_GETFL``, ``F_SETFL``, ``F_DUPFD_CLOEXEC``.
+
+The last is what Python makes a map of memory with. It takes a number that is free, which those that may be
+written to never are.
+"""
 
 _AF_INET, _AF_INET6, _AF_NETLINK, _AF_PACKET, _AF_CAN = 2, 10, 16, 17, 29
 _STREAM, _DATAGRAM, _RAW, _TYPE = 1, 2, 3, 0xF
@@ -301,7 +305,7 @@ def _sockets(needs: Collection[Need], writable: tuple[int, ...]) -> list[Rule]:
 def _devices(needs: Collection[Need]) -> list[Rule]:
     rules = [
         Rule(("ioctl",), (Equals(1, _IOCTLS),)),
-        Rule(("fcntl", "fcntl64"), (Equals(1, _FLAGS_OF_DESCRIPTORS),)),
+        Rule(("fcntl", "fcntl64"), (Equals(1, _ON_DESCRIPTORS),)),
     ]
     if Need.SERIAL_PORTS in needs:
         rules += [Rule(("ioctl",), (Equals(1, _SERIAL_IOCTLS),)), Rule(("flock", "pipe", "pipe2"))]

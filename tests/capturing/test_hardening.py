@@ -17,6 +17,7 @@ from edge.clock import SystemClock
 from tests.capturing.sources import OPERATION, canary, plan
 
 ROOT = Path(__file__).parents[2]
+CAPABILITIES = ("CapEff", "CapPrm", "CapInh", "CapAmb")
 CORE_PATTERN = Path("/proc/sys/kernel/core_pattern")
 
 VICTIM = """
@@ -66,7 +67,10 @@ def test_the_kernel_says_that_capture_is_hardened(capture: CaptureProcess) -> No
     process = Path(f"/proc/{capture.pid}")
     assert int((process / "coredump_filter").read_text(), 16) == 0
     assert resource.prlimit(capture.pid, resource.RLIMIT_CORE) == (0, 0)
-    assert status(capture.pid)["NoNewPrivs"] == "1"
+    threads = [status(int(each.name)) for each in (process / "task").iterdir()]
+    assert {thread["NoNewPrivs"] for thread in threads} == {"1"}
+    assert {thread["Seccomp"] for thread in threads} == {"2"}
+    assert {int(thread[name], 16) for thread in threads for name in CAPABILITIES} == {0}
     assert status(capture.pid)["Name"] == "nevgate-capture"
     # proc(5): what belongs to a process that is not dumpable belongs to root, whoever runs it.
     assert (process / "mem").stat().st_uid == 0
