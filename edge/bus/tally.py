@@ -10,6 +10,8 @@ from edge.account import Hop
 from edge.bus.source import WAITING
 from edge.frames import FrameBatch, FrameFlag
 
+_NO_PLAIN_DATA = np.uint16(FrameFlag.ERROR | FrameFlag.REMOTE | FrameFlag.FD)
+
 
 class Tally:
     """Counts frames in and out of one source.
@@ -37,6 +39,9 @@ class Tally:
     def hand_on(self, batch: FrameBatch) -> None:
         """Count the frames of `batch` as handed on, by kind."""
         self.left += len(batch)
+        if not np.bitwise_or.reduce(batch.flags) & _NO_PLAIN_DATA:
+            self.facts["data"] += len(batch)
+            return
         error, remote = batch.has(FrameFlag.ERROR), batch.has(FrameFlag.REMOTE)
         self.facts["error"] += int(np.count_nonzero(error))
         self.facts["remote"] += int(np.count_nonzero(remote & ~error))

@@ -6,13 +6,15 @@ import struct
 from collections import Counter
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bus.formats import rows
 from edge.bus.socketcan import kernel_frames
 from edge.bus.socketcan.kernel_frames import cells_of
 from edge.bus.socketcan.reception import Cells
+
+FEW = settings(max_examples=60, deadline=None)
 
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 Plain = tuple[int, int, bool, int, bytes]
@@ -102,6 +104,7 @@ PACKETS = st.one_of(
 )
 
 
+@FEW
 @given(st.lists(PACKETS, max_size=30))
 def test_same_as_a_plain_reading(packets: list[tuple[int, bytes]]) -> None:
     cells, malformed = read(packets)
@@ -109,6 +112,7 @@ def test_same_as_a_plain_reading(packets: list[tuple[int, bytes]]) -> None:
     assert len(cells) + sum(malformed.values()) == len(packets)
 
 
+@FEW
 @given(st.lists(st.tuples(ids, st.integers(0, 8), st.binary(max_size=8)), min_size=1, max_size=30))
 def test_a_bus_without_fd_stays_narrow(frames: list[tuple[int, int, bytes]]) -> None:
     packets = [(0x000C, classic(*frame)) for frame in frames]

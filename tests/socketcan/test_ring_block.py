@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from edge.bus.socketcan.ring_block import Packets, packets_of
 from tests.socketcan.blocks import BLOCK_BYTES, HARDWARE_STAMP, Packet, array_of, block_of
 
+FEW = settings(max_examples=60, deadline=None)
+
 Plain = tuple[int, bool, int, int, bytes]
 
 
@@ -46,13 +48,15 @@ def walk_plainly(blocks: npt.NDArray[np.uint8]) -> tuple[list[Plain], dict[str, 
 
 
 def plain(packets: Packets) -> list[Plain]:
+    size = np.broadcast_to(packets.size, len(packets))
+    protocol = np.broadcast_to(packets.protocol, len(packets))
     return [
         (
             int(packets.wall_ns[row]),
             bool(packets.hardware[row]),
-            int(packets.size[row]),
-            int(packets.protocol[row]),
-            packets.frames[row, : min(int(packets.size[row]), 72)].tobytes(),
+            int(size[row]),
+            int(protocol[row]),
+            packets.frames[row, : min(int(size[row]), 72)].tobytes(),
         )
         for row in range(len(packets))
     ]
@@ -86,6 +90,7 @@ ODD = st.builds(
 FULL = (BLOCK_BYTES - 48) // 112
 
 
+@FEW
 @given(st.lists(st.lists(of_size(16), min_size=1, max_size=FULL), min_size=1, max_size=5))
 def test_classic_frames_alone(content: list[list[Packet]]) -> None:
     blocks = array_of([block_of(packets) for packets in content])
@@ -94,6 +99,7 @@ def test_classic_frames_alone(content: list[list[Packet]]) -> None:
     assert [data for *_, data in found] == [packet.data for packets in content for packet in packets]
 
 
+@FEW
 @given(st.lists(st.lists(of_size(16, 72), max_size=40), min_size=1, max_size=5))
 def test_classic_and_fd_frames_mixed(content: list[list[Packet]]) -> None:
     blocks = array_of([block_of(packets) for packets in content])
@@ -102,13 +108,14 @@ def test_classic_and_fd_frames_mixed(content: list[list[Packet]]) -> None:
     assert not malformed
 
 
+@FEW
 @given(st.lists(st.lists(of_size(16, 72, 12, 20, 90, 2060) | ODD, max_size=30), min_size=1, max_size=4))
 def test_any_packets_whatever_their_heads_say(content: list[list[Packet]]) -> None:
     blocks = array_of([block_of(packets) for packets in content])
     assert walk(blocks) == walk_plainly(blocks)
 
 
-@settings(max_examples=200)
+@FEW
 @given(
     st.lists(of_size(16, 72), max_size=40),
     st.none() | st.integers(0, 60) | st.integers(0, (1 << 32) - 1),
@@ -125,6 +132,26 @@ def test_blocks_that_no_kernel_writes(
     for place, value in scribbles:
         struct.pack_into("=I", scribbled, place, value)
     blocks = array_of([bytes(garbled), whole, bytes(scribbled), b"\xff" * BLOCK_BYTES, bytes(BLOCK_BYTES)])
+    assert walk(blocks) == walk_plainly(blocks)
+
+
+@FEW
+@given(
+    st.sampled_from([16, 72]).flatmap(
+        lambda size: st.lists(st.lists(of_size(size), min_size=1, max_size=FULL), min_size=1, max_size=3)
+    ),
+    st.integers(0, 2),
+    st.one_of(st.sampled_from([8, 12, 16, 20]), st.integers(12, 40).map(lambda word: 4 * word)),
+    st.integers(0, 20),
+    st.one_of(st.integers(0, 200), st.integers(0, (1 << 32) - 1)),
+)
+def test_one_word_wrong_in_blocks_of_equal_packets(
+    content: list[list[Packet]], which: int, word: int, packet: int, value: int
+) -> None:
+    blocks = array_of([block_of(packets) for packets in content])
+    step = 96 + len(content[0][0].data)
+    place = word if word < 48 else min(word + packet * step, BLOCK_BYTES - 4)
+    blocks[which % len(blocks), place : place + 4] = np.frombuffer(struct.pack("=I", value), np.uint8)
     assert walk(blocks) == walk_plainly(blocks)
 
 

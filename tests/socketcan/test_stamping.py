@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bus.socketcan.stamping import Stamping
 from edge.clock import Timebase, TimeQuality
+
+FEW = settings(max_examples=60, deadline=None)
 
 MS, S = 10**6, 10**9
 BASE = Timebase(1_700_000_000 * S, TimeQuality.NTP)
@@ -134,6 +136,7 @@ def test_controller_that_knows_wall_time_is_believed_beside_the_kernel() -> None
     assert stamping.facts == {"stamped by the controller": 2}
 
 
+@FEW
 @given(
     st.lists(
         st.tuples(

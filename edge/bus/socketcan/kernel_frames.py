@@ -29,7 +29,8 @@ ID_OUT_OF_RANGE = "id out of range"
 
 _XL_MARK = 0x80
 """``CANXL_XLF`` in the flags of ``struct canxl_frame``, where other frames have their length."""
-_BEYOND_STANDARD = 0x1FFFF800
+_STANDARD_MAX, _BEYOND_STANDARD = 0x7FF, 0x1FFFF800
+_PROTOCOL_OF = {CLASSIC_BYTES: CLASSIC_PROTOCOL, FD_BYTES: FD_PROTOCOL}
 _DATA_AT = 8
 _CLASSIC_DATA, _FD_DATA = 8, 64
 _LONGEST = 256
@@ -47,12 +48,12 @@ _IN_USE_FD = _IN_USE.view(np.uint64)
 
 def cells_of(
     frames: npt.NDArray[np.uint8],
-    size: npt.NDArray[np.integer],
+    size: npt.NDArray[np.integer] | int,
     *,
     wall_ns: npt.NDArray[np.int64],
     hardware: Bools,
     local: Bools,
-    protocol: npt.NDArray[np.integer] | None = None,
+    protocol: npt.NDArray[np.integer] | int | None = None,
 ) -> tuple[Cells, Mapping[str, int]]:
     """Read N frames of the kernel.
 
@@ -63,11 +64,12 @@ def cells_of(
     Args:
         frames: of shape (N, W), each row beginning with a structure; W is at least 16, and at least 72 unless
             all are classic. Not changed, and nothing of it is kept.
-        size: bytes that the kernel gave of each.
+        size: bytes that the kernel gave of each; one number if it is the same for all.
         wall_ns: stamps, as in `Cells`.
         hardware: whose stamp it is, as in `Cells`.
         local: who sent it, as in `Cells`.
         protocol: ethertypes, where they are known; None trusts the size, and a mark of CAN XL.
+            One number if it is the same for all.
 
     Returns:
         The frames, and how many were left out, by cause.
@@ -75,32 +77,37 @@ def cells_of(
     count = len(frames)
     if not count:
         return Cells.none(), {}
-    fd = size == FD_BYTES
-    known = fd | (size == CLASSIC_BYTES)
-    if protocol is not None:
-        known &= protocol == np.where(fd, FD_PROTOCOL, CLASSIC_PROTOCOL)
     malformed: dict[str, int] = {}
-    if not known.all():
-        xl = (frames[:, 4] & _XL_MARK) != 0 if protocol is None else protocol == XL_PROTOCOL
-        _count(malformed, XL_FRAME, ~known & xl)
-        _count(malformed, NO_FRAME_SIZE, ~known & ~xl)
-        frames, fd, wall_ns, hardware, local = (
-            column[known] for column in (frames, fd, wall_ns, hardware, local)
-        )
+    if isinstance(size, int) and protocol in {None, _PROTOCOL_OF.get(size, -1)} and size in _PROTOCOL_OF:
+        fd = np.full(count, size == FD_BYTES)
+    else:
+        fd = np.broadcast_to(size, count) == FD_BYTES
+        known = fd | (np.broadcast_to(size, count) == CLASSIC_BYTES)
+        if protocol is not None:
+            known &= protocol == np.where(fd, FD_PROTOCOL, CLASSIC_PROTOCOL)
+        if not known.all():
+            xl = (frames[:, 4] & _XL_MARK) != 0 if protocol is None else protocol == XL_PROTOCOL
+            _count(malformed, XL_FRAME, ~known & xl)
+            _count(malformed, NO_FRAME_SIZE, ~known & ~xl)
+            frames, fd, wall_ns, hardware, local = (
+                column[known] for column in (frames, fd, wall_ns, hardware, local)
+            )
     head = frames[:, :_DATA_AT].copy()
     can_id = head.view(np.uint32)[:, 0]
     length = head[:, 4]
-    fits = _FITS[length + fd * np.uint16(_LONGEST)]
-    in_range = ((can_id & _BEYOND_STANDARD) == 0) | ((can_id & (EXTENDED | ERROR)) != 0)
-    good = fits & in_range
-    if not good.all():
-        _count(malformed, DATA_TOO_LONG, ~fits & ~fd)
-        _count(malformed, NO_FD_LENGTH, ~fits & fd)
-        _count(malformed, ID_OUT_OF_RANGE, fits & ~in_range)
-        frames, head, can_id, length, fd, wall_ns, hardware, local = (
-            column[good] for column in (frames, head, can_id, length, fd, wall_ns, hardware, local)
-        )
-    if fd.any():
+    flexible = bool(fd.any())
+    if flexible or not _all_ordinary(can_id, length):
+        fits = _FITS[length + fd * np.uint16(_LONGEST)]
+        in_range = ((can_id & _BEYOND_STANDARD) == 0) | ((can_id & (EXTENDED | ERROR)) != 0)
+        good = fits & in_range
+        if not good.all():
+            _count(malformed, DATA_TOO_LONG, ~fits & ~fd)
+            _count(malformed, NO_FD_LENGTH, ~fits & fd)
+            _count(malformed, ID_OUT_OF_RANGE, fits & ~in_range)
+            frames, head, can_id, length, fd, wall_ns, hardware, local = (
+                column[good] for column in (frames, head, can_id, length, fd, wall_ns, hardware, local)
+            )
+    if flexible:
         fd_flags = np.where(fd, head[:, 5], np.uint8(0))
         can_id = np.where(fd, can_id & ~np.uint32(REMOTE), can_id)
         data = np.zeros((len(frames), _FD_DATA), np.uint8)
@@ -126,6 +133,15 @@ def cells_of(
         local=local,
         data=data,
     ), malformed
+
+
+def _all_ordinary(can_id: npt.NDArray[np.uint32], length: npt.NDArray[np.uint8]) -> bool:
+    """Whether all are frames of data with standard ids, or all with extended ones, as on most buses."""
+    highest = can_id.max(initial=0)
+    return bool(
+        length.max(initial=0) <= _CLASSIC_DATA
+        and (highest <= _STANDARD_MAX or (can_id.min() >= EXTENDED and highest < EXTENDED | ERROR))
+    )
 
 
 def _carried(can_id: npt.NDArray[np.uint32], length: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

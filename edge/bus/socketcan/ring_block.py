@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.bus.socketcan.kernel_frames import FD_BYTES
+from edge.bus.socketcan.kernel_frames import CLASSIC_BYTES, FD_BYTES
 from edge.bus.socketcan.reception import Bools
 
 NS_PER_S = 1_000_000_000
@@ -46,8 +46,13 @@ _HEAD = np.dtype(
         "itemsize": _ROW_BYTES,
     }
 )
-_STEP_WORD = 0
-"""Place of ``tp_next_offset`` in a packet's head, in words of 4 bytes."""
+_STEP_WORD, _SECOND_WORD, _NANOSECOND_WORD, _SIZE_WORD, _STATUS_WORD = 0, 1, 2, 4, 5
+"""Places in a packet's head of what ``tp_…`` calls next_offset, sec, nsec, len and status, likewise."""
+_CONSTANT_WORDS = slice(3, 13, 3)
+"""``tp_snaplen``, ``tp_mac`` with ``tp_net``, ``tp_vlan_tpid``, and ``sll_family`` with ``sll_protocol``."""
+_DATA_HALF = 12
+"""Place of ``tp_mac``, in words of 2 bytes."""
+_PROTOCOL_AT = 50
 
 Places = npt.NDArray[np.int64]
 
@@ -59,19 +64,20 @@ class Packets:
     Attributes:
         wall_ns: int64, the stamp, Unix time in nanoseconds.
         hardware: bool, whether the controller made the stamp.
-        size: int64, bytes that the packet had; `frames` may hold fewer.
-        protocol: uint16, its ethertype.
-        frames: uint8 of shape (N, 72): its first bytes; what is beyond `size` means nothing.
+        size: int64, bytes that the packet had; `frames` may hold fewer. One number if all are alike.
+        protocol: uint16, its ethertype. One number if all are alike.
+        frames: uint8 of shape (N, 72), or (N, 16) if all are of 16 bytes: its first bytes; what is beyond
+            `size` means nothing.
     """
 
     wall_ns: npt.NDArray[np.int64]
     hardware: Bools
-    size: npt.NDArray[np.int64]
-    protocol: npt.NDArray[np.uint16]
+    size: npt.NDArray[np.int64] | int
+    protocol: npt.NDArray[np.uint16] | int
     frames: npt.NDArray[np.uint8]
 
     def __len__(self) -> int:
-        return len(self.size)
+        return len(self.frames)
 
 
 def packets_of(blocks: npt.NDArray[np.uint8]) -> tuple[Packets, Mapping[str, int]]:
@@ -87,6 +93,9 @@ def packets_of(blocks: npt.NDArray[np.uint8]) -> tuple[Packets, Mapping[str, int
     Returns:
         The packets in order of block and of place in it, and how many were left out, by cause.
     """
+    alike = _alike(blocks)
+    if alike is not None:
+        return alike, {}
     count, block_bytes = blocks.shape
     memory = np.empty(blocks.size + _ROW_BYTES, np.uint8)
     memory[: blocks.size] = blocks.reshape(-1)
@@ -96,38 +105,49 @@ def packets_of(blocks: npt.NDArray[np.uint8]) -> tuple[Packets, Mapping[str, int
     fitting = (block_bytes - BLOCK_HEAD_BYTES) // SHORTEST_STEP
     packets = np.minimum(heads[:, COUNT_WORD], fitting).astype(np.int64)
     first = heads[:, FIRST_WORD].astype(np.int64)
-    base = np.arange(count) * block_bytes
+    found = _chained(words, np.arange(count) * block_bytes, first, packets, block_bytes)
     malformed: dict[str, int] = {}
-    found = _evenly(words, base, first, packets, block_bytes)
-    if found is None:
-        found = _chained(words, base, first, packets, block_bytes)
-        broken = int(packets.sum()) - len(found[0])
-        if broken:
-            malformed[BLOCK_BROKEN] = broken
+    if broken := int(packets.sum()) - len(found[0]):
+        malformed[BLOCK_BROKEN] = broken
     return _copied(memory, *found, malformed), malformed
 
 
-def _evenly(
-    words: npt.NDArray[np.uint32], base: Places, first: Places, packets: Places, block_bytes: int
-) -> tuple[Places, Places] | None:
-    """Places of packets that all lie equally far apart, and the bytes that each has; None if they do not."""
-    most = int(packets.max(initial=0))
-    start = int(first[0]) if most else 0
-    if not packets.all() or not _may_begin(start, block_bytes) or (first != start).any():
+def _alike(blocks: npt.NDArray[np.uint8]) -> Packets | None:
+    """The packets of blocks that hold nothing but whole frames of one kind; None if these do not.
+
+    Such packets lie at equal distances. They are copied from there, and then it is looked whether what was
+    copied says so itself.
+    """
+    heads = blocks.view(np.uint32)
+    size = int(heads[0, (BLOCK_HEAD_BYTES >> 2) + _SIZE_WORD]) if len(blocks) else 0
+    if size not in {CLASSIC_BYTES, FD_BYTES}:
         return None
-    step = int(words[(base[packets.argmax()] + start) >> 2]) if most > 1 else SHORTEST_STEP
-    if step < SHORTEST_STEP or step % ALIGNMENT:
+    step = DATA_AT + size
+    fitting = (blocks.shape[1] - BLOCK_HEAD_BYTES) // step
+    packets = heads[:, COUNT_WORD]
+    if packets.max() > fitting or not packets.all() or (heads[:, FIRST_WORD] != BLOCK_HEAD_BYTES).any():
         return None
-    if start + (most - 1) * step + PACKET_HEAD_BYTES > block_bytes:
+    rows = blocks[:, BLOCK_HEAD_BYTES : BLOCK_HEAD_BYTES + fitting * step].view(f"V{step}")
+    picked = rows[np.arange(fitting) < packets[:, None]].view(np.uint8).reshape(-1, step)
+    words = picked.view(np.uint32)
+    steps = words[:, _STEP_WORD]
+    like = words[0, _CONSTANT_WORDS]
+    if (
+        steps[packets.cumsum() - 1].any()
+        or np.count_nonzero(steps != step) != len(blocks)
+        or (words[:, _SIZE_WORD] != size).any()
+        or (words[:, _CONSTANT_WORDS] != like).any()
+        or like[0] != size
+        or picked.view(np.uint16)[0, _DATA_HALF] != DATA_AT
+    ):
         return None
-    ends = packets.cumsum()
-    places = np.arange(ends[-1]) * step + (base + start - (ends - packets) * step).repeat(packets)
-    room = words[(places >> 2) + _STEP_WORD].astype(np.int64)
-    room[ends - 1] = step
-    if (room != step).any():
-        return None
-    room[ends - 1] = block_bytes + base - places[ends - 1]
-    return places, room
+    return Packets(
+        wall_ns=words[:, _SECOND_WORD] * np.int64(NS_PER_S) + words[:, _NANOSECOND_WORD],
+        hardware=words[:, _STATUS_WORD] >= _HARDWARE,
+        size=size,
+        protocol=int(picked[0, _PROTOCOL_AT]) << 8 | int(picked[0, _PROTOCOL_AT + 1]),
+        frames=picked[:, DATA_AT:],
+    )
 
 
 def _chained(
@@ -188,11 +208,6 @@ def _followed(
     return places[slot], room
 
 
-def _may_begin(offset: int, block_bytes: int) -> bool:
-    """Whether the first packet of a block may lie at `offset`."""
-    return BLOCK_HEAD_BYTES <= offset <= block_bytes - PACKET_HEAD_BYTES and offset % ALIGNMENT == 0
-
-
 def _copied(
     memory: npt.NDArray[np.uint8], places: Places, room: Places, malformed: dict[str, int]
 ) -> Packets:
@@ -208,11 +223,12 @@ def _copied(
         ends = len(memory) - FD_BYTES
         data = np.ndarray(ends + 1, f"V{FD_BYTES}", memory, 0, (1,))
         frames = data[np.minimum(places + mac, ends)].view(np.uint8).reshape(count, FD_BYTES)
+    protocol = head["protocol"].astype(np.uint16)
     packets = Packets(
         wall_ns=head["sec"] * np.int64(NS_PER_S) + head["nsec"],
         hardware=(head["status"] & _HARDWARE) != 0,
         size=size,
-        protocol=head["protocol"].astype(np.uint16),
+        protocol=protocol,
         frames=frames,
     )
     whole = (mac >= PACKET_HEAD_BYTES) & (mac + snaplen <= room) & (snaplen >= np.minimum(size, FD_BYTES))
@@ -223,6 +239,6 @@ def _copied(
         wall_ns=packets.wall_ns[whole],
         hardware=packets.hardware[whole],
         size=size[whole],
-        protocol=packets.protocol[whole],
+        protocol=protocol[whole],
         frames=frames[whole],
     )

@@ -11,12 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.account import Hop
 from edge.bus.socketcan.bus_state import BusState, ControllerState, StateChange
 from edge.bus.socketcan.follow import LinkEvent
-from edge.bus.socketcan.kernel_frames import ERROR
 from edge.bus.socketcan.link_report import LINES_MAX, LINES_PERIOD_S, LinkReport
 from edge.bus.socketcan.reception import Cells, Reception
 from edge.bus.socketcan.stamping import Stamping
@@ -228,7 +226,8 @@ class SocketCanSource(FrameSource):
     def _accept(self, cells: Cells) -> None:
         """Make a batch of frames, and keep it to be handed on."""
         timebase = self._steady_timebase()
-        flags = _FLAGS[cells.can_id >> _KIND_SHIFT]
+        kind = cells.can_id >> _KIND_SHIFT
+        flags = _FLAGS[kind]
         if cells.fd.any():
             switches = (cells.fd_flags.astype(np.uint16) & 3) * np.uint16(FrameFlag.BITRATE_SWITCH)
             flags |= np.where(cells.fd, switches | np.uint16(FrameFlag.FD), np.uint16(0))
@@ -246,7 +245,7 @@ class SocketCanSource(FrameSource):
             timebase=timebase,
         )
         self._tally.entered += count
-        if _any_error(cells.can_id):
+        if (kind & _ERROR_BIT).any():
             self._tell(self.bus_state.follow(batch))
         self._taken.append(batch)
 
@@ -372,7 +371,3 @@ class SocketCanSource(FrameSource):
 def _index_of(link: LinkReport | None) -> int | None:
     """By which the kernel knows the interface; None where nobody knows it."""
     return None if link is None or link.state is None else link.state.index
-
-
-def _any_error(can_id: npt.NDArray[np.uint32]) -> bool:
-    return bool((can_id & np.uint32(ERROR)).any())

@@ -20,6 +20,8 @@ BEHIND_MAX_NS = 5 * NS_PER_S
 ANCHOR_HOLDS_NS = 10 * NS_PER_S
 """How long the shortest delay seen anchors a controller's clock: 50 ppm of drift are 0.5 ms in that time."""
 
+_LATEST_NS = 1 << 62
+
 ON_ARRIVAL = "stamped on arrival"
 ACROSS_STEP = "stamped before the wall clock was set"
 STEPS = "wall clock set"
@@ -75,8 +77,8 @@ class Stamping:
         if hardware.any():
             self.facts[BY_CONTROLLER] += int(np.count_nonzero(hardware))
             self._by_controller(t_ns, wall_ns, hardware, now_ns, timebase)
-        usable = self._possible(t_ns, now_ns)
-        if not usable.all():
+        if not (t_ns.min() >= self._last_ns - BACK_MAX_NS and t_ns.max() <= now_ns + AHEAD_MAX_NS):
+            usable = self._possible(t_ns, now_ns)
             self.facts[ON_ARRIVAL] += len(t_ns) - int(np.count_nonzero(usable))
             latest = np.minimum.accumulate(np.where(usable, t_ns, now_ns)[::-1])[::-1]
             t_ns = np.where(usable, t_ns, latest)
@@ -104,7 +106,7 @@ class Stamping:
         self, t_ns: Int64s, stamp_ns: Int64s, hardware: Bools, now_ns: int, timebase: Timebase
     ) -> None:
         """Put in the times of frames that the controller stamped, if its clock is one of its own."""
-        own = stamp_ns[hardware]
+        own = stamp_ns[hardware].clip(0, _LATEST_NS)
         if self._controller_knows_wall is None:
             self._controller_knows_wall = abs(int(own[-1]) - timebase.wall_ns(now_ns)) < WALL_NEAR_NS
         if self._controller_knows_wall:
