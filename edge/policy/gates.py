@@ -64,8 +64,7 @@ class Gates:
             gate = self._gates.get(wanted)
             if gate is None:
                 masks = MaskSet(self._buses, wanted)
-                reasons = masks.withheld()
-                gate = Gate(masks, ClassSplit(masks), reasons, masks.collected() - reasons.keys())
+                gate = Gate(masks, ClassSplit(masks), masks.withheld(), masks.collected())
                 self._gates[wanted] = self._by_name[gate.name] = gate
             return gate
 
