@@ -23,6 +23,8 @@ BRS, ESI, LOCAL = FrameFlag.BITRATE_SWITCH, FrameFlag.ERROR_STATE, FrameFlag.TRA
 EFF_BIT, RTR_BIT, ERR_BIT = 0x80000000, 0x40000000, 0x20000000
 IDS = (0, 1, 0x555, 0x7FF)
 LONG_IDS = (0, 1, 0x7FF, 0x800, 0x15555555, 0x1FFFFFFF)
+MIXED = 120
+"""As many as fit into a socket's usual buffer: python-can is not told of more."""
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 
 Packet = tuple[int, bytes]
@@ -66,13 +68,15 @@ class SocketCanConformance(ABC):
     patience_s: ClassVar[float] = 10.0
     slack_ns: ClassVar[int] = 1_000_000
 
+    @classmethod
     @abstractmethod
-    def ends(self) -> AbstractContextManager[Ends]:
+    def ends(cls) -> AbstractContextManager[Ends]:
         """Make an interface that is up, alone, and takes CAN FD."""
 
-    @pytest.fixture(name="both")
-    def make_ends(self) -> Iterator[Ends]:
-        with self.ends() as made:
+    @pytest.fixture(name="both", scope="class")
+    @classmethod
+    def make_ends(cls) -> Iterator[Ends]:
+        with cls.ends() as made:
             yield made
 
     @pytest.fixture(name="source")
@@ -170,13 +174,13 @@ class SocketCanConformance(ABC):
 
     def test_kinds_mixed_stay_in_order(self, both: Ends, source: FrameSource) -> None:
         packets = []
-        for number in range(300):
+        for number in range(MIXED):
             content = struct.pack("<Q", number)
             packets.append(flexible(number, content) if number % 3 else classic(number, content))
         both.send(packets)
         batch = self.taken(source, len(packets))
-        assert numbers(batch) == list(range(300))
-        assert batch.has(FD).tolist() == [bool(number % 3) for number in range(300)]
+        assert numbers(batch) == list(range(MIXED))
+        assert batch.has(FD).tolist() == [bool(number % 3) for number in range(MIXED)]
 
     def test_each_time_lies_between_before_and_after_its_sending(
         self, both: Ends, source: FrameSource

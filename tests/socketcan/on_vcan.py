@@ -39,8 +39,9 @@ class OnVcan(SocketCanConformance):
     way: ClassVar[str]
     burst: ClassVar[int] = 5000
 
+    @classmethod
     @contextmanager
-    def ends(self) -> Iterator[Ends]:
+    def ends(cls) -> Iterator[Ends]:
         if os.geteuid() or not kernel_has_can():
             pytest.skip("a virtual CAN interface needs root and a kernel with CAN")
         with virtual_bus(BUS), raw_socket(BUS) as sender:
@@ -48,15 +49,16 @@ class OnVcan(SocketCanConformance):
             def send(packets: Sequence[Packet]) -> None:
                 send_all(sender, packets)
 
-            yield Ends(open_source=self.opened, send=send, sender_is_local=True, dropped=lambda: dropped(BUS))
+            yield Ends(open_source=cls.opened, send=send, sender_is_local=True, dropped=lambda: dropped(BUS))
 
-    def opened(self, small: bool) -> FrameSource:
+    @classmethod
+    def opened(cls, small: bool) -> FrameSource:
         return open_socketcan(
             "pt",
             BUS,
             fd=True,
             clock=SystemClock(),
-            way=self.way,
+            way=cls.way,
             ring_bytes=1 << 15 if small else RING_BYTES,
             buffer_bytes=1 if small else BUFFER_BYTES,
         )

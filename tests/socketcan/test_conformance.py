@@ -16,8 +16,9 @@ from tests.socketcan.veth import NEAR, Cable, cable
 
 
 class TestRingOnVirtualCable(SocketCanConformance):
+    @classmethod
     @contextmanager
-    def ends(self) -> Iterator[Ends]:
+    def ends(cls) -> Iterator[Ends]:
         with cable() as wire:
             yield Ends(
                 open_source=lambda small: open_ring(wire, small=small),
@@ -32,8 +33,9 @@ class TestRawOnVirtualCable(SocketCanConformance):
 
     tells_local = True
 
+    @classmethod
     @contextmanager
-    def ends(self) -> Iterator[Ends]:
+    def ends(cls) -> Iterator[Ends]:
         with cable() as wire:
             yield Ends(
                 open_source=lambda small: open_raw(wire, small=small),
