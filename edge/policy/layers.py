@@ -88,7 +88,7 @@ def raw_values(data: UInt8s, field: Field) -> Int64s:
             value |= piece.astype(np.int64) << weight
         weight += run
     if signed:
-        value -= (value >> (len(bits) - 1) & 1) << len(bits)
+        value -= (value >> (len(bits) - 1)) << len(bits)
     return value
 
 
