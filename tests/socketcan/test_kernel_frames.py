@@ -14,7 +14,7 @@ from edge.bus.socketcan import kernel_frames
 from edge.bus.socketcan.kernel_frames import cells_of
 from edge.bus.socketcan.reception import Cells
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=40, deadline=None)
 
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 Plain = tuple[int, int, bool, int, bytes]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge.bus.socketcan.ring_block import Packets, packets_of
 from tests.socketcan.blocks import BLOCK_BYTES, HARDWARE_STAMP, Packet, array_of, block_of
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=40, deadline=None)
 
 Plain = tuple[int, bool, int, int, bytes]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edge.bus.socketcan.stamping import Stamping
 from edge.clock import Timebase, TimeQuality
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=40, deadline=None)
 
 MS, S = 10**6, 10**9
 BASE = Timebase(1_700_000_000 * S, TimeQuality.NTP)

@@ -95,8 +95,9 @@ def cells_of(
     head = frames[:, :_DATA_AT].copy()
     can_id = head.view(np.uint32)[:, 0]
     length = head[:, 4]
-    flexible = bool(fd.any())
-    if flexible or not _all_ordinary(can_id, length):
+    flexible = bool(np.count_nonzero(fd))
+    ordinary = not flexible and _all_ordinary(can_id, length)
+    if not ordinary:
         fits = _FITS[length + fd * np.uint16(_LONGEST)]
         in_range = ((can_id & _BEYOND_STANDARD) == 0) | ((can_id & (EXTENDED | ERROR)) != 0)
         good = fits & in_range
@@ -122,7 +123,7 @@ def cells_of(
         fd_flags = np.zeros(len(frames), np.uint8)
         data = frames[:, _DATA_AT : _DATA_AT + _CLASSIC_DATA].copy()
         words = data.view(np.uint64)
-        words[:, 0] &= _IN_USE_CLASSIC[_carried(can_id, length)]
+        words[:, 0] &= _IN_USE_CLASSIC[length if ordinary else _carried(can_id, length)]
     return Cells(
         wall_ns=wall_ns,
         hardware=hardware,
@@ -137,10 +138,11 @@ def cells_of(
 
 def _all_ordinary(can_id: npt.NDArray[np.uint32], length: npt.NDArray[np.uint8]) -> bool:
     """Whether all are frames of data with standard ids, or all with extended ones, as on most buses."""
-    highest = can_id.max(initial=0)
+    if not len(can_id) or np.maximum.reduce(length) > _CLASSIC_DATA:
+        return False
+    highest = np.maximum.reduce(can_id)
     return bool(
-        length.max(initial=0) <= _CLASSIC_DATA
-        and (highest <= _STANDARD_MAX or (can_id.min() >= EXTENDED and highest < EXTENDED | ERROR))
+        highest <= _STANDARD_MAX or (np.minimum.reduce(can_id) >= EXTENDED and highest < EXTENDED | ERROR)
     )
 
 

@@ -125,7 +125,11 @@ def _alike(blocks: npt.NDArray[np.uint8]) -> Packets | None:
     step = DATA_AT + size
     fitting = (blocks.shape[1] - BLOCK_HEAD_BYTES) // step
     packets = heads[:, COUNT_WORD]
-    if packets.max() > fitting or not packets.all() or (heads[:, FIRST_WORD] != BLOCK_HEAD_BYTES).any():
+    if (
+        np.maximum.reduce(packets) > fitting
+        or not np.minimum.reduce(packets)
+        or np.count_nonzero(heads[:, FIRST_WORD] != BLOCK_HEAD_BYTES)
+    ):
         return None
     rows = blocks[:, BLOCK_HEAD_BYTES : BLOCK_HEAD_BYTES + fitting * step].view(f"V{step}")
     picked = rows[np.arange(fitting) < packets[:, None]].view(np.uint8).reshape(-1, step)
@@ -133,10 +137,10 @@ def _alike(blocks: npt.NDArray[np.uint8]) -> Packets | None:
     steps = words[:, _STEP_WORD]
     like = words[0, _CONSTANT_WORDS]
     if (
-        steps[packets.cumsum() - 1].any()
+        np.count_nonzero(steps[packets.cumsum() - 1])
         or np.count_nonzero(steps != step) != len(blocks)
-        or (words[:, _SIZE_WORD] != size).any()
-        or (words[:, _CONSTANT_WORDS] != like).any()
+        or np.count_nonzero(words[:, _SIZE_WORD] != size)
+        or np.count_nonzero(words[:, _CONSTANT_WORDS] != like)
         or like[0] != size
         or picked.view(np.uint16)[0, _DATA_HALF] != DATA_AT
     ):

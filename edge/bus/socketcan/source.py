@@ -228,10 +228,10 @@ class SocketCanSource(FrameSource):
         timebase = self._steady_timebase()
         kind = cells.can_id >> _KIND_SHIFT
         flags = _FLAGS[kind]
-        if cells.fd.any():
+        if np.count_nonzero(cells.fd):
             switches = (cells.fd_flags.astype(np.uint16) & 3) * np.uint16(FrameFlag.BITRATE_SWITCH)
             flags |= np.where(cells.fd, switches | np.uint16(FrameFlag.FD), np.uint16(0))
-        if cells.local.any():
+        if np.count_nonzero(cells.local):
             flags |= cells.local * np.uint16(FrameFlag.TRANSMITTED)
         count = len(cells)
         batch = FrameBatch(
@@ -245,7 +245,7 @@ class SocketCanSource(FrameSource):
             timebase=timebase,
         )
         self._tally.entered += count
-        if (kind & _ERROR_BIT).any():
+        if np.count_nonzero(kind & _ERROR_BIT):
             self._tell(self.bus_state.follow(batch))
         self._taken.append(batch)
 

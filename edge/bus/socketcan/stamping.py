@@ -74,10 +74,13 @@ class Stamping:
         if not len(wall_ns):
             return np.empty(0, np.int64)
         t_ns = self._converted(wall_ns, now_ns, timebase.wall_offset_ns)
-        if hardware.any():
-            self.facts[BY_CONTROLLER] += int(np.count_nonzero(hardware))
+        if by_controller := int(np.count_nonzero(hardware)):
+            self.facts[BY_CONTROLLER] += by_controller
             self._by_controller(t_ns, wall_ns, hardware, now_ns, timebase)
-        if not (t_ns.min() >= self._last_ns - BACK_MAX_NS and t_ns.max() <= now_ns + AHEAD_MAX_NS):
+        if not (
+            np.minimum.reduce(t_ns) >= self._last_ns - BACK_MAX_NS
+            and np.maximum.reduce(t_ns) <= now_ns + AHEAD_MAX_NS
+        ):
             usable = self._possible(t_ns, now_ns)
             self.facts[ON_ARRIVAL] += len(t_ns) - int(np.count_nonzero(usable))
             latest = np.minimum.accumulate(np.where(usable, t_ns, now_ns)[::-1])[::-1]
