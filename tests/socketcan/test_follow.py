@@ -136,6 +136,19 @@ def test_who_was_up_under_the_name_is_followed_when_renamed() -> None:
     assert follower.state.index == 10
 
 
+def test_who_came_up_under_the_name_after_it_was_back_is_followed_too() -> None:
+    follower = following()
+    hear(follower, deleted_link(), new_link(index=8, flags=0), new_link(index=8))
+    changes = hear(follower, new_link(index=8, name="canpt"))
+    assert events(changes) == [(E.RENAMED, 1)]
+    assert follower.state is not None
+
+
+def test_counts_that_begin_anew_are_no_event() -> None:
+    follower = following(new_link(counts=(0, 0, 0, 5, 0, 5)))
+    assert hear(follower, new_link(counts=(0, 0, 0, 0, 0, 0))) == []
+
+
 def test_bus_off_and_restart_are_told_as_often_as_the_driver_counted() -> None:
     follower = following(new_link(counts=(0, 0, 0, 2, 0, 2)))
     changes = hear(follower, new_link(counts=(0, 0, 0, 5, 0, 4), state=3, flags=UP, restart_ms=100))

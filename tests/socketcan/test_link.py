@@ -236,6 +236,15 @@ def test_a_flood_of_messages_does_not_keep_frames_waiting(clock: VirtualClock) -
         assert events(watch.look()) == [E.DOWN]
 
 
+def test_an_answer_to_an_older_question_takes_nothing_away(clock: VirtualClock) -> None:
+    kernel = Kernel(new_link())
+    with watch_with(kernel, clock) as watch:
+        watch.look(ask=True)
+        kernel.waiting.append(refusal(1, errno.ENODEV))
+        assert watch.look() == ()
+        assert watch.state is not None
+
+
 def test_nonsense_is_counted(clock: VirtualClock) -> None:
     kernel = Kernel(new_link())
     with watch_with(kernel, clock) as watch:
@@ -249,8 +258,11 @@ def test_a_kernel_that_takes_no_more_questions_leaves_the_state_as_it_was(clock:
     with watch_with(kernel, clock) as watch:
         kernel.refuses = True
         assert watch.look(ask=True) == ()
-        assert watch.unanswered == 1
+        assert (watch.unanswered, watch.blind) == (1, True)
         assert watch.state is not None
+        kernel.refuses = False
+        watch.look(ask=True)
+        assert (watch.unanswered, watch.blind) == (1, False)
 
 
 def test_a_kernel_that_takes_no_question_is_an_error(clock: VirtualClock) -> None:

@@ -6,7 +6,14 @@ import pytest
 
 from edge.bus.socketcan.follow import LinkEvent
 from edge.bus.socketcan.link import LinkWatch
-from edge.bus.socketcan.link_report import LINES_MAX, LINES_PERIOD_S, LOOK_PERIOD_S, Expected, LinkReport
+from edge.bus.socketcan.link_report import (
+    LINES_MAX,
+    LINES_PERIOD_S,
+    LOOK_AWAY_S,
+    LOOK_PERIOD_S,
+    Expected,
+    LinkReport,
+)
 from edge.clock import NS_PER_S, VirtualClock
 from tests.socketcan.kernel_link import FD, LISTEN_ONLY, UP, Kernel, deleted_link, new_link
 
@@ -92,6 +99,14 @@ def test_it_looks_no_oftener_than_it_has_to() -> None:
     assert bench.report.look() == ()
     bench.wait(LOOK_PERIOD_S * 0.1)
     assert [change.event for change in bench.report.look()] == [LinkEvent.DOWN]
+
+
+def test_it_looks_oftener_while_the_interface_is_away() -> None:
+    bench = Bench()
+    bench.happens(new_link(flags=0))
+    bench.kernel.waiting.append(new_link())
+    bench.wait(LOOK_AWAY_S)
+    assert [change.event for change in bench.report.look()] == [LinkEvent.UP]
 
 
 def test_after_a_failure_it_looks_at_once() -> None:
