@@ -180,3 +180,11 @@ def test_closing_it_closes_the_socket() -> None:
         assert bench.report.fileno() >= 0
     assert not bench.kernel.open
     assert bench.report.look(at_once=True) == ()
+
+
+@pytest.mark.parametrize(("mtu", "warned"), [(16, True), (72, False)])
+def test_a_virtual_interface_takes_fd_by_its_mtu(
+    mtu: int, warned: bool, log: pytest.LogCaptureFixture
+) -> None:
+    Bench(Expected(fd=True), new_link(kind="vcan", mtu=mtu))
+    assert any(level == "WARNING" for level, _ in lines(log)) is warned
