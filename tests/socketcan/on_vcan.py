@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -80,6 +83,37 @@ class TestPythonCanOnVcan(OnVcan):
     tells_local = True
     counts_losses = False
     burst = 200
+
+
+class TestRightsOnVcan:
+    """What a user without any right gets, and with the one for a ring."""
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ((), "is read by a raw socket"),
+            (("--inh-caps", "-all,+net_raw", "--ambient-caps", "-all,+net_raw"), "is read by a ring"),
+        ],
+    )
+    def test_the_best_way_that_its_rights_allow_is_taken(self, options: tuple[str, ...], said: str) -> None:
+        if os.geteuid() or not kernel_has_can() or not shutil.which("setpriv"):
+            pytest.skip("becoming a user on CAN needs root, a kernel with CAN, and setpriv(1)")
+        with virtual_bus(BUS):
+            words = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *options]
+            done = subprocess.run(
+                [*words, sys.executable, "-c", OPEN], check=False, capture_output=True, text=True
+            )
+        assert said in done.stdout, done.stdout + done.stderr
+        assert ("no ring: CAP_NET_RAW is missing" in done.stdout) == (not options)
+
+
+OPEN = f"""
+import logging, sys
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+from edge.bus.socketcan.choose import open_socketcan
+from edge.clock import SystemClock
+open_socketcan("pt", "{BUS}", clock=SystemClock()).close()
+"""
 
 
 def kernel_has_can() -> bool:

@@ -109,6 +109,11 @@ def test_an_interface_of_another_kind_is_called_that(number: int, way: str) -> N
     assert words == "bus pt: eth0 is no CAN interface. There are vcan1"
 
 
+def test_an_interface_of_another_kind_is_called_that_where_none_can_be_listed() -> None:
+    words = told(errno.EMEDIUMTYPE, "ring", channel="eth0")
+    assert words == "bus pt: eth0 is no CAN interface. There is no CAN interface"
+
+
 @pytest.mark.parametrize(
     ("number", "way", "what"),
     [
@@ -167,7 +172,8 @@ def as_nobody(wire: Cable, *options: str) -> str:
     words = ["ip", "netns", "exec", wire.namespace.name, "setpriv", *NOBODY, *options, sys.executable]
     if subprocess.run([*words, "-c", "import edge"], check=False, capture_output=True).returncode:
         pytest.skip("another user cannot read this installation")
-    return subprocess.run([*words, "-c", PROGRAM], check=True, capture_output=True, text=True).stdout
+    done = subprocess.run([*words, "-c", PROGRAM], check=False, capture_output=True, text=True)
+    return done.stdout + done.stderr
 
 
 def test_a_user_with_the_ambient_right_alone_opens_a_ring(wire: Cable) -> None:
