@@ -44,7 +44,7 @@ class ConfiguredDestination:
     def in_vehicle(self) -> bool:
         """Whether it is on this machine, by its name alone: `address_refused` holds it to that."""
         host = host_of(self.host)
-        if isinstance(host, IPv4Address | IPv6Address):
+        if isinstance(host, Address):
             return host.is_loopback
         return host == "localhost" or isinstance(host, PurePosixPath)
 
@@ -141,7 +141,7 @@ class Destinations:
         if host is None:
             yield f"{destination.host!r} is neither a host name nor an address"
             return
-        if isinstance(host, IPv4Address | IPv6Address):
+        if isinstance(host, Address):
             refused = self.address_refused(destination, destination.host)
             if refused:
                 yield f"{shown}, {refused}"
