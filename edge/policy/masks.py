@@ -172,9 +172,10 @@ class MaskSet:
         """
         place = bus * STANDARD_IDS + (arbitration_id & (STANDARD_IDS - 1))
         rows: Int32s = self._standard.ravel().take(place)
-        rows[extended | (arbitration_id >= STANDARD_IDS)] = UNKNOWN_ROW
+        rows[arbitration_id >= STANDARD_IDS] = UNKNOWN_ROW
         places = np.flatnonzero(extended)
         if len(places):
+            # Also where none is found: a number of 29 bits may be as small as one of 11.
             rows[places] = self._find_extended(bus[places], arbitration_id[places].astype(np.int64))
         return rows
 

@@ -44,6 +44,13 @@ def test_a_number_beyond_29_bits_is_not_taken_for_one_of_another_bus(door: Door,
     assert door.hop().set_aside == {"unknown id": 2}
 
 
+def test_the_first_number_beyond_29_bits_is_not_the_first_of_the_next_bus() -> None:
+    first = classed(signal("A", 0, 8), {"A": OPERATION}, identifier=IN_A_FILE)
+    door = Door({"a": [], "b": [first]}, COLLECT)
+    assert out_of(door, 0, "b") == b"\xff\x00\x00\x00"
+    assert out_of(door, 1 << 29, "a") is None
+
+
 def test_a_number_beyond_11_bits_without_its_flag_is_unknown(door: Door) -> None:
     assert out_of(door, 0x123456, "a", FrameFlag(0)) is None
     assert door.hop().set_aside == {"unknown id": 1}

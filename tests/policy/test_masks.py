@@ -51,6 +51,15 @@ def test_a_group_is_found_by_its_number_alone(described: int, same: int, other: 
     assert out_of(door, other) is None
 
 
+def test_each_bus_has_its_own_ids() -> None:
+    one, other = (classed(signal("A", 0, 8), {"A": one}) for one in (OPERATION, CABIN))
+    door = Door({"a": [one], "b": [other], "c": []}, COLLECT)
+    assert out_of(door, 256, "a", FrameFlag(0)) == b"\xff\x00\x00\x00"
+    assert out_of(door, 256, "b", FrameFlag(0)) is None
+    assert out_of(door, 256, "c", FrameFlag(0)) is None
+    assert door.hop().set_aside == {"nothing allowed": 1, "unknown id": 1}
+
+
 def test_each_bus_has_its_own_groups() -> None:
     door = Door(
         {"a": [group(0x18FEE3FE)], "b": [group(0x18FEE3FE, CABIN)], "c": [group(0x18F004FE)]}, COLLECT
