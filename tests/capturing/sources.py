@@ -16,6 +16,7 @@ from edge.bus.source import FrameSource
 from edge.bus.tally import Tally
 from edge.capture import Capture
 from edge.capturing.opening import CapturePlan, Opened
+from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S, Clock, Timebase
 from edge.database.load import load_database
 from edge.errors import SourceError
@@ -175,6 +176,7 @@ def open_flood(
     kind = _Stubborn if arguments.get("stubborn") else Door
     door = kind({"pt": [classed(Path(arguments["folder"]))]}, frozenset(collect), admission)
     sensors = [Thermometer(clock)] if arguments.get("sensor") else []
+    catalogue = builtin()
     source = Flood(arguments, clock)
     items = tuple(item for sensor in sensors for item in sensor.items)
-    return Opened(Capture(source, door, sensors=sensors), door.mask, items)
+    return Opened(Capture(source, door, sensors=sensors, catalogue=catalogue), door.mask, items)

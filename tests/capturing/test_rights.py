@@ -157,7 +157,8 @@ from edge.capturing.process import CaptureProcess
 from edge.clock import SystemClock
 from tests.capturing.sources import OPERATION, plan
 from tests.capturing.test_rights import NOBODY
-capture = CaptureProcess(replace(plan(Path(sys.argv[1])), user=NOBODY), OPERATION, "first", clock=SystemClock())
+wanted = replace(plan(Path(sys.argv[1])), user=NOBODY)
+capture = CaptureProcess(wanted, OPERATION, "first", clock=SystemClock())
 print(capture.pid, flush=True)
 capture.read(3600)
 """
