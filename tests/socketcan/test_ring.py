@@ -111,6 +111,15 @@ def test_thousands_of_frames_round_the_ring(wire: Cable) -> None:
     assert numbers(received) == list(range(5000))
 
 
+def test_one_taking_goes_over_the_end_of_the_ring(wire: Cable) -> None:
+    in_a_block = 36
+    with wire.ring(ring_bytes=8 << 12, block_timeout_ms=10_000) as ring:
+        for blocks in (6, 4, 7):
+            wire.send([classic(1)] * (blocks * in_a_block + 1))
+            assert len(ring.take(WAIT_S)) >= blocks * in_a_block
+        assert not ring.lost()
+
+
 def test_what_this_machine_sends_is_not_seen_twice(wire: Cable) -> None:
     with wire.ring() as ring:
         wire.send([classic(0x1, b"sent")], link=NEAR)

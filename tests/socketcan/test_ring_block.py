@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -153,6 +154,37 @@ def test_one_word_wrong_in_blocks_of_equal_packets(
     place = word if word < 48 else min(word + packet * step, BLOCK_BYTES - 4)
     blocks[which % len(blocks), place : place + 4] = np.frombuffer(struct.pack("=I", value), np.uint8)
     assert walk(blocks) == walk_plainly(blocks)
+
+
+FRAME = Packet(0x000C, b"c" * 16)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [FRAME, replace(FRAME, step=0), replace(FRAME, step=112)],
+        [FRAME, FRAME, replace(FRAME, step=72)],
+        [FRAME, FRAME, replace(FRAME, step=112)],
+        [FRAME, replace(FRAME, snaplen=300), FRAME],
+        [FRAME, replace(FRAME, protocol=0x000D), FRAME],
+        [FRAME, Packet(0x000C, b"c" * 20, snaplen=16), FRAME],
+        [replace(FRAME, snaplen=8)] * 3,
+        [replace(FRAME, protocol=0x000E)] * 3,
+        [replace(FRAME, mac=80, step=112)] * 3,
+        [replace(FRAME, status=HARDWARE_STAMP), FRAME, FRAME],
+    ],
+)
+def test_packets_that_are_nearly_alike(content: list[Packet]) -> None:
+    blocks = array_of([block_of([FRAME] * 3), block_of(content)])
+    assert walk(blocks) == walk_plainly(blocks)
+    assert walk(blocks[1:]) == walk_plainly(blocks[1:])
+
+
+def test_blocks_without_packets() -> None:
+    empty, full = block_of([FRAME], count=0), block_of([FRAME] * 3)
+    for blocks in ([empty], [empty, full], [full, empty], [full, empty, full]):
+        assert walk(array_of(blocks)) == walk_plainly(array_of(blocks))
+    assert walk(np.empty((0, BLOCK_BYTES), np.uint8)) == ([], {})
 
 
 def test_every_packet_that_a_block_promises_is_accounted_for() -> None:

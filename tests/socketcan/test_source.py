@@ -36,7 +36,7 @@ class Played(Reception):
         self.lately: list[Sequence[tuple[int, bytes]]] = []
         self.dropped = 0
         self.wall_ns = BASE.wall_ns(0)
-        self.local = False
+        self.local = self.hardware = False
         self.finished = self.closed = False
         self._malformed: Mapping[str, int] = {}
 
@@ -63,7 +63,7 @@ class Played(Reception):
             frames.reshape(count, 72),
             np.array([len(data) for _, data in packets], np.int64),
             wall_ns=np.full(count, self.wall_ns),
-            hardware=np.zeros(count, np.bool_),
+            hardware=np.full(count, self.hardware),
             local=np.full(count, self.local),
             protocol=np.array([kind for kind, _ in packets], np.uint16),
         )
@@ -256,6 +256,18 @@ def test_interface_that_is_gone_is_opened_anew_after_growing_delays() -> None:
         hop = source.hop()
     assert (hop.facts["outages"], hop.facts["reopened"]) == (1, 1)
     assert (hop.entered, hop.left, hop.set_aside) == (7, 3, {"lost: kernel ring full": 4})
+
+
+def test_another_controller_has_another_clock() -> None:
+    gone, back = Played([classic(1)], errno.ENODEV), Played([classic(2)])
+    gone.hardware = back.hardware = True
+    gone.wall_ns, back.wall_ns = 4294 * NS_PER_S, 1
+    with source_of(gone, back) as source:
+        assert len(frames_of(source.read(0))) == 1
+        assert len(frames_of(source.read(1))) == 1
+        facts = source.hop().facts
+    assert facts["stamped by the controller"] == 2
+    assert "device clock anchored anew" not in facts
 
 
 def test_patience_ends() -> None:

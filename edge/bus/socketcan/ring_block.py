@@ -101,7 +101,7 @@ def packets_of(blocks: npt.NDArray[np.uint8]) -> tuple[Packets, Mapping[str, int
     memory[: blocks.size] = blocks.reshape(-1)
     memory[blocks.size :] = 0
     words = memory[: blocks.size].view(np.uint32)
-    heads = words.reshape(count, -1)
+    heads = words.reshape(count, block_bytes // 4)
     fitting = (block_bytes - BLOCK_HEAD_BYTES) // SHORTEST_STEP
     packets = np.minimum(heads[:, COUNT_WORD], fitting).astype(np.int64)
     first = heads[:, FIRST_WORD].astype(np.int64)
