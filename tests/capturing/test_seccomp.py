@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.capturing.needs import REQUEST_BYTES, Need
@@ -68,6 +68,7 @@ def numbers(machine: Machine) -> st.SearchStrategy[int]:
     return st.sampled_from(named) | st.integers(0, 500) | st.integers(0, 0xFFFF_FFFF)
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     data=st.data(),
     machine=st.sampled_from(MACHINES),
@@ -86,6 +87,7 @@ def test_a_program_decides_what_its_rules_say(
         )
 
 
+@settings(deadline=None)
 @given(
     needs=st.frozensets(st.sampled_from(Need)),
     machine=st.sampled_from(MACHINES),
