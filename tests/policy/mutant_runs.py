@@ -286,6 +286,7 @@ class _Watch:
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """Whose fixtures are made: they may serve all tests of the file."""
         self._test = f"{item.nodeid.partition('::')[0]}::"
+        self._forget()
         sys.settrace(self.trace)
         yield
         self._test = item.nodeid
@@ -298,6 +299,15 @@ class _Watch:
         sys.settrace(self.trace)
         yield
         self._seconds[item.nodeid] = time.monotonic() - begun
+
+    def _forget(self) -> None:
+        """Have found anew what functions remember: not only the first test that asks reaches their lines."""
+        for module in list(sys.modules.values()):
+            if getattr(module, "__file__", None) in self._modules:
+                for one in vars(module).values():
+                    clear = getattr(one, "cache_clear", None)
+                    if clear is not None:
+                        clear()
 
     def reach(self) -> Reach:
         """What was seen; lines of fixtures count for all tests of their file."""

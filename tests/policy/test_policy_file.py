@@ -86,6 +86,9 @@ def test_begin_and_end_are_read_with_their_offset() -> None:
     found = read_policy(text.encode(), HERE)
     assert found.issued == datetime(2026, 3, 1, tzinfo=UTC)
     assert found.expires == datetime(2027, 3, 1, tzinfo=UTC)
+    for line in text.splitlines()[-2:]:
+        one = read_policy(f"{HEAD}{line}\n".encode(), HERE)
+        assert (one.issued, one.expires) in {(found.issued, None), (None, found.expires)}
 
 
 def test_what_the_file_does_not_name_is_as_the_profile_has_it() -> None:
