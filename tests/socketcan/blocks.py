@@ -22,6 +22,7 @@ class Packet:
     mac: int = 96
     snaplen: int | None = None
     step: int | None = None
+    size: int | None = None
 
     @property
     def kept(self) -> int:
@@ -40,7 +41,7 @@ def block_of(
     first: int = 48,
     filler: int = 0x5A,
 ) -> bytes:
-    """One block as prb_fill_curr_block() fills it; a packet's `snaplen` and `step` may say otherwise.
+    """One block as prb_fill_curr_block() fills it; a packet's `snaplen`, `step` and `size` may say otherwise.
 
     Only as many packets as fit are written.
     """
@@ -60,7 +61,7 @@ def block_of(
             seconds,
             nanoseconds,
             packet.kept if packet.snaplen is None else packet.snaplen,
-            len(packet.data),
+            len(packet.data) if packet.size is None else packet.size,
             packet.status,
             packet.mac,
             packet.mac,

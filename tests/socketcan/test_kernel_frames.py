@@ -6,6 +6,7 @@ import struct
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,6 +119,14 @@ def test_a_bus_without_fd_stays_narrow(frames: list[tuple[int, int, bytes]]) -> 
     packets = [(0x000C, classic(*frame)) for frame in frames]
     cells, malformed = read(packets)
     assert cells.data.shape == (len(cells), 8)
+    assert (plain(cells), malformed) == read_plainly(packets)
+
+
+@pytest.mark.parametrize("flags", range(8))
+@pytest.mark.parametrize("number", [0x1, 0x7FF, 0x800, 0x1FFFFFFF])
+def test_each_kind_of_id_on_a_bus_of_its_own(flags: int, number: int) -> None:
+    packets = [(0x000C, classic(flags << 29 | number, length, b"12345678")) for length in (8, 3)]
+    cells, malformed = read(packets)
     assert (plain(cells), malformed) == read_plainly(packets)
 
 
