@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -159,7 +159,7 @@ def _destination(value: object) -> object:
 
 def _host(value: object) -> object:
     text = value.lower().removesuffix(".") if isinstance(value, str) else ""
-    if len(text) <= _LONGEST_HOST and (_HOST.fullmatch(text) or _BELOW.fullmatch(text) or _is_address(text)):
+    if len(text) <= _LONGEST_HOST and (_HOST.fullmatch(text) or _BELOW.fullmatch(text) or _address(text)):
         return text
     raise ValueError(
         "should be a host's name or address without scheme, port and path, such as 'data.example.cn', or "
@@ -167,12 +167,11 @@ def _host(value: object) -> object:
     )
 
 
-def _is_address(text: str) -> bool:
+def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(text)
+        return ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _network(value: object) -> object:
@@ -268,7 +267,7 @@ class DestinationTable(Table):
     def in_vehicle(self) -> bool:
         """Whether all its hosts are the gateway itself."""
         return all(
-            host == _THIS_MACHINE or (_is_address(host) and ip_address(host).is_loopback)
+            host == _THIS_MACHINE or ((address := _address(host)) is not None and address.is_loopback)
             for host in self.hosts
         )
 
