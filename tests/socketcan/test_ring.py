@@ -193,6 +193,7 @@ def test_losses_are_told_after_closing_too(wire: Cable) -> None:
     ring.close()
     assert ring.lost() == 400 - 8 * 36
     assert ring.lost() == 0
+    assert ring.malformed() == {"unread when closed": 8 * 36}
 
 
 def test_interface_that_goes_down_gives_frames_again_when_it_is_up(wire: Cable) -> None:

@@ -36,6 +36,9 @@ BLOCK_TIMEOUT_MS = 4
 TAKE_BYTES = 1 << 21
 """What one batch holds at most: 18,000 classic frames."""
 
+UNREAD = "unread when closed"
+"""Frames that were in the ring when it was closed, told by `malformed` so that they are in the account."""
+
 ARPHRD_CAN, ARPHRD_ETHER = 280, 1
 
 _SIOCGIFHWADDR = 0x8927
@@ -77,7 +80,7 @@ _ADMIT_FRAMES_OF_ETHERNET = (*_ADMIT_FRAMES[:2], (_LOAD_HALF, 0, 0, _LINK_HEAD +
 _ADMIT_NOTHING = ((_RETURN, 0, 0, 0),)
 
 _LAST_S = 1.0
-"""How long the last, half filled block is waited for at the end: the kernel's timer hands it over."""
+"""At least so long the last, half filled block is waited for at the end: the kernel's timer hands it over."""
 
 
 class RingReception(Reception):
@@ -208,6 +211,8 @@ class RingReception(Reception):
         """See `Reception.close`."""
         if not self._closed:
             self._read_statistics()
+            if unread := self._packets - self._drops - self._taken:
+                self._malformed[UNREAD] += unread
             self._closed = True
             self._unmap()
             self._socket.close()
@@ -302,7 +307,7 @@ class RingReception(Reception):
     def _last_ready(self) -> int:
         """Wait for the block that the kernel was filling when the end came, if there are frames in it."""
         self._read_statistics()
-        end_s = time.monotonic() + _LAST_S
+        end_s = time.monotonic() + max(_LAST_S, 3 * self._timeout_s)
         while self._packets - self._drops > self._taken and time.monotonic() < end_s:
             self._poll.poll(self._timeout_s * 1000)
             if ready := self._ready():
