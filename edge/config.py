@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     Field,
+    ValidationError,
     field_validator,
     model_validator,
 )
@@ -18,6 +19,7 @@ from edge.config_events import CollisionSection, EventSection
 from edge.config_policy import ControlSection, PolicySection
 from edge.config_section import ConfigPath
 from edge.config_section import Section as _Section
+from edge.config_socketcan import SOCKETCAN, SocketCanOptions
 from edge.errors import ConfigError
 from edge.journal.section import JournalSection
 from edge.page.section import PageSection
@@ -94,7 +96,8 @@ class BusSection(_Section):
     data_bitrate: Annotated[int, Field(ge=10_000, le=8_000_000)] | None = None
     fd: bool = False
     options: dict[str, str | int | float | bool] = Field(
-        default_factory=dict, description="further options of the python-can interface"
+        default_factory=dict,
+        description="further options of the python-can interface; for socketcan see docs/socketcan.md",
     )
     recording_channel: str = Field(
         default="", description="label of this bus in recordings; without one, its name"
@@ -107,6 +110,17 @@ class BusSection(_Section):
             raise ValueError(
                 f"bus '{self.name}' has an interface but no channel; add channel = \"can0\" or such"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _socketcan_options(self) -> Self:
+        if self.interface == SOCKETCAN:
+            try:
+                SocketCanOptions.of(self.options)
+            except ValidationError as error:
+                faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+                known = ", ".join(SocketCanOptions.model_fields)
+                raise ValueError(f"options of bus '{self.name}': {faults}; there are {known}") from error
         return self
 
 
@@ -144,6 +158,11 @@ class CaptureSection(_Section):
         default=True,
         description="in a process that nobody can look into and that hands on masked frames only; "
         "if false, in the gateway's own, for a bench where the interface is of that process",
+    )
+    latency: Literal["normal", "low"] = Field(
+        default="normal",
+        description="how soon a condition sees its frame: within 0.1 s, or within 10 ms at about three times "
+        "the work",
     )
     user: str = Field(
         default="",

@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from edge.bus import multicast
 from edge.bus.live import open_interface
 from edge.bus.merge import merge
+from edge.bus.socketcan.choose import open_socketcan
 from edge.bus.source import FrameSource
 from edge.clock import Clock
 from edge.config import BusSection, Config, GpsdSection, IioSection, NmeaSection
+from edge.config_socketcan import SOCKETCAN, SocketCanOptions
 from edge.errors import ConfigError
 from edge.sensors.gpsd import Gpsd
 from edge.sensors.iio import IioAccelerometer
@@ -33,21 +35,34 @@ def open_buses(config: Config, clock: Clock) -> FrameSource:
         {bus.name: _multicast_port(bus) for bus in live if bus.interface == multicast.INTERFACE}
     )
     with ExitStack() as stack:
-        sources: list[FrameSource] = []
-        for bus in live:
-            source = open_interface(
-                name=bus.name,
-                interface=bus.interface,
-                channel=bus.channel,
-                bitrate=bus.bitrate,
-                data_bitrate=bus.data_bitrate,
-                fd=bus.fd,
-                clock=clock,
-                options=bus.options,
-            )
-            sources.append(stack.enter_context(source))
+        sources = [stack.enter_context(_open_bus(bus, clock)) for bus in live]
         stack.pop_all()
     return merge(sources, horizon_s=config.sampling.reorder_horizon_s, clock=clock)
+
+
+def _open_bus(bus: BusSection, clock: Clock) -> FrameSource:
+    if bus.interface == SOCKETCAN:
+        options, others = SocketCanOptions.of(bus.options)
+        return open_socketcan(
+            bus.name,
+            bus.channel,
+            fd=bus.fd,
+            clock=clock,
+            bitrate=bus.bitrate,
+            data_bitrate=bus.data_bitrate,
+            options=others,
+            **options.model_dump(exclude_none=True),
+        )
+    return open_interface(
+        name=bus.name,
+        interface=bus.interface,
+        channel=bus.channel,
+        bitrate=bus.bitrate,
+        data_bitrate=bus.data_bitrate,
+        fd=bus.fd,
+        clock=clock,
+        options=bus.options,
+    )
 
 
 def _multicast_port(bus: BusSection) -> int:

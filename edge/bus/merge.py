@@ -37,9 +37,10 @@ def merge(
     The rule. Frames are handed on in order of `t_ns`, those of equal time by name of their bus, then as they
     arrived. A frame waits for older ones until a frame `horizon_s` younger than it has arrived, or the
     sources have ended; of live sources, which have each bus in order, it waits no longer than until every
-    other bus has shown a younger frame, and with a `clock` no longer than `horizon_s` by that. A frame older
-    than one that was already handed on is handed on at once, at the place of its arrival, and counted as the
-    fact ``late``. The outcome depends on the order of arrival alone, not on how frames were batched.
+    other bus has shown a younger frame, or every source has said that it is complete up to that frame
+    (`FrameSource.complete_ns`), and with a `clock` no longer than `horizon_s` by that. A frame older than one
+    that was already handed on is handed on at once, at the place of its arrival, and counted as the fact
+    ``late``. The outcome depends on the order of arrival alone, not on how frames were batched.
 
     Recordings are read in step: next always the one that is furthest behind.
 
@@ -296,11 +297,16 @@ class MergedSource(FrameSource):
         if len(t_ns):
             self._newest = int(newest[-1])
         if self._clock is not None:
-            bounds = np.append(bounds, self._clock.boot_ns() - self._horizon_ns)
+            bounds = np.append(bounds, max(self._clock.boot_ns() - self._horizon_ns, self._complete() - 1))
         bounds = np.maximum.accumulate(np.concatenate([[self._bound], bounds]))[1:]
         if len(bounds):
             self._bound = int(bounds[-1])
         return bounds
+
+    def _complete(self) -> int:
+        """Boot time up to which every source that goes on has handed on all it had."""
+        said = [self.sources[place].complete_ns for place in self._running]
+        return min((LONG_AGO if one is None else one for one in said), default=LONG_AGO)
 
     def _shown_by_all(self, t_ns: Int64s, bus: Indices) -> Int64s:
         """After each arrival the time up to which every bus has shown a frame."""

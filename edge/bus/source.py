@@ -35,6 +35,11 @@ class FrameSource(Closing):
     def timebase(self) -> Timebase:
         """How `t_ns` relates to wall time, as known now; every batch carries its own."""
 
+    @property
+    def complete_ns(self) -> int | None:
+        """Boot time up to which every frame has been handed on; None where a live source cannot tell."""
+        return None
+
     @abstractmethod
     def read(self, timeout_s: float) -> FrameBatch | None:
         """Wait up to `timeout_s` for frames and hand them on.

@@ -15,8 +15,8 @@ from edge.errors import NevgateError
 from edge.frames import FrameBatch
 from edge.policy.classes import DataClass
 
-TICK_S = 0.02
-"""Live sources are read so often: long enough that a batch is worth its while, short against any period."""
+RECORDING_WAIT_S = 0.02
+"""How often it is looked whether the core has taken enough of a recording that more can be read."""
 
 REPORT_S = 1.0
 AHEAD_BYTES = 1 << 20
@@ -46,6 +46,7 @@ class Serving:
         capture: what is read; closed at the end.
         clock: stamps reports.
         buffer_bytes: memory for what waits.
+        tick_s: live sources are read so often.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Serving:
         *,
         clock: Clock,
         buffer_bytes: int,
+        tick_s: float,
     ) -> None:
         self._connection = connection
         self._capture = capture
         self._clock = clock
         self._limit_bytes = buffer_bytes
+        self._tick_s = tick_s
         self._buffer = HandOverBuffer(buffer_bytes)
         self._adopted = 0
         self._asked: Ask | None = None
@@ -97,7 +100,7 @@ class Serving:
         if self._last is not None:
             return 0.0 if not self._told_last else 1.0
         if not self._capture.live:
-            return 0.0 if self._ahead() else TICK_S
+            return 0.0 if self._ahead() else RECORDING_WAIT_S
         until_s = self._look_at_s
         if self._asked is not None:
             until_s = min(until_s, self._due_s)
@@ -148,7 +151,7 @@ class Serving:
         if self._last is not None:
             return
         self._looked = True
-        self._look_at_s = self._now_s() + TICK_S
+        self._look_at_s = self._now_s() + self._tick_s
         try:
             captured = self._capture.read(0)
         except NevgateError as error:

@@ -206,6 +206,32 @@ def test_live_frames_wait_only_until_every_bus_has_shown_a_younger_one() -> None
         assert not together.hop().set_aside
 
 
+class KnowingSource(QueueSource):
+    """Knows up to when it has handed on all."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.complete: int | None = None
+
+    @property
+    def complete_ns(self) -> int | None:
+        return self.complete
+
+
+def test_live_frames_wait_for_no_silent_bus_that_says_it_is_complete() -> None:
+    a, b, c = KnowingSource("a"), KnowingSource("b"), KnowingSource("c")
+    with merge([a, b, c], horizon_s=1.0, clock=VirtualClock(10 * S)) as together:
+        a.queue.append(FrameBatch.from_frames([frame(10_000, "a"), frame(10_020, "a"), frame(10_030, "a")]))
+        a.complete = b.complete = 11 * S
+        assert times(together.read(0)) == []
+        c.complete = 10 * S + 20_000_000
+        assert times(together.read(0)) == [10_000]
+        b.queue.append(FrameBatch.from_frames([frame(10_010, "b")]))
+        c.complete += 1
+        assert times(together.read(0)) == [10_010, 10_020]
+        assert together.hop().facts["late"] == 0
+
+
 def test_live_frames_that_were_received_before_the_close_are_handed_on_after_it() -> None:
     a = MemorySource([FrameBatch.from_frames([frame(10_000, "a"), frame(10_020, "a")])], live=True)
     b = QueueSource("b")

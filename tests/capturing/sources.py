@@ -179,4 +179,4 @@ def open_flood(
     catalogue = builtin()
     source = Flood(arguments, clock)
     items = tuple(item for sensor in sensors for item in sensor.items)
-    return Opened(Capture(source, door, sensors=sensors, catalogue=catalogue), door.mask, items)
+    return Opened(Capture(source, door, sensors=sensors, catalogue=catalogue), door.mask, items, tick_s=0.02)

@@ -142,6 +142,7 @@ class RawReception(Reception):
             self._poll.poll(timeout_s * 1000)
         count = self._receive() if self._failure is None or self._full else 0
         self._full = count == self._vector.count
+        self.drained = not self._full
         if not count:
             failure, self._failure = self._failure, None
             if failure is not None:

@@ -66,10 +66,14 @@ class Reception(Closing):
     Attributes:
         way: ``ring`` or ``raw``, for people.
         tells_local: whether `Cells.local` means anything: a ring does not see who sent a frame.
+        lag_s: for so long a frame may lie in the kernel before it can be taken.
+        drained: whether the last `take` left nothing that could have been taken.
     """
 
     way: str
     tells_local: bool
+    lag_s: float = 0.0
+    drained: bool = False
 
     @abstractmethod
     def fileno(self) -> int:

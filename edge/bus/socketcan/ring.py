@@ -79,6 +79,8 @@ _ADMIT_FRAMES_OF_ETHERNET = (*_ADMIT_FRAMES[:2], (_LOAD_HALF, 0, 0, _LINK_HEAD +
 """Ethernet takes ethertypes below 1536 for lengths (IEEE 802.3, 3.2.6), so they are read from its head."""
 _ADMIT_NOTHING = ((_RETURN, 0, 0, 0),)
 
+_TIMER_LATE_S = 0.002
+"""How late the kernel's timer may be on a busy machine before a frame counts as late."""
 _LAST_S = 1.0
 """At least so long the last, half filled block is waited for at the end: the kernel's timer hands it over."""
 
@@ -125,6 +127,7 @@ class RingReception(Reception):
         block_bytes = -(-(block_bytes or page) // page) * page
         block_count = max(8, ring_bytes // block_bytes)
         self._timeout_s = block_timeout_ms / 1000
+        self.lag_s = 2 * self._timeout_s + _TIMER_LATE_S
         self._block_count = block_count
         self._take_blocks = max(1, TAKE_BYTES // block_bytes)
         self._next = 0
@@ -172,6 +175,7 @@ class RingReception(Reception):
                 self._look_for_link()
                 self._wait(timeout_s)
                 ready = self._ready()
+        self.drained = not ready
         if not ready:
             return Cells.none()
         self._down = False
@@ -182,6 +186,7 @@ class RingReception(Reception):
             taken += ready
             # Blocks behind the ring's end lie at its beginning, apart from those before it.
             ready = self._ready() if self._next == 0 else 0
+        self.drained = not self._status[self._next] & 1
         return parts[0] if len(parts) == 1 else _joined(parts)
 
     def lost(self) -> int:

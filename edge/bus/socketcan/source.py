@@ -103,6 +103,7 @@ class SocketCanSource(FrameSource):
         self._taken: deque[FrameBatch] = deque()
         self._outage = ""
         self._away_ns = self._retry_ns = self._settled_ns = 0
+        self._complete_ns: int | None = None
         self._delay_s = REOPEN_FIRST_S
         self._lines_ns, self._lines = clock.boot_ns(), 0
         self._index: int | None = None
@@ -120,6 +121,11 @@ class SocketCanSource(FrameSource):
     def timebase(self) -> Timebase:
         """See `FrameSource.timebase`: the clock's."""
         return self._clock.timebase()
+
+    @property
+    def complete_ns(self) -> int | None:
+        """See `FrameSource.complete_ns`."""
+        return None if self._taken else self._complete_ns
 
     @property
     def outage(self) -> str:
@@ -181,6 +187,7 @@ class SocketCanSource(FrameSource):
         if self._link is not None:
             self._follow(self._link)
         if self._reception is None and not self._reopen():
+            self._complete_ns = self._clock.boot_ns()
             return None
         self._take(wait_s)
         return self._handed_on()
@@ -209,11 +216,14 @@ class SocketCanSource(FrameSource):
         reception = self._reception
         if reception is None:
             return
+        begun_ns = self._clock.boot_ns()
         try:
             cells = reception.take(wait_s)
         except OSError as error:
             self._failed(error)
         else:
+            if reception.drained:
+                self._complete_ns = begun_ns - round(reception.lag_s * NS_PER_S)
             if len(cells):
                 self._accept(cells)
             if self._outage and (len(cells) or (self._link is not None and not self._link.outage)):
