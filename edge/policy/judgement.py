@@ -56,7 +56,7 @@ class Described:
     @property
     def is_container(self) -> bool:
         """Whether its frames hold PDUs."""
-        return bool(self.message.contained) or self.message.codec.is_container
+        return self.message.codec.is_container
 
     @property
     def header_id(self) -> int | None:

@@ -41,7 +41,7 @@ class Row:
     """What passes of the frames of one key.
 
     Attributes:
-        base: bits that pass whatever the multiplexers say (uint8, as long as the longest description).
+        base: bits that pass whatever the multiplexers say (uint8, as far as any signal that passes reaches).
         layers: further bits by multiplexer values.
         shortest: frames of fewer bytes are refused.
         longest: frames of more bytes are refused.
@@ -52,7 +52,7 @@ class Row:
         described: whether a message describes these frames.
         pdus: of a container, the row of each PDU by header id; these say what passes.
         header_bytes: bytes at the beginning that name a PDU: they pass with it, and belong to no class.
-        little_endian: the byte order of header ids in a container.
+        little_endian: the byte order of header ids, of a container.
     """
 
     base: UInt8s
@@ -266,8 +266,7 @@ class MaskSet:
         signals = [judged for described in group for judged in judgement.signals[described]]
         kept = [judged for judged in signals if judged.reason is None]
         withheld = tuple(judged for judged in signals if judged.reason is not None)
-        width = max((described.message.length for described in group), default=0)
-        width = max([width, *(max(judged.signal.bits) // 8 + 1 for judged in kept)])
+        width = max([header_bytes, *(max(judged.signal.bits) // 8 + 1 for judged in kept)])
         base = bits_of((judged for judged in kept if not judged.presence), width)
         if kept:
             base[:header_bytes] = 0xFF
@@ -285,9 +284,7 @@ class MaskSet:
                 described=bool(group),
                 pdus=MappingProxyType(pdus),
                 header_bytes=header_bytes,
-                little_endian=any(
-                    described.is_container and little_endian_headers(described.message) for described in group
-                ),
+                little_endian=any(little_endian_headers(described.message) for described in group),
             )
         )
         return len(self.rows) - 1

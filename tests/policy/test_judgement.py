@@ -104,6 +104,16 @@ def test_a_frame_under_a_checksum_has_the_multiplexers_of_what_it_covers(size: i
     assert (left(b"\x01" * size, database) is not None) == (size >= 22)
 
 
+@pytest.mark.parametrize(("size", "passes"), [(23, False), (24, True)])
+def test_a_frame_under_a_checksum_has_the_last_of_its_multiplexers(size: int, passes: bool) -> None:
+    layout = CHECKED + signal("Other", 184, 1, "M ") + signal("C", 16, 8, "m1 ")
+    pages = PAGES + "SG_MUL_VAL_ 256 C Other 1-1;\n"
+    classes = NAMES | {"Other": OPERATION, "C": OPERATION}
+    database = classed(layout, classes, OVER_A, length=24, multiplexing=pages)
+    assert why("M.Crc", database) is None
+    assert (left(b"\x01" * size, database) is not None) == passes
+
+
 def test_a_frame_without_a_checksum_may_be_of_any_length() -> None:
     paged = classed(CHECKED, NAMES, length=24, multiplexing=PAGES)
     withheld = classed(
@@ -194,6 +204,44 @@ def test_a_container_on_an_id_of_diagnostics_is_withheld(
     assert why("Drive.Speed", database) is reason
 
 
+def test_a_message_on_the_id_of_a_container_is_withheld_though_it_holds_nothing() -> None:
+    full = boxed(PDUS)
+    empty = ClassedDatabase(replace(full, messages=(replace(full.messages[0], contained=()),)), {})
+    message = classed(signal("A", 0, 8) + signal("B", 8, 8), {"A": OPERATION, "B": CABIN}, identifier=BOX)
+    assert why("M.A", empty, message) is Reason.CONTAINER
+    assert why("M.B", empty, message) is Reason.CLASS
+
+
+def test_a_signal_beside_bits_that_another_lost_stays() -> None:
+    layout = signal("Wide", 0, 16) + signal("Seat", 12, 8) + signal("Low", 0, 8)
+    database = classed(layout, {"Wide": OPERATION, "Seat": CABIN, "Low": OPERATION})
+    assert why("M.Wide", database) is Reason.OVERLAP
+    assert left(ONES, database) == b"\xff\x00\x00\x00"
+
+
+def test_a_checksum_is_one_in_its_message_alone() -> None:
+    layout = signal("A", 0, 8) + signal("Crc", 8, 8)
+    one = classed(layout, {"A": OPERATION, "Crc": OPERATION}, Integrity(("M", "Crc"), None), length=2)
+    other = classed(layout, {"A": CABIN, "Crc": OPERATION}, name="N", identifier=257)
+    both = ClassedDatabase(
+        replace(one.database, messages=(*one.database.messages, *other.database.messages)),
+        {**one.classes, **other.classes},
+        one.integrity,
+    )
+    assert why("M.Crc", both) is None
+    assert why("N.Crc", both) is None
+    assert left(ONES, both, identifier=257) == b"\x00\xff\x00\x00"
+
+
+@pytest.mark.parametrize("first", [0, 1, 3])
+def test_a_checksum_over_the_first_bits_goes_where_nothing_describes_them(first: int) -> None:
+    layout = signal("A", first, 8 - first) + signal("Crc", 8, 8)
+    database = classed(layout, {"A": OPERATION, "Crc": OPERATION}, Integrity(("M", "Crc"), None), length=2)
+    pdu = ClassedDatabase(boxed({1: f"BO_ 1 M: 2 Ecu\n{layout}\n"}), database.classes, database.integrity)
+    for one in (database, pdu):
+        assert why("M.Crc", one) is (None if first == 0 else Reason.INTEGRITY)
+
+
 def test_messages_share_frames_by_id_or_group() -> None:
     def message(identifier: int, name: str, pgn: int | None = None) -> ClassedDatabase:
         extended = IN_A_FILE if identifier > 0x7FF else 0
@@ -228,3 +276,4 @@ def test_what_a_checksum_lacks_is_told_bit_by_bit() -> None:
     assert bus.uncovered(crc) == frozenset(range(8, 16)) | frozenset(range(28, 32))
     assert bus.uncovered(crc, at_best=True) == frozenset(range(28, 32))
     assert bus.uncovered(judged(bus, "M", "A")) == frozenset()
+    assert bus.sharing(crc.described) == (crc.described,)
