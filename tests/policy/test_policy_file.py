@@ -160,6 +160,26 @@ def test_deny_takes_a_rule_of_the_profile_away() -> None:
     }
 
 
+def test_some_are_denied_and_others_ruled_anew() -> None:
+    deny = "[[deny]]\nclass = 'identity'\n[[deny]]\nclass = 'cabin'\npurposes = ['event']\n"
+    policy = read(WHOLE + deny)
+    assert policy.rule(DataClass.POSITION, Purpose.SERVICE) == read(WHOLE).rule(
+        DataClass.POSITION, Purpose.SERVICE
+    )
+    assert policy.rules.keys() == {
+        use
+        for use in profile("gbt44464").rules
+        if use[0] is not DataClass.IDENTITY and use != (DataClass.CABIN, Purpose.EVENT)
+    }
+
+
+def test_what_is_denied_and_ruled_is_told_once_whatever_the_profile_says() -> None:
+    use = "class = 'identity'\npurposes = ['event']\n"
+    said = complaint(f"{HEAD}[[rule]]\n{use}basis = 'law'\nclause = 'a law'\n[[deny]]\n{use}")
+    assert "is denied here and has a [[rule]] as well" in said
+    assert said.count("policy.toml") == 1
+
+
 def test_the_digest_does_not_hang_on_the_order_of_tables() -> None:
     other = RULE.replace("position", "identity").replace('precision = "geohash 5"\n', "")
     head = changed("gbt44464", "strict", HEAD)
