@@ -68,7 +68,10 @@ class GuestCase(pytest.Item):
             raise GuestError("\n\n".join(failed))
         for report in reports:
             if report.skipped:
-                pytest.skip(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext)
+                *_, reason = (
+                    report.longrepr if isinstance(report.longrepr, (tuple, list)) else [report.longrepr]
+                )
+                pytest.skip(str(reason).removeprefix("Skipped: "))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: object, **__: object) -> str:
         """Show the guest's own words, not the way on which they came."""
@@ -86,6 +89,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     bench = config.stash.get(_BENCH, None)
     if bench is not None and bench.boot_s:
         terminalreporter.write_line(
-            f"virtual machine: {bench.boot_s:.0f} s until its Python ran,"
-            f" {time.monotonic() - bench.began_s:.0f} s in all"
+            f"virtual machine: {bench.boot_s:.0f} s until its Python ran, {bench.loaded_s:.0f} s until it had"
+            f" loaded all cases, {time.monotonic() - bench.began_s:.0f} s in all"
         )

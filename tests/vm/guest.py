@@ -67,6 +67,9 @@ class Teller:
     def pytest_configure(self, config: pytest.Config) -> None:
         self._config = config
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._line.say({"loaded": len(session.items)})
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         assert self._config is not None
         told = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
@@ -106,11 +109,12 @@ def main() -> None:
     """Say that the machine is there, run what the host names, and tell how it ended."""
     scratch = mount_point()
     os.environ |= {IN_GUEST: "1", "TMPDIR": scratch, "HOME": scratch, "PYTHONDONTWRITEBYTECODE": "1"}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     line = GuestLine()
     line.say({"ready": time.clock_gettime(time.CLOCK_BOOTTIME)})
     orders = line.hear()
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--basetemp", f"{scratch}/pytest"]
+    options = ["-q", "-p", "no:cacheprovider", "--basetemp", f"{scratch}/pytest"]
     status = pytest.main([*options, *orders["cases"]], plugins=[Teller(line, orders["limit_s"])])
     line.say({"ended": int(status)})
 

@@ -35,13 +35,12 @@ class Machine(Closing):
         folder: for the first file system.
         cache: where the kernel is kept.
         program: words of the command that the guest runs; ``/dev/ttyS1`` is its end of the line.
-        processors: how many the guest sees.
 
     Raises:
         SourceError: the machine cannot be made.
     """
 
-    def __init__(self, folder: Path, cache: Path, program: Sequence[str], *, processors: int = 1) -> None:
+    def __init__(self, folder: Path, cache: Path, program: Sequence[str]) -> None:
         kernel = kernel_files(cache)
         first_files = folder / "first-files"
         script = init_script(program, mounts=mounts())
@@ -50,7 +49,7 @@ class Machine(Closing):
         self._monitor, monitors_end = socket.socketpair()
         with lines_end, monitors_end:
             command = [
-                *qemu_command(kernel, first_files, processors=processors),
+                *qemu_command(kernel, first_files, counted_time=True),
                 *("-chardev", f"socket,id=line,fd={lines_end.fileno()}", "-serial", "chardev:line"),
                 *("-chardev", f"socket,id=monitor,fd={monitors_end.fileno()}"),
                 *("-mon", "chardev=monitor,mode=control"),
