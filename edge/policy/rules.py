@@ -193,7 +193,7 @@ class Policy:
 
     @cached_property
     def digest(self) -> str:
-        """A hash over all that it says."""
+        """A hash over all that decides what is collected; contact and clauses are words for people."""
         return _digest(
             [
                 self.name,
