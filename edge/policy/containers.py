@@ -60,8 +60,8 @@ def open_containers(
     causes = {
         "unknown header id": ~known,
         "nothing allowed": known & ~keeps,
-        "too short for its checksum": keeps & short,
-        "longer than its checksum covers": keeps & long & ~short,
+        "too short for its checksum": short,
+        "longer than its checksum covers": long & ~short,
         "past the end of its frame": pdus.torn,
     }
     passes = np.flatnonzero(keeps & ~short & ~long)

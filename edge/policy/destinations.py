@@ -162,11 +162,9 @@ class Destinations:
 
     def _in_networks(self, name: str, address: Address) -> bool:
         """Whether the list lets a destination have an address."""
-        if not self.policy.destinations:
-            return True
         listed = self.policy.destinations.get(name)
         if listed is None:
-            return False
+            return not self.policy.destinations
         return not listed.networks or any(address in network for network in listed.networks)
 
     def _jurisdiction(self, destination: ConfiguredDestination) -> str:

@@ -195,6 +195,25 @@ def test_a_pdu_too_short_for_the_multiplexers_under_a_checksum_is_refused() -> N
     assert not door.hop().set_aside
 
 
+def test_a_pdu_that_is_too_short_and_too_long_for_its_checksum_is_counted_once() -> None:
+    layout = (
+        signal("A", 0, 4, "m0 ") + signal("B", 0, 4, "m1 ") + signal("Crc", 4, 4) + signal("Mux", 16, 1, "M ")
+    )
+    database = ClassedDatabase(
+        boxed({1: f"BO_ 1 One: 1 Ecu\n{layout}\n"}),
+        {("One", name): OPERATION for name in ("Mux", "A", "B", "Crc")},
+        (Integrity(("One", "Crc"), None),),
+    )
+    assert why("One.Crc", database) is None
+    door = Door({"bus": [database]}, COLLECT)
+    assert not admitted(door, box([(1, b"\xff\xff")]), box([(1, b"\xff\xff\xff")]))
+    refused = {name: count for name, count in door.hop().facts.items() if "PDUs refused" in name}
+    assert refused == {
+        "PDUs refused: too short for its checksum": 1,
+        "PDUs refused: longer than its checksum covers": 1,
+    }
+
+
 def test_a_multiplexer_selects_within_its_pdu() -> None:
     signals = signal("Page", 0, 8, "M ") + signal("A", 8, 8, "m1 ") + signal("B", 8, 8, "m2 ")
     database = ClassedDatabase(
