@@ -212,11 +212,61 @@ def test_a_message_on_the_id_of_a_container_is_withheld_though_it_holds_nothing(
     assert why("M.B", empty, message) is Reason.CLASS
 
 
+@pytest.mark.parametrize(
+    ("layout", "integrity"),
+    [
+        pytest.param(signal("Seat", 0, 8, "M ") + signal("A", 8, 8, "m1 "), (), id="its multiplexer"),
+        pytest.param(signal("A", 8, 8) + signal("Seat", 12, 8), (), id="an overlap"),
+        pytest.param(
+            signal("Seat", 0, 8) + signal("A", 8, 8),
+            (Integrity(("M", "A"), None),),
+            id="what it is taken over",
+        ),
+    ],
+)
+def test_what_a_signal_loses_its_namesake_loses_too(layout: str, integrity: tuple[Integrity, ...]) -> None:
+    one = classed(layout, {"A": OPERATION, "Seat": CABIN}, *integrity)
+    two = classed(signal("A", 0, 8) + signal("B", 8, 8), {"A": OPERATION, "B": OPERATION}, identifier=257)
+    assert left(ONES, one, identifier=256) is None
+    assert left(ONES, two, identifier=257) == b"\xff\xff\x00\x00"
+    assert left(ONES, one, two, identifier=257) == b"\x00\xff\x00\x00"
+
+
+def test_what_a_multiplexer_selects_goes_where_the_multiplexer_loses_an_overlap() -> None:
+    layout = signal("Mux", 0, 8, "M ") + signal("A", 8, 8, "m1 ") + signal("Seat", 4, 4) + signal("B", 16, 8)
+    classes = {"Mux": OPERATION, "A": OPERATION, "Seat": CABIN, "B": OPERATION}
+    other = classed(signal("C", 0, 8), {"C": OPERATION}, name="N", identifier=257)
+    assert left(b"\x01\xaa\xbb", classed(layout, classes), other) == b"\x00\x00\xbb"
+    assert why("M.A", classed(layout, classes), other) is Reason.MULTIPLEXER
+
+
+def test_a_container_is_withheld_wherever_its_database_names_it() -> None:
+    plain = classed(signal("A", 0, 8), {"A": OPERATION}, identifier=BOX + 1)
+    second = classed(signal("A", 0, 8), {"A": OPERATION}, name="N", identifier=BOX)
+    assert why("Drive.Speed", plain, boxes(BOX)) is None
+    assert why("Drive.Speed", plain, boxes(BOX), second) is Reason.CONTAINER
+
+
 def test_a_signal_beside_bits_that_another_lost_stays() -> None:
     layout = signal("Wide", 0, 16) + signal("Seat", 12, 8) + signal("Low", 0, 8)
     database = classed(layout, {"Wide": OPERATION, "Seat": CABIN, "Low": OPERATION})
     assert why("M.Wide", database) is Reason.OVERLAP
     assert left(ONES, database) == b"\xff\x00\x00\x00"
+
+
+def test_a_checksum_under_a_multiplexer_value_needs_what_is_there_under_it() -> None:
+    layout = signal("Mux", 0, 8, "M ") + signal("A", 8, 8, "m1 ") + signal("Crc", 16, 8, "m1 ")
+    classes = dict.fromkeys(("Mux", "A", "Crc"), OPERATION)
+    assert why("M.Crc", classed(layout, classes, OVER_A)) is None
+    assert why("M.Crc", classed(layout, classes | {"A": CABIN}, OVER_A)) is Reason.INTEGRITY
+
+
+def test_a_checksum_over_signals_that_its_message_lacks_in_part_covers_all() -> None:
+    layout = signal("A", 0, 8) + signal("Seat", 8, 8) + signal("Crc", 16, 8)
+    classes = {"A": OPERATION, "Seat": CABIN, "Crc": OPERATION}
+    assert why("M.Crc", classed(layout, classes, OVER_A)) is None
+    more = Integrity(("M", "Crc"), frozenset({("M", "A"), ("M", "Elsewhere")}))
+    assert why("M.Crc", classed(layout, classes, more)) is Reason.INTEGRITY
 
 
 def test_a_checksum_is_one_in_its_message_alone() -> None:
