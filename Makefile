@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check mutation canary crash powercut damage soak canary-live bench packages venv clean
+.PHONY: help demo test check mutation canary crash powercut vm damage soak canary-live bench packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -28,6 +28,7 @@ check: venv ## formatting, lint and types
 	$(BIN)/mypy
 
 test: packages venv check ## all checks and tests
+	@sh .ci/debian-packages $(PYTHON) qemu-system-x86_64=qemu-system-x86 candump=can-utils
 	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=12
 
 mutation: venv ## break what decides about collecting, piece by piece, and see that a test notices
@@ -42,6 +43,10 @@ crash: venv ## kill gateways at random instants, 2,000 times, and see that nothi
 powercut: packages venv ## cut the power at every write, and of a virtual machine, and see that claims hold
 	@sh .ci/debian-packages $(PYTHON) qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs
 	$(BIN)/python -m tests.power
+
+vm: packages venv ## boot a kernel with CAN in a virtual machine: conformance, links, and the gateway beside can-utils
+	@sh .ci/debian-packages $(PYTHON) qemu-system-x86_64=qemu-system-x86 candump=can-utils
+	NEVGATE_VM=all $(BIN)/python -m pytest tests/vm -v --durations=0
 
 damage: venv ## damage a journal in every way and print what is reported and what survives
 	$(BIN)/python -m tests.journal.damage

@@ -198,7 +198,7 @@ class Drive:
             gateway.wait()
         self.account: dict[str, Any] = json.loads((folder / "account.json").read_text())
         self.recording = read_lines(recording)
-        run([*nevgate, "journal", "export", str(exported), "--format", "candump", "--config", str(config)])
+        run([*nevgate, "journal", "export", str(exported), "--config", str(config)])
         self.exported = read_lines(exported)
 
 

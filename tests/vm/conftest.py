@@ -12,6 +12,12 @@ import pytest
 from tests.vm.bench import Bench, GuestError
 from tests.vm.guest import IN_GUEST
 
+pytest.register_assert_rewrite(
+    *(f"tests.vm.cases_{name}" for name in ("conformance", "gateway", "kernel", "links")),
+    "tests.socketcan.conformance",
+    "tests.socketcan.on_vcan",
+)
+
 CASES = Path(__file__).with_name("test_in_the_machine.py")
 ALL = "NEVGATE_VM"
 """Set to ``all``, cases marked ``long`` run too."""

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 import tty
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,7 @@ IN_GUEST = "NEVGATE_IN_GUEST"
 Monitor = Callable[[Mapping[str, object]], Mapping[str, object]]
 """Has qemu's monitor carry out a command (QMP), and returns its answer."""
 
+_ALIVE_S = 2.0
 _PIECE_BYTES = 65_536
 _TOO_LONG_S = 5.0
 
@@ -36,12 +38,24 @@ class GuestLine:
         self._descriptor = os.open(LINE, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(self._descriptor)
         self._received = b""
+        self._whole = threading.Lock()
 
     def say(self, line: Line) -> None:
         """Tell the host."""
         text = json.dumps(line).encode() + b"\n"
-        while text:
-            text = text[os.write(self._descriptor, text) :]
+        with self._whole:
+            while text:
+                text = text[os.write(self._descriptor, text) :]
+
+    def keep_alive(self) -> None:
+        """Say now and then, from a thread, that the guest works, so that it is not taken for dead."""
+
+        def go_on() -> None:
+            while True:
+                time.sleep(_ALIVE_S)
+                self.say({"alive": time.monotonic()})
+
+        threading.Thread(target=go_on, daemon=True).start()
 
     def hear(self) -> dict[str, Any]:
         """Wait for what the host says."""
@@ -87,7 +101,7 @@ class Teller:
         signal.signal(signal.SIGALRM, too_long)
         # Again and again: what is raised while something is tidied up may be lost there.
         signal.setitimer(signal.ITIMER_REAL, self._limit_s, _TOO_LONG_S)
-        faulthandler.dump_traceback_later(self._limit_s + _TOO_LONG_S, exit=False)
+        faulthandler.dump_traceback_later(self._limit_s + 3 * _TOO_LONG_S, exit=True)
         try:
             return (yield)
         finally:
@@ -113,6 +127,7 @@ def main() -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     line = GuestLine()
     line.say({"ready": time.clock_gettime(time.CLOCK_BOOTTIME)})
+    line.keep_alive()
     orders = line.hear()
     options = ["-q", "-p", "no:cacheprovider", "--basetemp", f"{scratch}/pytest"]
     status = pytest.main([*options, *orders["cases"]], plugins=[Teller(line, orders["limit_s"])])

@@ -53,10 +53,11 @@ def kernel_files(cache: Path) -> Path:
 
 def fetch(folder: Path) -> None:
     """Download and unpack the packages, and keep what is needed of them."""
-    for package in (image_package(), SHELL_PACKAGE):
-        done = subprocess.run(["apt-get", "download", package], cwd=folder, capture_output=True, check=False)
-        if done.returncode:
-            raise SourceError(f"apt cannot download {package}", todo="Run 'apt-get update' first")
+    if not downloaded(folder):
+        # Its lists are missing or old. Without the right to do this it fails, and so does the second try.
+        subprocess.run(["apt-get", "update", "-qq"], capture_output=True, check=False)
+        if not downloaded(folder):
+            raise SourceError(f"apt cannot download {META_PACKAGE}", todo="Run 'apt-get update' first")
     for package_file in folder.glob("*.deb"):
         unpack(package_file, folder)
         package_file.unlink()
@@ -66,13 +67,14 @@ def fetch(folder: Path) -> None:
             module.unlink()
 
 
-def image_package() -> str:
-    """Return the name of the package that holds the current kernel."""
+def downloaded(folder: Path) -> bool:
+    """Download the packages with kernel and shell; tell whether they are there."""
     done = subprocess.run(["apt-cache", "depends", META_PACKAGE], capture_output=True, check=False, text=True)
     match = re.search(r"Depends: (linux-image-\S+)", done.stdout)
     if match is None:
-        raise SourceError(f"apt does not know {META_PACKAGE}", todo="Run 'apt-get update' first")
-    return match[1]
+        return False
+    command = ["apt-get", "download", match[1], SHELL_PACKAGE]
+    return not subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode
 
 
 def unpack(package_file: Path, folder: Path) -> None:
