@@ -254,11 +254,11 @@ def test_a_pdu_without_a_header_id_is_never_found() -> None:
 
 def test_a_header_id_of_nought_names_a_pdu_and_one_of_more_than_24_bits_none() -> None:
     byte = f"{signal('A', 0, 8)}\n"
-    door = Door(
-        {"bus": [ClassedDatabase(boxed({0: f"BO_ 1 One: 1 Ecu\n{byte}"}), {("One", "A"): OPERATION})]},
-        COLLECT,
-    )
-    assert [frame.data for frame in admitted(door, box([(0, b"\x05")]))] == [pdu(0, b"\x05")]
+    for header_id in (0, 0xFFFFFF):
+        database = boxed({header_id: f"BO_ 1 One: 1 Ecu\n{byte}"})
+        door = Door({"bus": [ClassedDatabase(database, {("One", "A"): OPERATION})]}, COLLECT)
+        (out,) = admitted(door, box([(header_id, b"\x05")]))
+        assert out.data == pdu(header_id, b"\x05")
     for more in ({}, {1: f"BO_ 2 Two: 1 Ecu\n{byte}"}):
         database = boxed({1 << 24: f"BO_ 1 One: 1 Ecu\n{byte}"} | more)
         door = Door(

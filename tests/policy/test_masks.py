@@ -88,6 +88,24 @@ def test_a_standard_number_of_more_than_11_bits_is_not_cut_to_them(identifier: i
     assert door.refused_ids() == {("bus", identifier): 1}
 
 
+def test_frames_of_several_multiplexed_messages_have_the_masks_of_their_own() -> None:
+    databases = [
+        classed(
+            signal("Page", 0, 8, "M ") + signal("A", 8 * number, 8, f"m{number} "),
+            {"Page": OPERATION, "A": OPERATION},
+            name=f"M{number}",
+            identifier=256 + number,
+        )
+        for number in (1, 2, 3)
+    ]
+    numbers = [1, 2, 3, 3, 2, 1, 2, 2, 1, 3]
+    frames = [Frame(0, 256 + number, bytes([number]) + b"\xff" * 3, "bus") for number in numbers]
+    out = Door({"bus": databases}, COLLECT).admit(FrameBatch.from_frames(frames))
+    assert [out.frame(place).data for place in range(len(out))] == [
+        bytes([number]) + bytes(number - 1) + b"\xff" + bytes(3 - number) for number in numbers
+    ]
+
+
 def test_frames_of_unknown_ids_are_counted_by_bus_and_id() -> None:
     database = classed(signal("A", 0, 8), {"A": OPERATION}, identifier=0)
     door = Door({"a": [database], "b": [database]}, COLLECT)
