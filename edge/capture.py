@@ -80,6 +80,19 @@ class MaskedSource(Closing):
         """Collect other classes from the next batch on; see `Door.adopt`."""
 
     @property
+    def longest_wait_s(self) -> float:
+        """For so long `read` may be asked to wait: nothing falls due meanwhile that it does not see to."""
+        return 0.1
+
+    def wake(self) -> None:
+        """Have `read` come back soon with all that has come; any thread may call it."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last reading left frames that could have been read."""
+        return False
+
+    @property
     def place(self) -> str | None:
         """Name of the area that the vehicle is in, ``unknown``, or None outside of all."""
         return None
@@ -146,6 +159,11 @@ class Capture(MaskedSource):
         return Captured(
             tuple(self._door.admit(batch.take(part), withhold) for part, withhold in stretches), observations
         )
+
+    @property
+    def behind(self) -> bool:
+        """See `MaskedSource.behind`."""
+        return self._source.behind
 
     @property
     def place(self) -> str | None:

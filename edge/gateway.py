@@ -41,7 +41,6 @@ from edge.uplink.uplink import UplinkState
 from edge.watching import event_watch, sampling_rules
 
 BOOT_BYTES = 16
-_READ_S = 0.1
 _FULL_WAIT_S = 0.02
 _DRAIN_WAIT_S = 0.005
 
@@ -188,7 +187,14 @@ class Gateway:
     def listen(self) -> None:
         """Answer on the control socket, where one is configured, until the end."""
         if self._control_path is not None:
-            answer = Requests(self.consenting.desk, self.cabin).answer
+            requests = Requests(self.consenting.desk, self.cabin)
+
+            def answer(request: Mapping[str, object]) -> Mapping[str, object]:
+                try:
+                    return requests.answer(request)
+                finally:
+                    self.wake()
+
             try:
                 self._control = ControlServer(
                     self._control_path, answer, self._clock, mode=self._control_mode
@@ -236,7 +242,7 @@ class Gateway:
             while not stop.is_set():
                 # What comes in after this time may still wait in the source when it has been read.
                 expected_ns = self._clock.boot_ns() - self._horizon_ns
-                captured = capture.read(_READ_S)
+                captured = capture.read(capture.longest_wait_s)
                 if captured is None:
                     break
                 self._take(captured, stop=None if capture.live else stop)
@@ -254,6 +260,11 @@ class Gateway:
                 capture.close()
                 while (captured := capture.read(0)) is not None:
                     self._take(captured)
+
+    def wake(self) -> None:
+        """Have the thread that takes frames look soon at what it was told; any thread may call it."""
+        if self._capture is not None:
+            self._capture.wake()
 
     def finish(self, drain_s: float, stop: threading.Event | None = None) -> bool:
         """Hand on what waits, send it for up to `drain_s`, sign off; tell whether nothing is left.

@@ -110,6 +110,11 @@ class MergedSource(FrameSource):
         return self._timebase
 
     @property
+    def behind(self) -> bool:
+        """See `FrameSource.behind`."""
+        return any(self.sources[place].behind for place in self._running)
+
+    @property
     def failures(self) -> tuple[SourceError, ...]:
         """Why sources failed, in the order in which they did."""
         return tuple(self._failures)

@@ -40,6 +40,11 @@ class FrameSource(Closing):
         """Boot time up to which every frame has been handed on; None where a live source cannot tell."""
         return None
 
+    @property
+    def behind(self) -> bool:
+        """Whether the last reading left frames that could have been read at once."""
+        return False
+
     @abstractmethod
     def read(self, timeout_s: float) -> FrameBatch | None:
         """Wait up to `timeout_s` for frames and hand them on.

@@ -64,7 +64,7 @@ def _work(connection: Connection, descriptor: int, clock: Clock, lacking: tuple[
             opened.capture,
             clock=clock,
             buffer_bytes=order.buffer_bytes,
-            tick_s=opened.tick_s,
+            pace=opened.pace,
         )
         serving.run(early[1:])
     except NevgateError as error:

@@ -10,13 +10,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from edge.capture import Capture, MaskedSource
 from edge.capturing.needs import Need, Needed, needs_of
+from edge.capturing.pace import USUAL_PACE, Pace, pace_of
 from edge.capturing.rights import Rights, User
 from edge.catalogue.binding import load_binding
 from edge.catalogue.bound import Binding
@@ -32,9 +32,6 @@ from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes
 from edge.policy.door import Door
 from edge.policy.rules import Area
-
-TICKS_S: Mapping[str, float] = MappingProxyType({"normal": 0.07, "low": 0.004})
-"""How often live sources are read: what a batch costs, it costs once, so that fewer cost less."""
 
 _AREAS: TypeAdapter[tuple[Area, ...]] = TypeAdapter(tuple[Area, ...])
 
@@ -69,13 +66,13 @@ class Opened:
         capture: to be read; what it hands on has been through a door.
         mask: the name of the mask that batches have now.
         items: ids of the items that its sensors provide.
-        tick_s: live sources are read so often.
+        pace: when live sources are read.
     """
 
     capture: MaskedSource
     mask: str
     items: tuple[str, ...] = ()
-    tick_s: float = TICKS_S["normal"]
+    pace: Pace = USUAL_PACE
 
 
 Opener = Callable[[Mapping[str, Any], Collection[DataClass], str, Clock], Opened]
@@ -147,7 +144,7 @@ def open_configuration(
         Capture(source, door, sensors=sensors, guard=guard, clock=clock),
         door.mask,
         tuple(item for sensor in sensors for item in sensor.items),
-        TICKS_S[config.capture.latency],
+        pace_of(config),
     )
 
 

@@ -29,6 +29,7 @@ from edge.capturing.message import (
     Told,
 )
 from edge.capturing.opening import CapturePlan
+from edge.capturing.pace import IDLE_MOST_S
 from edge.capturing.started import StartedProcess
 from edge.clock import NS_PER_S, Clock
 from edge.errors import NevgateError, SourceError
@@ -60,6 +61,8 @@ _ERRORS = {
     if isinstance(kind, type) and issubclass(kind, NevgateError)
 }
 _GRACE_S = 0.5
+LONGEST_WAIT_S = IDLE_MOST_S + 0.2
+"""What the core waits for at most: longer than capture ever waits between two readings."""
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +122,7 @@ class CaptureProcess(MaskedSource):
         self._failure: NevgateError | None = None
         self._ready: Ready | None = None
         self._asked = 0
+        self._woken = False
         self._done = 0
         self._heard_s = self._started_s = self._now_s()
         self._reported_ns = clock.boot_ns()
@@ -144,6 +148,11 @@ class CaptureProcess(MaskedSource):
     def live(self) -> bool:
         """See `MaskedSource.live`."""
         return self._live
+
+    @property
+    def longest_wait_s(self) -> float:
+        """See `MaskedSource.longest_wait_s`: longer than the process ever waits between two readings."""
+        return LONGEST_WAIT_S
 
     @property
     def place(self) -> str | None:
@@ -201,6 +210,15 @@ class CaptureProcess(MaskedSource):
             connection = self._connection
             if connection is not None:
                 connection.send(self._adopt)
+
+    def wake(self) -> None:
+        """See `MaskedSource.wake`; the process reads at once and answers."""
+        with self._lock:
+            self._woken = True
+            connection = self._connection
+            if connection is not None and connection.unsent_bytes == 0:
+                self._asked += 1
+                connection.send(Ask(self._asked, 0))
 
     def close(self) -> None:
         """See `MaskedSource.close`."""
@@ -288,6 +306,8 @@ class CaptureProcess(MaskedSource):
             return None
         with self._lock:
             self._asked += 1
+            if self._woken:
+                self._woken, timeout_s = False, 0.0
             if connection.unsent_bytes == 0:
                 connection.send(Ask(self._asked, max(0, round(timeout_s * 1000))))
         return self._asked

@@ -10,6 +10,7 @@ from edge.capture import MaskedSource
 from edge.capturing.buffer import HandOverBuffer, Item
 from edge.capturing.connection import Connection
 from edge.capturing.message import Adopt, Ask, Close, Done, Ended, Failed, Message, Observed, Report
+from edge.capturing.pace import Pace
 from edge.clock import NS_PER_S, Clock
 from edge.errors import NevgateError
 from edge.frames import FrameBatch
@@ -46,7 +47,7 @@ class Serving:
         capture: what is read; closed at the end.
         clock: stamps reports.
         buffer_bytes: memory for what waits.
-        tick_s: live sources are read so often.
+        pace: when live sources are read.
     """
 
     def __init__(
@@ -56,13 +57,13 @@ class Serving:
         *,
         clock: Clock,
         buffer_bytes: int,
-        tick_s: float,
+        pace: Pace,
     ) -> None:
         self._connection = connection
         self._capture = capture
         self._clock = clock
         self._limit_bytes = buffer_bytes
-        self._tick_s = tick_s
+        self._pace = pace
         self._buffer = HandOverBuffer(buffer_bytes)
         self._adopted = 0
         self._asked: Ask | None = None
@@ -151,7 +152,7 @@ class Serving:
         if self._last is not None:
             return
         self._looked = True
-        self._look_at_s = self._now_s() + self._tick_s
+        self._look_at_s = self._pace.next_ns(self._clock.boot_ns()) / NS_PER_S
         try:
             captured = self._capture.read(0)
         except NevgateError as error:
@@ -162,6 +163,8 @@ class Serving:
             if captured is None:
                 self._last = Ended()
             else:
+                if self._capture.behind:
+                    self._look_at_s = self._now_s()
                 self._buffer.add(
                     captured,
                     beside_bytes=self._connection.unsent_bytes,

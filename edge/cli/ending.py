@@ -11,19 +11,36 @@ from types import FrameType
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """Hand out an event that the first SIGINT or SIGTERM sets; a second one ends the program at once."""
+def stop_on_signal(wake: Callable[[], None] | None = None) -> Iterator[threading.Event]:
+    """Hand out an event that the first SIGINT or SIGTERM sets; a second one ends the program at once.
+
+    Args:
+        wake: called when it is set, from a thread of its own, to have whoever looks at it do so soon.
+    """
     stop = threading.Event()
-    with _on_signals(dict.fromkeys((signal.SIGINT, signal.SIGTERM), stop.set), once=True):
+    with _on_signals(dict.fromkeys((signal.SIGINT, signal.SIGTERM), _setting(stop, wake)), once=True):
         yield stop
 
 
 @contextmanager
-def supply_signal() -> Iterator[threading.Event]:
-    """Hand out an event that SIGPWR sets, by which systemd and UPS programs say that the supply is going."""
+def supply_signal(wake: Callable[[], None] | None = None) -> Iterator[threading.Event]:
+    """Hand out an event that SIGPWR sets, by which systemd and UPS programs say that the supply is going.
+
+    Args:
+        wake: as for `stop_on_signal`.
+    """
     lost = threading.Event()
-    with _on_signals({signal.SIGPWR: lost.set}):
+    with _on_signals({signal.SIGPWR: _setting(lost, wake)}):
         yield lost
+
+
+def _setting(event: threading.Event, wake: Callable[[], None] | None) -> Callable[[], None]:
+    def tell() -> None:
+        event.set()
+        if wake is not None:
+            wake()
+
+    return tell
 
 
 @contextmanager

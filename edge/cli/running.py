@@ -97,8 +97,8 @@ def run_watched(
     finished = False
     try:
         with (
-            stop_on_signal() as stop,
-            supply_signal() as supply_lost,
+            stop_on_signal(gateway.wake) as stop,
+            supply_signal(gateway.wake) as supply_lost,
             _shown(console, on=live and console.is_terminal) as screen,
         ):
 

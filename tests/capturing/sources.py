@@ -16,6 +16,7 @@ from edge.bus.source import FrameSource
 from edge.bus.tally import Tally
 from edge.capture import Capture
 from edge.capturing.opening import CapturePlan, Opened
+from edge.capturing.pace import Pace
 from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S, Clock, Timebase
 from edge.database.load import load_database
@@ -179,4 +180,6 @@ def open_flood(
     catalogue = builtin()
     source = Flood(arguments, clock)
     items = tuple(item for sensor in sensors for item in sensor.items)
-    return Opened(Capture(source, door, sensors=sensors, catalogue=catalogue), door.mask, items, tick_s=0.02)
+    return Opened(
+        Capture(source, door, sensors=sensors, catalogue=catalogue), door.mask, items, pace=Pace(0.02)
+    )

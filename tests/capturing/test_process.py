@@ -170,6 +170,22 @@ def test_all_that_came_before_it_was_asked_for_is_handed_on(start: Start) -> Non
         assert reader.batches[-1].t_ns[-1] >= before_ns - 2_000_000
 
 
+def test_a_reading_that_waits_comes_back_when_it_is_woken(start: Start) -> None:
+    capture = start(rate=0, count=0)
+    threading.Timer(0.2, capture.wake).start()
+    begin_s = time.monotonic()
+    capture.read(30)
+    assert time.monotonic() - begin_s < 10
+
+
+def test_being_woken_before_the_reading_is_not_forgotten(start: Start) -> None:
+    capture = start(rate=0, count=0)
+    capture.wake()
+    begin_s = time.monotonic()
+    capture.read(30)
+    assert time.monotonic() - begin_s < 10
+
+
 def test_a_process_that_is_killed_is_told_counted_and_started_again(start: Start) -> None:
     told: list[Notice] = []
     capture = start(rate=32_000, notify=told.append, sensor=True)

@@ -33,8 +33,8 @@ from edge.bus.socketcan.ring_block import STATUS_WORD, packets_of
 RING_BYTES = 8 << 20
 """Room for 73,000 classic or 49,000 FD frames."""
 BLOCK_TIMEOUT_MS = 4
-TAKE_BYTES = 1 << 21
-"""What one batch holds at most: 18,000 classic frames."""
+TAKE_BYTES = 1 << 22
+"""What one batch holds at most: 36,000 classic frames."""
 
 UNREAD = "unread when closed"
 """Frames that were in the ring when it was closed, told by `malformed` so that they are in the account."""

@@ -104,6 +104,7 @@ class SocketCanSource(FrameSource):
         self._outage = ""
         self._away_ns = self._retry_ns = self._settled_ns = 0
         self._complete_ns: int | None = None
+        self._behind = False
         self._delay_s = REOPEN_FIRST_S
         self._lines_ns, self._lines = clock.boot_ns(), 0
         self._index: int | None = None
@@ -126,6 +127,11 @@ class SocketCanSource(FrameSource):
     def complete_ns(self) -> int | None:
         """See `FrameSource.complete_ns`."""
         return None if self._taken else self._complete_ns
+
+    @property
+    def behind(self) -> bool:
+        """See `FrameSource.behind`."""
+        return bool(self._taken) or self._behind
 
     @property
     def outage(self) -> str:
@@ -222,6 +228,7 @@ class SocketCanSource(FrameSource):
         except OSError as error:
             self._failed(error)
         else:
+            self._behind = bool(len(cells)) and not reception.drained
             if reception.drained:
                 self._complete_ns = begun_ns - round(reception.lag_s * NS_PER_S)
             if len(cells):
@@ -286,6 +293,7 @@ class SocketCanSource(FrameSource):
         """Wait for an interface that went down; give up one that is gone, or that fails again."""
         again = bool(self._outage)
         self._away(error)
+        self._behind = False
         if error.errno != errno.ENETDOWN or again:
             self._give_back()
             self._stamping.reopened()
