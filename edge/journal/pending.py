@@ -266,10 +266,15 @@ def _left_out(
 ) -> int:
     """How many frames have bits in parts that may not be kept, and none in those that may."""
     denied = [places for one, (_, places) in parts.items() if labels[one] is None]
-    kept = [places for one, (_, places) in parts.items() if labels[one] is not None]
     if not denied:
         return 0
-    return len(np.setdiff1d(np.concatenate(denied), np.concatenate(kept) if kept else denied[0][:0]))
+    left_out = np.zeros(1 + max(int(places[-1]) for _, places in parts.values()), np.bool_)
+    for places in denied:
+        left_out[places] = True
+    for one, (_, places) in parts.items():
+        if labels[one] is not None:
+            left_out[places] = False
+    return int(np.count_nonzero(left_out))
 
 
 def _together(batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
