@@ -335,6 +335,8 @@ def test_messages_share_frames_by_id_or_group() -> None:
         (0x6E3, None, False),
     ):
         assert (why("A.A", message(LONG, "A"), message(other, "B", pgn)) is Reason.OVERLAP) == shares
+    assert why("A.A", message(LONG, "A", 0xFEE3), message(LONG ^ 0xFF, "B")) is Reason.OVERLAP
+    assert why("A.A", message(LONG, "A", 0xFEE3), message(0x18FEE4FE, "B")) is None
     assert why("A.A", message(0x100, "A"), message(0x100, "B")) is Reason.OVERLAP
     assert why("A.A", message(0x100, "A"), message(0x101, "B")) is None
 
