@@ -155,7 +155,8 @@ def test_a_checksum_over_some_signals_says_nothing_of_the_length() -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "longest"), [(7, 7), (8, 8), (9, 12), (12, 12), (13, 16), (33, 48), (49, 64), (64, 64)]
+    ("length", "longest"),
+    [(7, 7), (8, 8), (9, 12), (12, 12), (13, 16), (17, 20), (21, 24), (25, 32), (33, 48), (49, 64), (64, 64)],
 )
 def test_a_checksum_covers_the_padding_that_can_fd_adds(length: int, longest: int) -> None:
     layout = signal("A", 0, 8 * length - 8) + signal("Crc", 8 * length - 8, 8)
@@ -216,6 +217,14 @@ def test_a_container_on_an_id_of_diagnostics_is_withheld(
 ) -> None:
     database = replace(boxes(identifier), channels=(channel,))
     assert why("Drive.Speed", database) is reason
+
+
+def test_a_container_on_one_id_of_a_group_of_diagnostics_is_withheld() -> None:
+    whole = boxes(LONG)
+    named = changed(whole, replace(whole.database.messages[0], pgn=None))
+    assert why("Drive.Speed", named) is None
+    channel = DiagnosticChannel(LONG ^ 0xFF, True, "", (), pgn=0xFEE3)
+    assert why("Drive.Speed", replace(named, channels=(channel,))) is Reason.CONTAINER
 
 
 def test_a_message_on_the_id_of_a_container_is_withheld_though_it_holds_nothing() -> None:
