@@ -83,8 +83,8 @@ class Bench:
             try:
                 line = self._machine.hear(SILENCE_S)
             except SourceError as error:
-                self._give_up(str(error))
-                raise GuestError(f"ended with the guest: {error}") from error
+                self._give_up(f"was not run: the guest ended in {case}")
+                raise GuestError(f"this case did not end: {error}") from error
             if "alive" in line:
                 continue
             if "loaded" in line:

@@ -24,7 +24,9 @@ BUS = "vcan0"
 PATIENCE_S = 60.0
 PLAYED, GENERATED = 600, 400
 CLASSIC, LONG, FLEXIBLE, RANDOM = 0x123, 0x18FF0001, 0x321, 0x456
-_LINE = re.compile(r"\((\d+\.\d+)\) (\S+) ([0-9A-F]+)#(\S*)")
+_LINE = re.compile(r"\((\d+\.\d+)\) \S+ ([0-9A-F]+)#(?:#([0-9A-F]))?([0-9A-F]*)")
+_BRS_AND_ESI = 3
+"""candump also prints ``CANFD_FDF``, by which the kernel marks every frame of CAN FD."""
 
 _EIGHT = "".join(f' SG_ Part{at} : {64 * at}|64@1+ (1,0) [0|0] "" ECU\n' for at in range(8))
 _FORMATS = '"StandardCAN","ExtendedCAN","reserved","J1939PG",' + '"reserved",' * 10 + '"StandardCAN_FD"'
@@ -50,10 +52,15 @@ BINDING = '[items."vehicle.speed"]\nsignal = "Classic.Speed"\n'
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a candump recording; times are Unix times in seconds."""
+    """A line of a candump recording.
+
+    Attributes:
+        time_s: Unix time in seconds.
+        frame: id, flags of CAN FD (None: a classic frame) and data.
+    """
 
     time_s: float
-    frame: tuple[str, str]
+    frame: tuple[str, int | None, str]
 
 
 def configuration(folder: Path) -> Path:
@@ -101,7 +108,9 @@ def read_lines(path: Path) -> list[Line]:
     for text in path.read_text(encoding="ascii").splitlines():
         match = _LINE.match(text)
         assert match, text
-        found.append(Line(float(match[1]), (match[3], match[4])))
+        time_s, number, flags, data = match.groups()
+        fd_flags = None if flags is None else int(flags, 16) & _BRS_AND_ESI
+        found.append(Line(float(time_s), (number, fd_flags, data)))
     return found
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 import tty
@@ -77,6 +78,8 @@ class Teller:
         self._line = line
         self._limit_s = limit_s
         self._config: pytest.Config | None = None
+        # pytest captures what is written to standard error while a case runs; this is the console itself.
+        self._console = os.dup(sys.stderr.fileno())
 
     def pytest_configure(self, config: pytest.Config) -> None:
         self._config = config
@@ -101,7 +104,7 @@ class Teller:
         signal.signal(signal.SIGALRM, too_long)
         # Again and again: what is raised while something is tidied up may be lost there.
         signal.setitimer(signal.ITIMER_REAL, self._limit_s, _TOO_LONG_S)
-        faulthandler.dump_traceback_later(self._limit_s + 3 * _TOO_LONG_S, exit=True)
+        faulthandler.dump_traceback_later(self._limit_s + 3 * _TOO_LONG_S, exit=True, file=self._console)
         try:
             return (yield)
         finally:
