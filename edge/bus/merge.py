@@ -40,7 +40,8 @@ def merge(
     other bus has shown a younger frame, or every source has said that it is complete up to that frame
     (`FrameSource.complete_ns`), and with a `clock` no longer than `horizon_s` by that. A frame older than one
     that was already handed on is handed on at once, at the place of its arrival, and counted as the fact
-    ``late``. The outcome depends on the order of arrival alone, not on how frames were batched.
+    ``late``. The outcome depends on the order of arrival alone, not on how frames were batched; what one
+    reading brings of several live sources came at one time.
 
     Recordings are read in step: next always the one that is furthest behind.
 
@@ -264,10 +265,12 @@ class MergedSource(FrameSource):
 
     def _release(self, arrived: list[FrameBatch], *, ended: bool) -> FrameBatch:
         """Take in what arrived and hand on what need not wait any more."""
+        if self.live:
+            return self._release_live(arrived, ended=ended)
         old = len(self._waiting)
         pool = [batch for batch in (self._waiting, *arrived) if len(batch)]
         batch = concatenate([replace(part, timebase=Timebase()) for part in pool])
-        bounds = self._bounds(batch.t_ns[old:], batch.bus[old:].astype(np.intp))
+        bounds = self._bounds(batch.t_ns[old:])
         # The step at which each frame may go: that of the arrival that puts it behind the bound; one that
         # arrives behind the bound already goes at its own.
         steps = np.searchsorted(bounds, batch.t_ns, side="left")
@@ -293,16 +296,52 @@ class MergedSource(FrameSource):
         self._handed = int(before[-1])
         return replace(handed_on, timebase=self._timebase)
 
-    def _bounds(self, t_ns: Int64s, bus: Indices) -> Int64s:
-        """After each arrival, and with a clock once more at the end: up to which time frames may go."""
+    def _release_live(self, arrived: list[FrameBatch], *, ended: bool) -> FrameBatch:
+        """The same for live sources: what one reading brought of all of them came at one time."""
+        for part in arrived:
+            self._newest = max(self._newest, int(part.t_ns.max()))
+            present = np.flatnonzero(np.bincount(part.bus)).tolist()
+            for place in present:
+                own = part.t_ns if len(present) == 1 else part.t_ns[part.bus == place]
+                self._shown[place] = max(self._shown.get(place, LONG_AGO), int(own.max()))
+        pool = [part for part in (self._waiting, *arrived) if len(part)]
+        if not pool:
+            return replace(FrameBatch.empty(tuple(self._index)), timebase=self._timebase)
+        batch = concatenate(pool)
+        if not ended:
+            going = batch.t_ns <= self._live_bound()
+            if not going.any():
+                self._waiting = batch
+                return replace(FrameBatch.empty(tuple(self._index)), timebase=self._timebase)
+        order = np.flatnonzero(going) if not ended and not going.all() else None
+        self._waiting = FrameBatch.empty() if order is None else batch.take(~going)
+        t_ns, bus = (batch.t_ns, batch.bus) if order is None else (batch.t_ns[order], batch.bus[order])
+        names = np.argsort(np.argsort(np.array(batch.buses)))
+        # Times and the ranks of names in one number sort faster than by two keys.
+        keys = (t_ns - t_ns.min()) * BUSES_MAX + names.take(bus)
+        rising = np.argsort(keys, kind="stable")
+        handed_on = batch.take(rising if order is None else order[rising])
+        self._left += len(handed_on)
+        self._late += int(np.searchsorted(handed_on.t_ns, self._handed))
+        self._handed = max(self._handed, int(handed_on.t_ns[-1]))
+        return replace(handed_on, timebase=self._timebase)
+
+    def _live_bound(self) -> int:
+        """Up to which time frames of live sources may go."""
+        places = [self._index.setdefault(name, len(self._index)) for name in self.buses]
+        shown = min((self._shown.get(place, LONG_AGO) for place in places), default=LONG_AGO)
+        bounds = [self._bound, self._newest - self._horizon_ns, shown - 1]
+        if self._clock is not None:
+            bounds += [self._clock.boot_ns() - self._horizon_ns, self._complete() - 1]
+        self._bound = max(bounds)
+        return self._bound
+
+    def _bounds(self, t_ns: Int64s) -> Int64s:
+        """After each arrival of recordings: up to which time frames may go."""
         newest = np.maximum.accumulate(np.concatenate([[self._newest], t_ns]))[1:]
         bounds = newest - self._horizon_ns
-        if self.live:
-            bounds = np.maximum(bounds, self._shown_by_all(t_ns, bus) - 1)
         if len(t_ns):
             self._newest = int(newest[-1])
-        if self._clock is not None:
-            bounds = np.append(bounds, max(self._clock.boot_ns() - self._horizon_ns, self._complete() - 1))
         bounds = np.maximum.accumulate(np.concatenate([[self._bound], bounds]))[1:]
         if len(bounds):
             self._bound = int(bounds[-1])
@@ -312,15 +351,3 @@ class MergedSource(FrameSource):
         """Boot time up to which every source that goes on has handed on all it had."""
         said = [self.sources[place].complete_ns for place in self._running]
         return min((LONG_AGO if one is None else one for one in said), default=LONG_AGO)
-
-    def _shown_by_all(self, t_ns: Int64s, bus: Indices) -> Int64s:
-        """After each arrival the time up to which every bus has shown a frame."""
-        least = np.full(len(t_ns), 1 << 62, np.int64)
-        for name in self.buses:
-            place = self._index.setdefault(name, len(self._index))
-            own = np.where(bus == place, t_ns, LONG_AGO)
-            shown = np.maximum.accumulate(np.concatenate([[self._shown.get(place, LONG_AGO)], own]))[1:]
-            np.minimum(least, shown, out=least)
-            if len(shown):
-                self._shown[place] = int(shown[-1])
-        return least

@@ -232,6 +232,22 @@ def test_live_frames_wait_for_no_silent_bus_that_says_it_is_complete() -> None:
         assert together.hop().facts["late"] == 0
 
 
+def test_live_frames_that_lay_unread_for_longer_than_the_horizon_are_in_order() -> None:
+    a, b = KnowingSource("a"), KnowingSource("b")
+    with merge([a, b], horizon_s=0.2, clock=VirtualClock(11 * S)) as together:
+        a.queue.append(FrameBatch.from_frames([frame(t_ms, "a") for t_ms in range(10_000, 11_000, 100)]))
+        b.queue.append(FrameBatch.from_frames([frame(t_ms, "b") for t_ms in range(10_000, 11_000, 50)]))
+        a.complete = b.complete = 11 * S
+        batch = together.read(0)
+        assert times(batch) == sorted([*range(10_000, 11_000, 100), *range(10_000, 11_000, 50)])
+        assert batch is not None
+        assert [batch.buses[bus] for bus in batch.bus[:3]] == ["a", "b", "b"]
+        assert together.hop().facts["late"] == 0
+        a.queue.append(FrameBatch.from_frames([frame(10_900, "a"), frame(10_950, "a"), frame(11_000, "a")]))
+        assert times(together.read(0)) == [10_900, 10_950]
+        assert together.hop().facts["late"] == 1
+
+
 def test_live_frames_that_were_received_before_the_close_are_handed_on_after_it() -> None:
     a = MemorySource([FrameBatch.from_frames([frame(10_000, "a"), frame(10_020, "a")])], live=True)
     b = QueueSource("b")
