@@ -1,36 +1,36 @@
-"""`nevgate decode`: a recording into a table."""
+"""`nevgate decode`: recordings into tables."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from edge.account import Hop
-from edge.bus.recording import open_recording
-from edge.cli.console import page
+from edge.cli.console import counted, page
+from edge.cli.decode_report import Report, as_json, show
 from edge.cli.program import complete_file, emit_json
-from edge.database.load import load_database
-from edge.database.model import Database
-from edge.errors import PolicyError
-from edge.offline.decoding import ANY_BUS, OfflineDecoder, Summary
-from edge.offline.tables import ExportError, open_table
-from edge.policy.classed import ClassedDatabase
+from edge.errors import DatabaseError, NevgateError, PolicyError
+from edge.offline.bulk import BulkDecode
+from edge.offline.decoding import ANY_BUS
+from edge.offline.engines import Engine, HereEngine, ProcessEngine, cores
+from edge.offline.inputs import Inputs, find_inputs
+from edge.offline.job import DecodeJob, prepared
+from edge.offline.storage import storage_of
+from edge.offline.tables import ENDINGS, ExportError
+from edge.offline.target import RecordingOutcome, Target
 from edge.policy.classes import DataClass
-from edge.policy.classfile import load_classes
 
-_MOST_WITHHELD_SHOWN = 20
+INCOMPLETE_EXIT = 1
+_MOST_NAMED = 3
+_FORMATS = tuple(ending[1:] for ending in ENDINGS)
 
 
 @click.command()
-@click.argument("recording", type=click.Path(path_type=Path))
+@click.argument(
+    "recordings", metavar="RECORDING...", nargs=-1, required=True, type=str, shell_complete=complete_file
+)
 @click.option(
     "--dbc",
     "databases",
@@ -40,12 +40,24 @@ _MOST_WITHHELD_SHOWN = 20
     shell_complete=complete_file,
     help="A database; may be repeated.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Write values to this .parquet, .csv or .jsonl.")
+@click.option(
+    "--out",
+    shell_complete=complete_file,
+    metavar="PATH",
+    help="Write values to this .parquet, .csv or .jsonl; of several recordings, into this folder.",
+)
+@click.option(
+    "--format", "table_format", type=click.Choice(_FORMATS), help="Of tables in a folder.  [default: parquet]"
+)
 @click.option(
     "--signals", "patterns", multiple=True, metavar="PATTERN", help="Only these: Message.Signal, * and ?."
 )
 @click.option(
-    "--policy", "class_files", multiple=True, type=click.Path(path_type=Path), help="Apply this class file."
+    "--policy",
+    "class_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Apply this class file; may be repeated.",
 )
 @click.option(
     "--collect",
@@ -58,21 +70,42 @@ _MOST_WITHHELD_SHOWN = 20
 @click.option(
     "--bus-map", "bus_map", multiple=True, metavar="CHANNEL=BUS", help="Name a channel of the recording."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Processes at once.  [default: one for each core]")
+@click.option("--resume", is_flag=True, help="Go on with a run that was ended before it was through.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Who decodes: this machine, or a Dask cluster that sees the same files.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster, such as tcp://10.0.0.5:8786.")
+@click.option("--json", "as_json_", is_flag=True, help="Print the summary as JSON.")
 def command(
-    recording: Path,
+    recordings: tuple[str, ...],
     databases: tuple[str, ...],
-    out: Path | None,
+    out: str | None,
+    table_format: str | None,
     patterns: tuple[str, ...],
     class_files: tuple[Path, ...],
     collect: tuple[str, ...],
     bus_map: tuple[str, ...],
-    as_json: bool,
+    jobs: int | None,
+    resume: bool,
+    engine: str,
+    scheduler: str | None,
+    as_json_: bool,
 ) -> None:
-    """Decode a RECORDING (candump, ASC, BLF, TRC, MF4, GVRET CSV, CRTD) by databases.
+    """Decode each RECORDING (candump, ASC, BLF, TRC, MF4, GVRET CSV, CRTD) by databases.
 
     A database without BUS= serves every bus. Without --out the values are summed up in a table. Without
     --policy everything is decoded: that is for files of your own test vehicles.
+
+    A folder means all recordings in it; patterns (quoted, also with **) and URLs such as s3://bucket/trips
+    work as well. All cores share the work: long candump, GVRET CSV and CRTD logs are cut into pieces, other
+    formats are read a file a process. The outcome is the same to the byte, whatever --jobs and --engine.
+    With several recordings --out is a folder: a table for each, and manifest.json, which says what was
+    read. If a run fails or is killed, the same command with --resume goes on with what is missing.
 
     \b
     Examples:
@@ -80,82 +113,169 @@ def command(
       nevgate decode drive.csv --dbc pt=powertrain.dbc --dbc body=body.dbc --bus-map 0=pt --bus-map 1=body
       nevgate decode drive.blf --dbc car.dbc --out drive.parquet --signals 'Battery*.*'
       nevgate decode drive.log --dbc car.dbc --policy car.classes.toml --out drive.csv
+      nevgate decode trips/ 's3://fleet/2026/**/*.log' --dbc car.dbc --out decoded/
+      nevgate decode s3://fleet/2026 --dbc car.dbc --out s3://fleet/done --engine dask --scheduler tcp://h:8786
     """
-    loaded: dict[str, list[Database]] = {}
-    files: list[Database] = []
-    for text in databases:
-        bus, file = _split(text)
-        files.append(load_database(file))
-        loaded.setdefault(bus, []).append(files[-1])
-    classed = _classed(class_files, files) if class_files else None
-    names = dict(_pair(text) for text in bus_map)
-    channels: set[str] = set()
-    with open_recording(recording, buses=names) as source:
-        decoder = OfflineDecoder(
-            loaded,
-            patterns=patterns,
-            classed=classed,
-            collect=[DataClass(name) for name in collect],
-            writer=None if out is None else open_table(out),
+    if resume and out is None:
+        raise click.UsageError("--resume goes on with what --out names")
+    if (engine == "dask") != (scheduler is not None):
+        raise click.UsageError("--engine dask and --scheduler ADDRESS belong together")
+    inputs = find_inputs(recordings)
+    folder = out is not None and _is_folder(out, recordings, inputs)
+    job = DecodeJob(
+        databases=tuple(_database(text) for text in databases),
+        patterns=patterns,
+        classes=tuple((str(path), _content(path, PolicyError)) for path in class_files) or None,
+        collect=collect,
+        buses=tuple(_pair(text) for text in bus_map),
+        ending=_ending(out, table_format, folder=folder),
+    )
+    ready = prepared(job)
+    ready.decoder(None)
+    target = Target(out or "", folder, job.ending, job.fingerprint())
+    if inputs.passed_over:
+        click.echo(
+            f"nevgate: {counted(len(inputs.passed_over), 'file')} passed over that are no recordings:"
+            f" {', '.join(inputs.passed_over[:_MOST_NAMED])}",
+            err=True,
         )
-        console = Console(stderr=True)
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task(f"{recording.name}")
-            while (batch := source.read(0.0)) is not None:
-                channels.update(batch.buses)
-                with _writing(out):
-                    decoder.decode(batch)
-                progress.update(task, description=f"{recording.name}: {decoder.summary.frames:,} frames")
-        with _writing(out):
-            summary = decoder.finish()
-        hop = source.hop()
-    for hint in _hints(hop, loaded, names, channels):
-        click.echo(f"nevgate: {recording}: {hint}", err=True)
-    if as_json:
-        emit_json(_as_json(summary, hop, files, class_files, out))
+    total = sum(one.stat.size for one in inputs.recordings)
+    report = Report(ready.files, class_files, out, several=len(inputs.recordings) > 1)
+    _run(inputs, job, target, _engine(engine, scheduler, jobs, total), report, resume=resume)
+    if report.failed and not report.several:
+        raise NevgateError(report.failed[0].failure)
+    if as_json_:
+        emit_json(as_json(report))
+    else:
+        show(report)
+    if report.failed:
+        advice = "; the same command with --resume goes on" if out is not None else ""
+        click.echo(
+            f"nevgate: {len(report.failed)} of {len(inputs.recordings)} recordings are missing{advice}",
+            err=True,
+        )
+        raise click.exceptions.Exit(INCOMPLETE_EXIT)
+
+
+def _run(
+    inputs: Inputs, job: DecodeJob, target: Target, engine: Engine, report: Report, *, resume: bool
+) -> None:
+    """Decode everything into `target` and `report`, showing how far it is."""
+    console = page(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    total = sum(one.stat.size for one in inputs.recordings)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(Path(inputs.recordings[0].location).name, total=total)
+
+        def tell(words: str) -> None:
+            progress.console.print(f"nevgate: {words}", markup=False, highlight=False, soft_wrap=True)
+
+        run = BulkDecode(
+            inputs.recordings,
+            job,
+            target,
+            engine,
+            tell=tell,
+            advance=lambda size: progress.advance(task, size),
+        )
+        for outcome in run.run(resume=resume):
+            report.add(outcome)
+            progress.update(task, description=f"{report.summary.frames:,} frames")
+            if outcome.failure and not report.several:
+                continue
+            for hint in _hints(outcome, {bus for bus, _, _ in job.databases}, dict(job.buses)):
+                tell(f"{outcome.recording.location}: {hint}")
+
+
+def _engine(name: str, scheduler: str | None, jobs: int | None, total: int) -> Engine:
+    """Who decodes; processes are not begun for what one has done sooner."""
+    if name == "dask":
+        from edge.offline.dask_engine import DaskEngine  # noqa: PLC0415 - an extra that only this needs
+
+        return DaskEngine(scheduler or "")
+    wanted = jobs if jobs is not None else cores()
+    if wanted == 1 or (jobs is None and total < _SMALL_BYTES):
+        return HereEngine()
+    return ProcessEngine(wanted)
+
+
+_SMALL_BYTES = 16 << 20
+"""So little is decoded in the time that a process takes to begin."""
+
+
+def _is_folder(out: str, named: Collection[str], inputs: Inputs) -> bool:
+    """Whether tables go into a folder: for more than one recording, or where no single file is named."""
+    single = len(named) == len(inputs.recordings) == 1 and inputs.recordings[0].location == next(iter(named))
+    if _suffix(out) not in ENDINGS:
+        return not single or not _suffix(out)
+    if not single:
+        raise ExportError(
+            "is a file; several recordings need a folder", where=out, todo="Leave out the ending"
+        )
+    return False
+
+
+def _ending(out: str | None, table_format: str | None, *, folder: bool) -> str:
+    """The ending of the tables; empty if there are none."""
+    if out is None:
+        return ""
+    if folder:
+        return f".{table_format or _FORMATS[0]}"
+    suffix = _suffix(out)
+    if suffix not in ENDINGS:
+        raise ExportError(
+            f"the ending '{suffix}' is no table that nevgate writes",
+            where=out,
+            todo=f"Use one of {', '.join(ENDINGS)}",
+        )
+    if table_format is not None and f".{table_format}" != suffix:
+        raise click.UsageError(f"--format {table_format} and --out {out} contradict each other")
+    return suffix
+
+
+def _suffix(out: str) -> str:
+    return "" if out.endswith("/") else Path(out.rpartition("/")[2]).suffix.lower()
+
+
+def _hints(outcome: RecordingOutcome, buses: Collection[str], names: Mapping[str, str]) -> Iterator[str]:
+    """What a person should be told of a recording: that it failed, or that buses and channels do not meet."""
+    if outcome.failure or outcome.account is None:
+        yield f"is missing: {outcome.failure}"
         return
-    _show(summary, hop, class_files, out)
-    for database in files:
-        if database.defects:
-            click.echo(
-                f"{database.path}: {len(database.defects)} defects mended; 'nevgate dbc lint' names them",
-                err=True,
-            )
-
-
-@contextmanager
-def _writing(out: Path | None) -> Iterator[None]:
-    """Name the table where the machine does not take what is written."""
-    try:
-        yield
-    except OSError as fault:
-        if out is None:
-            raise
-        raise ExportError(f"cannot be written ({fault.strerror or fault})", where=str(out)) from fault
-
-
-def _hints(
-    hop: Hop, buses: Collection[str], names: Mapping[str, str], channels: Collection[str]
-) -> Iterator[str]:
-    """What a person should be told whose buses and channels do not meet."""
-    if hop.entered == 0:
+    if outcome.account["entered"] == 0:
         yield "there is no frame in it"
         return
-    if hop.left == 0:
+    if outcome.account["left"] == 0:
         yield "no line or object in it could be read as a frame; is it a recording?"
         return
-    found = ", ".join(sorted(channels))
-    for bus in sorted({*buses, *names.values()} - {ANY_BUS, *channels}):
+    found = ", ".join(sorted(outcome.buses))
+    for bus in sorted({*buses, *names.values()} - {ANY_BUS, *outcome.buses}):
         yield f"no frame is of bus '{bus}'; the buses in it are {found}; --bus-map CHANNEL=BUS names them"
 
 
-def _split(text: str) -> tuple[str, Path]:
+def _database(text: str) -> tuple[str, str, bytes]:
     """``BUS=FILE`` or ``FILE``; a file whose name has an equals sign in it is still found."""
     bus, equals, file = text.partition("=")
     if not equals or Path(text).exists():
-        return ANY_BUS, Path(text)
-    return bus, Path(file)
+        bus, file = ANY_BUS, text
+    return bus, file, _content(file, DatabaseError)
+
+
+def _content(file: str | Path, error: type[NevgateError]) -> bytes:
+    try:
+        return storage_of(str(file)).read(str(file))
+    except OSError as fault:
+        raise error(
+            f"cannot be read ({fault.strerror or fault})",
+            where=str(file),
+            todo="Check the path and its permissions",
+        ) from fault
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -165,116 +285,3 @@ def _pair(text: str) -> tuple[str, str]:
             f"'{text}' should be CHANNEL=BUS, such as 0=powertrain", param_hint="--bus-map"
         )
     return channel, bus
-
-
-def _classed(class_files: Sequence[Path], databases: Sequence[Database]) -> Mapping[str, ClassedDatabase]:
-    """Each database with its class file: that of the same name, or the only one for the only database."""
-    by_stem = {path.name.partition(".")[0]: path for path in class_files}
-    classed: dict[str, ClassedDatabase] = {}
-    for database in databases:
-        path = by_stem.pop(database.path.name.partition(".")[0], None)
-        if path is None and len(class_files) == len(databases) == 1:
-            path = class_files[0]
-            by_stem.clear()
-        classed[database.sha256] = (
-            ClassedDatabase(database, {}) if path is None else load_classes(path, database)
-        )
-    if by_stem:
-        path = next(iter(by_stem.values()))
-        raise PolicyError(
-            "belongs to none of the databases",
-            where=str(path),
-            todo="Name it like its database: car.classes.toml",
-        )
-    return classed
-
-
-def _policy_words(summary: Summary, class_files: Sequence[Path]) -> str:
-    if not class_files:
-        return "no policy was applied: every signal was decoded"
-    masks = ", ".join(f"{bus} {mask}" for bus, mask in summary.masks.items())
-    return f"policy {', '.join(str(path) for path in class_files)} was applied (mask {masks})"
-
-
-def _show(summary: Summary, hop: Hop, class_files: Sequence[Path], out: Path | None) -> None:
-    console = page()
-    click.echo(
-        f"{hop.entered:,} frames in the recording, {summary.frames:,} read, {summary.decoded:,} decoded,"
-        f" {summary.unknown:,} of unknown ids,"
-        f" {summary.unknown_multiplexer:,} with an unknown multiplexer value (other signals kept),"
-        f" {summary.short:,} short (some signals missing), {summary.too_short:,} too short,"
-        f" {summary.not_data:,} error or remote frames"
-    )
-    for cause, count in hop.set_aside.items():
-        click.echo(f"  not read: {count:,} {cause}")
-    click.echo(_policy_words(summary, class_files))
-    for cause, count in summary.not_admitted.items():
-        click.echo(f"  not admitted: {count:,} {cause}")
-    if out is not None:
-        total = sum(one.count for one in summary.signals.values())
-        click.echo(f"{total:,} values of {len(summary.signals):,} signals were written to {out}")
-    else:
-        console.print(_table(summary))
-    withheld = sorted(summary.withheld)
-    for ref in withheld[:_MOST_WITHHELD_SHOWN]:
-        click.echo(f"  not collected: {ref}")
-    if len(withheld) > _MOST_WITHHELD_SHOWN:
-        click.echo(
-            f"  not collected: {len(withheld) - _MOST_WITHHELD_SHOWN} further signals; --json lists them"
-        )
-
-
-def _table(summary: Summary) -> Table:
-    table = Table(box=None, header_style="bold")
-    for heading in ("signal", "count", "min", "max", "last"):
-        table.add_column(heading, justify="left" if heading == "signal" else "right")
-    for ref, one in sorted(summary.signals.items()):
-        table.add_row(Text(str(ref)), f"{one.count:,}", *map(_short, (one.minimum, one.maximum, one.last)))
-    return table
-
-
-def _short(value: int | float | None) -> str:  # noqa: PYI041 - integers are shown whole
-    if value is None:
-        return ""
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _finite(value: float | None) -> float | str | None:
-    """JSON has no NaN and no infinity."""
-    return value if value is None or math.isfinite(value) else repr(value)
-
-
-def _as_json(
-    summary: Summary, hop: Hop, databases: Sequence[Database], class_files: Sequence[Path], out: Path | None
-) -> dict[str, object]:
-    return {
-        "recording": {"entered": hop.entered, "left": hop.left, "set_aside": dict(hop.set_aside)},
-        "frames": summary.frames,
-        "decoded": summary.decoded,
-        "unknown_id": summary.unknown,
-        "unknown_multiplexer_value": summary.unknown_multiplexer,
-        "short": summary.short,
-        "too_short": summary.too_short,
-        "error_or_remote": summary.not_data,
-        "databases": [
-            {"file": str(one.path), "sha256": one.sha256, "defects": len(one.defects)} for one in databases
-        ],
-        "policy": {
-            "class_files": [str(path) for path in class_files],
-            "masks": summary.masks,
-            "not_admitted": summary.not_admitted,
-            "not_collected": [str(ref) for ref in sorted(summary.withheld)],
-        }
-        if class_files
-        else None,
-        "out": None if out is None else str(out),
-        "signals": {
-            str(ref): {
-                "count": one.count,
-                "min": _finite(one.minimum),
-                "max": _finite(one.maximum),
-                "last": _finite(one.last),
-            }
-            for ref, one in sorted(summary.signals.items())
-        },
-    }

@@ -3,83 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
 
 import numpy as np
 
 from edge.bus.source import FrameSource
 from edge.database.model import Database, SignalRef
 from edge.database.near import did_you_mean
-from edge.decode.message import Column
 from edge.decode.plan import DecodePlan
 from edge.errors import DatabaseError
 from edge.frames import FrameBatch
+from edge.offline.summary import SignalSummary, Summary
 from edge.offline.tables import TableWriter
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.door import Door
 
+__all__ = ["ANY_BUS", "OfflineDecoder", "Summary", "decode_recording", "refs_of"]
+
 ANY_BUS = ""
-
-
-@dataclass(slots=True)
-class SignalSummary:
-    """The values of one signal: how many, least and greatest (NaN apart), the last."""
-
-    count: int = 0
-    minimum: int | float | None = None
-    maximum: int | float | None = None
-    last: int | float | None = None
-
-    def add(self, column: Column) -> None:
-        """Take in the values of a batch."""
-        values = column.values
-        self.count += len(values)
-        self.last = _plain(values[-1])
-        numbers = values[~np.isnan(values)] if values.dtype == np.float64 else values
-        if len(numbers):
-            low, high = _plain(numbers.min()), _plain(numbers.max())
-            self.minimum = low if self.minimum is None else min(self.minimum, low)
-            self.maximum = high if self.maximum is None else max(self.maximum, high)
-
-
-def _plain(value: Any) -> int | float:  # noqa: ANN401 - a NumPy scalar, or Python's own number
-    number: int | float = value.item() if isinstance(value, np.generic) else value
-    return number
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a recording held.
-
-    Attributes:
-        frames: data, error and remote frames that were read.
-        decoded: frames that a database describes.
-        unknown: frames that no database describes.
-        unknown_multiplexer: among the decoded, with a multiplexer value that no database knows.
-        short: among the decoded, shorter than their message: some signals missing.
-        too_short: frames without one whole signal.
-        not_data: error and remote frames.
-        not_admitted: frames that the door kept back, by cause; empty without a policy.
-        decoded_ids: distinct (bus, id) among the decoded.
-        masks: name of the door's mask by bus; empty without a policy.
-        withheld: signals that were not collected.
-        signals: the values of each signal that was seen.
-    """
-
-    frames: int = 0
-    decoded: int = 0
-    unknown: int = 0
-    unknown_multiplexer: int = 0
-    short: int = 0
-    too_short: int = 0
-    not_data: int = 0
-    not_admitted: dict[str, int] = field(default_factory=dict)
-    masks: dict[str, str] = field(default_factory=dict)
-    withheld: set[SignalRef] = field(default_factory=set)
-    signals: dict[SignalRef, SignalSummary] = field(default_factory=dict)
 
 
 class OfflineDecoder:
@@ -117,22 +59,33 @@ class OfflineDecoder:
         self._check_patterns()
 
     def decode(self, batch: FrameBatch) -> None:
-        """Decode `batch` into the summary and to the writer."""
-        self.summary.frames += len(batch)
-        for number, bus in enumerate(batch.buses):
-            rows = np.flatnonzero(batch.bus == number)
-            if len(rows):
-                self._decode_bus(bus, batch if len(rows) == len(batch) else batch.take(rows))
+        """Decode `batch` into the summary and to the writer.
 
-    def finish(self) -> Summary:
-        """Close the writer, and add what the doors counted."""
+        Rows are written bus by bus, in the order in which the batch meets them, those of a bus in the order
+        of frames, those of a frame in the order of the database: nothing depends on earlier batches, unless
+        a door puts messages together.
+        """
+        self.summary.frames += len(batch)
+        present = [np.flatnonzero(batch.bus == number) for number in range(len(batch.buses))]
+        for rows in sorted(filter(len, present), key=lambda rows: int(rows[0])):
+            bus = batch.buses[int(batch.bus[rows[0]])]
+            self._decode_bus(bus, batch if len(rows) == len(batch) else batch.take(rows))
+
+    def finish(self, *, part: bool = False) -> Summary:
+        """Close the writer, and add what the doors counted.
+
+        Args:
+            part: the table is a part of one; what was not collected is said at the end of the whole.
+        """
         for bus, door in self._doors.items():
             self.summary.masks[bus] = door.mask
             for cause, count in door.hop().set_aside.items():
                 self.summary.not_admitted[cause] = self.summary.not_admitted.get(cause, 0) + count
         if self._writer is not None:
-            policy = ", ".join(f"{bus}: {mask}" for bus, mask in self.summary.masks.items()) or "none"
-            self._writer.close(policy, self.summary.withheld)
+            if part:
+                self._writer.end()
+            else:
+                self._writer.close(self.summary.policy, self.summary.withheld)
         return self.summary
 
     def _decode_bus(self, bus: str, batch: FrameBatch) -> None:
@@ -149,10 +102,11 @@ class OfflineDecoder:
         self.summary.short += decoded.frames_short
         self.summary.too_short += decoded.frames_too_short
         self.summary.not_data += decoded.frames_not_data
-        for ref, column in decoded.columns.items():
+        columns = {ref: decoded.columns[ref] for ref in plan.refs if ref in decoded.columns}
+        for ref, column in columns.items():
             self.summary.signals.setdefault(ref, SignalSummary()).add(column)
         if self._writer is not None:
-            self._writer.write(batch.t_ns, decoded.columns)
+            self._writer.write(batch.t_ns, columns)
 
     def _meet(self, bus: str) -> DecodePlan:
         databases = [*self._databases.get(bus, ()), *self._databases.get(ANY_BUS, ())]
@@ -181,11 +135,11 @@ class OfflineDecoder:
                 )
 
 
-def decode_recording(source: FrameSource, decoder: OfflineDecoder) -> Summary:
-    """Read `source` to its end through `decoder`; the caller closes the source."""
+def decode_recording(source: FrameSource, decoder: OfflineDecoder, *, part: bool = False) -> Summary:
+    """Read `source` to its end through `decoder`; the caller closes the source. For `part` see `finish`."""
     while (batch := source.read(0.0)) is not None:
         decoder.decode(batch)
-    return decoder.finish()
+    return decoder.finish(part=part)
 
 
 def refs_of(bus: str, databases: Sequence[Database]) -> list[SignalRef]:

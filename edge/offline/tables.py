@@ -17,6 +17,7 @@ from edge.database.model import SignalRef
 from edge.decode.message import Column
 from edge.errors import NevgateError
 
+ENDINGS = (".parquet", ".csv", ".jsonl")
 NOT_COLLECTED = "not collected"
 _EXACT_IN_FLOAT = 1 << 53
 
@@ -41,6 +42,10 @@ class TableWriter(ABC):
     def close(self, policy: str, withheld: Collection[SignalRef]) -> None:
         """Finish the file, saying which mask it was made under and which signals were not collected."""
 
+    @abstractmethod
+    def end(self) -> None:
+        """Finish the file without saying that: it is a part of a table."""
+
 
 def open_table(path: Path) -> TableWriter:
     """A writer for `path`, its format told by the ending.
@@ -58,7 +63,7 @@ def open_table(path: Path) -> TableWriter:
         raise ExportError(
             f"the ending '{path.suffix}' is no table that nevgate writes",
             where=str(path),
-            todo=f"Use one of {', '.join(makers)}",
+            todo=f"Use one of {', '.join(ENDINGS)}",
         )
     try:
         return maker(path)
@@ -88,6 +93,10 @@ class CsvWriter(TableWriter):
             self._rows.writerow(("", ref.bus, ref.message, ref.signal, NOT_COLLECTED))
         self._file.close()
 
+    def end(self) -> None:
+        """See `TableWriter.end`."""
+        self._file.close()
+
 
 class JsonLinesWriter(TableWriter):
     """One JSON object a line; NaN and infinities, which JSON lacks, are strings."""
@@ -112,6 +121,10 @@ class JsonLinesWriter(TableWriter):
                 f'{{"t_ns": null, "bus": {_json(ref.bus)}, {_names(ref)}, "value": null,'
                 f' "state": "{NOT_COLLECTED}", "policy": {_json(policy)}}}\n'
             )
+        self._file.close()
+
+    def end(self) -> None:
+        """See `TableWriter.end`."""
         self._file.close()
 
 
@@ -179,10 +192,17 @@ class ParquetWriter(TableWriter):
         )
         self._writer.close()
 
+    def end(self) -> None:
+        """See `TableWriter.end`."""
+        self._writer.close()
+
     @staticmethod
     def _exact(columns: Mapping[SignalRef, Column]) -> npt.NDArray[np.object_]:
         digits: list[str | None] = []
         for column in columns.values():
+            if not _needs_digits(column):
+                digits += [None] * len(column.values)
+                continue
             digits += [
                 str(value) if isinstance(value, int) and abs(value) > _EXACT_IN_FLOAT else None
                 for value in column.values.tolist()
@@ -213,7 +233,13 @@ def _doubles(values: Sequence[Any] | npt.NDArray[Any]) -> npt.NDArray[np.float64
 
 
 def _needs_digits(column: Column) -> bool:
-    return column.values.dtype != np.float64
+    """Whether some value is an integer that a double may not hold."""
+    values = column.values
+    if values.dtype == np.float64:
+        return False
+    if values.dtype.kind in "iu" and len(values):
+        return int(values.max()) > _EXACT_IN_FLOAT or int(values.min()) < -_EXACT_IN_FLOAT
+    return True
 
 
 def _json(text: str) -> str:

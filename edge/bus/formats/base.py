@@ -44,6 +44,23 @@ class Defect:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a recording in lines, which is read as if all before it had been.
+
+    Attributes:
+        begin: the byte at which reading begins, a multiple of `edge.bus.formats.lines.BLOCK_BYTES`. A line
+            that begins before it and ends in or behind it is of this span.
+        end: the byte at which it ends, a multiple of the same; None for the end of the file.
+        carried: what the reader knew after all before `begin`, as `Recording.carried_out` says it; None lets
+            it guess, and `Recording.carried_in` tells what the guess was.
+    """
+
+    begin: int = 0
+    end: int | None = None
+    carried: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """How a recording is to be opened.
 
@@ -52,12 +69,14 @@ class Opening:
         buses: names of the buses by the recording's channel labels; a label that it lacks names its own bus.
         batch_frames: the most frames in a batch.
         zone: the time zone of wall-clock times that the format writes without one; None if unknown.
+        span: the part of it to read; only of a format in lines each of which stands for itself.
     """
 
     path: Path
     buses: Mapping[str, str]
     batch_frames: int
     zone: tzinfo | None
+    span: Span = Span()
 
 
 class Recording(FrameSource):
@@ -65,13 +84,18 @@ class Recording(FrameSource):
 
     A subclass says how its bytes become pieces. It sets `_timebase` before its first piece and names what it
     cannot read through `_refuse`.
+
+    Attributes:
+        carried_in: what was taken as known before the span; see `Span.carried`.
     """
 
     _unix_stamped: ClassVar[bool] = False
     """Whether stamps are Unix time unless the first one is too small for that."""
 
     def __init__(self, opening: Opening) -> None:
+        self.carried_in = ""
         self._path = opening.path
+        self._span = opening.span
         self._zone = opening.zone
         self._names = opening.buses
         self._batch_frames = opening.batch_frames
@@ -97,6 +121,11 @@ class Recording(FrameSource):
     def timebase(self) -> Timebase:
         """See `FrameSource.timebase`."""
         return self._timebase
+
+    @property
+    def carried_out(self) -> str:
+        """What reading on behind this span has to know besides the bytes; see `Span.carried`."""
+        return ""
 
     @property
     def defects(self) -> tuple[Defect, ...]:

@@ -8,6 +8,7 @@ which the form has no column for.
 from __future__ import annotations
 
 import re
+from typing import BinaryIO
 
 import numpy as np
 
@@ -31,6 +32,8 @@ ID_DIGITS = 8
 BUS_DIGITS = 3
 LENGTH_DIGITS = 2
 COMMA = ord(",")
+HEAD_BYTES = 4096
+_DIRECTED = "directed"
 LOWER = 0x20
 """The bit that tells a small letter from a capital one."""
 
@@ -54,6 +57,21 @@ class GvretRecording(LineRecording):
     """A GVRET CSV file; its time has no relation to wall time."""
 
     _directed: bool | None = None
+
+    @property
+    def carried_out(self) -> str:
+        """Whether lines have a column for the direction."""
+        return _DIRECTED if self._directed else ""
+
+    def _take_up(self, file: BinaryIO) -> None:
+        """Without knowledge of all lines before, the first one's form is guessed to have stayed."""
+        carried = self._span.carried
+        if carried is None:
+            head = file.read(HEAD_BYTES)
+            first = HEADER.match(head) or HEADERLESS.match(head)
+            carried = _DIRECTED if first and first[1] else ""
+        self.carried_in = carried
+        self._directed = carried == _DIRECTED
 
     def _block(self, block: bytes, first_line: int) -> Piece:
         lines = Lines.of(block, COMMA)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from edge.bus.formats.base import Recording
 from edge.bus.formats.rows import CUT_SHORT, MalformedError, Piece, Row, piece_of
@@ -25,14 +26,24 @@ class BlockRecording(Recording):
         """
 
     def _refuse_line(self, cause: str, number: int) -> None:
-        self._refuse(CUT_SHORT if self._ended_mid_line else cause, str(number))
+        begin = self._span.begin
+        place = f"line {number} from byte {begin} on" if begin else str(number)
+        self._refuse(CUT_SHORT if self._ended_mid_line else cause, place)
+
+    def _take_up(self, file: BinaryIO) -> None:
+        """Learn what all before the span would have taught; the span does not begin the file."""
 
     def _pieces(self) -> Iterator[Piece]:
         with self._path.open("rb") as file:
-            rest = b""
+            begin, end = self._span.begin, self._span.end
+            rest, overlong = b"", False
+            if begin:
+                self._take_up(file)
+                rest, overlong = begun_line(file, begin)
+                file.seek(begin)
             number = 1
-            overlong = False
-            while read := file.read(BLOCK_BYTES):
+            # A span ends where a block does, so that its blocks are those of the whole file.
+            while (end is None or file.tell() < end) and (read := file.read(BLOCK_BYTES)):
                 cut = read.rfind(b"\n") + 1
                 if not cut:
                     rest += read
@@ -47,10 +58,34 @@ class BlockRecording(Recording):
                 if block:
                     yield self._block(block, number)
                 number += block.count(b"\n")
-            if rest:
+            if rest and end is None:
                 self._ended_mid_line = True
                 self._tally.facts["last line without an end"] += 1
                 yield self._block(rest + b"\n", number)
+
+
+def begun_line(file: BinaryIO, begin: int) -> tuple[bytes, bool]:
+    """The line that has begun, and not ended, before the byte `begin`, at most its first 64 KiB.
+
+    Args:
+        file: the file, which may be sought in.
+        begin: a multiple of `BLOCK_BYTES`, and not 0.
+
+    Returns:
+        The line so far, and whether it was given up as one without an end.
+    """
+    place = begin
+    while place:
+        place -= BLOCK_BYTES
+        file.seek(place)
+        cut = file.read(BLOCK_BYTES).rfind(b"\n") + 1
+        if cut:
+            place += cut
+            break
+    length = begin - place
+    overlong = length >= BLOCK_BYTES and length > LINE_MAX_BYTES
+    file.seek(place)
+    return file.read(LINE_MAX_BYTES if overlong else length), overlong
 
 
 class LineRecording(BlockRecording):

@@ -1,0 +1,321 @@
+"""`Storage`: files by path or URL, read as local files and written so that nobody sees a part of one."""
+
+from __future__ import annotations
+
+import glob
+import importlib
+import os
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from edge.bus.formats.base import Span
+from edge.bus.formats.lines import BLOCK_BYTES
+from edge.bus.recording import HEAD_BYTES
+from edge.errors import NevgateError
+
+COPY_BYTES = 1 << 20
+_WILDCARDS = frozenset("*?[")
+
+
+class StorageError(NevgateError):
+    """A file or folder cannot be reached, read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What is known of a file without reading it.
+
+    Attributes:
+        size: bytes.
+        version: changes when the file does: its time of change, or what the store has for that.
+    """
+
+    size: int
+    version: str
+
+
+class Storage(ABC):
+    """Where files are; every location is a path or URL as a person writes it."""
+
+    @abstractmethod
+    def stat(self, location: str) -> Stat | None:
+        """What is known of a file; None if there is none."""
+
+    @abstractmethod
+    def is_folder(self, location: str) -> bool:
+        """Whether it is a folder."""
+
+    @abstractmethod
+    def files(self, location: str) -> list[str]:
+        """All files in a folder and the folders in it, sorted; hidden ones and theirs are left out."""
+
+    @abstractmethod
+    def matching(self, pattern: str) -> list[str]:
+        """All files that match a pattern with ``*``, ``?``, ``[...]`` or ``**``, sorted."""
+
+    @abstractmethod
+    def remove(self, location: str) -> None:
+        """Remove a file, or a folder with all in it; what is not there is removed already."""
+
+    @abstractmethod
+    @contextmanager
+    def reading(self, location: str) -> Iterator[BinaryIO]:
+        """Open a file, which may be sought in."""
+
+    @abstractmethod
+    @contextmanager
+    def at_hand(self, location: str, span: Span) -> Iterator[Path]:
+        """A local file that holds at least what reading `span` of the recording `location` needs."""
+
+    @abstractmethod
+    @contextmanager
+    def draft(self, location: str) -> Iterator[Path]:
+        """A local file to write, which becomes `location` at once when all of it is written; else it goes."""
+
+    def read(self, location: str) -> bytes:
+        """A small file's content.
+
+        Raises:
+            FileNotFoundError: if it is not there.
+        """
+        with self.reading(location) as file:
+            return file.read()
+
+    def write(self, location: str, content: bytes) -> None:
+        """Write a small file."""
+        with self.draft(location) as path:
+            path.write_bytes(content)
+
+
+def storage_of(location: str) -> Storage:
+    """The storage that holds `location`.
+
+    Raises:
+        StorageError: if it is a URL and what reads it is not installed.
+    """
+    scheme, mark, _ = location.partition("://")
+    if not mark:
+        return LocalStorage()
+    return UrlStorage(scheme)
+
+
+def inside(folder: str, *names: str) -> str:
+    """The location of what is in `folder`."""
+    return "/".join([folder.rstrip("/") or folder[:1], *names])
+
+
+def has_wildcard(location: str) -> bool:
+    """Whether it is a pattern, unless a file is called so."""
+    return not _WILDCARDS.isdisjoint(location)
+
+
+class LocalStorage(Storage):
+    """The file system of this machine."""
+
+    def stat(self, location: str) -> Stat | None:
+        """See `Storage.stat`."""
+        try:
+            found = Path(location).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return Stat(found.st_size, str(found.st_mtime_ns))
+
+    def is_folder(self, location: str) -> bool:
+        """See `Storage.is_folder`."""
+        return Path(location).is_dir()
+
+    def files(self, location: str) -> list[str]:
+        """See `Storage.files`."""
+        found: list[str] = []
+        for folder, folders, names in os.walk(location):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found += [str(Path(folder, name)) for name in names if not name.startswith(".")]
+        return sorted(found)
+
+    def matching(self, pattern: str) -> list[str]:
+        """See `Storage.matching`."""
+        return sorted(name for name in glob.glob(pattern, recursive=True) if Path(name).is_file())  # noqa: PTH207 - its patterns may be absolute
+
+    def remove(self, location: str) -> None:
+        """See `Storage.remove`."""
+        if Path(location).is_dir():
+            shutil.rmtree(location)
+        else:
+            Path(location).unlink(missing_ok=True)
+
+    @contextmanager
+    def reading(self, location: str) -> Iterator[BinaryIO]:
+        """See `Storage.reading`."""
+        with Path(location).open("rb") as file:
+            yield file
+
+    @contextmanager
+    def at_hand(self, location: str, span: Span) -> Iterator[Path]:
+        """See `Storage.at_hand`."""
+        del span
+        yield Path(location)
+
+    @contextmanager
+    def draft(self, location: str) -> Iterator[Path]:
+        """See `Storage.draft`."""
+        path = Path(location)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Beside its place, so that giving it its name is one step; the ending stays, which tells the format.
+        number, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+        os.close(number)
+        try:
+            yield Path(name)
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(name).chmod(0o666 & ~umask)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+class UrlStorage(Storage):
+    """Whatever fsspec reaches: S3 and its like, memory, HTTP, SFTP.
+
+    Args:
+        scheme: of the URLs.
+
+    Raises:
+        StorageError: if fsspec, or what it needs for the scheme, is not installed.
+    """
+
+    def __init__(self, scheme: str) -> None:
+        try:
+            fsspec: Any = importlib.import_module("fsspec")
+            self._files: Any = fsspec.filesystem(scheme)
+        except (ImportError, ValueError) as error:
+            raise StorageError(
+                f"URLs of '{scheme}' cannot be read here ({error})", todo="pip install 'nevgate[remote]'"
+            ) from error
+        self._scheme = scheme
+
+    def stat(self, location: str) -> Stat | None:
+        """See `Storage.stat`."""
+        self._files.invalidate_cache()
+        with _told(location):
+            try:
+                found = self._files.info(location)
+            except FileNotFoundError:
+                return None
+        if found["type"] != "file":
+            return None
+        version = next(
+            (found[key] for key in ("ETag", "LastModified", "mtime", "created") if key in found), ""
+        )
+        return Stat(int(found["size"] or 0), str(version))
+
+    def is_folder(self, location: str) -> bool:
+        """See `Storage.is_folder`."""
+        with _told(location):
+            return bool(self._files.isdir(location))
+
+    def files(self, location: str) -> list[str]:
+        """See `Storage.files`."""
+        with _told(location):
+            root = self._files._strip_protocol(location)  # noqa: SLF001 - fsspec has no other name for it
+            found = [name for name in self._files.find(location) if not _hidden(name.removeprefix(root))]
+        return sorted(map(self._url, found))
+
+    def matching(self, pattern: str) -> list[str]:
+        """See `Storage.matching`."""
+        with _told(pattern):
+            found = self._files.glob(pattern, detail=True)
+        return sorted(self._url(name) for name, info in found.items() if info["type"] == "file")
+
+    def remove(self, location: str) -> None:
+        """See `Storage.remove`."""
+        with _told(location), suppress(FileNotFoundError):
+            self._files.rm(location, recursive=True)
+
+    @contextmanager
+    def reading(self, location: str) -> Iterator[BinaryIO]:
+        """See `Storage.reading`."""
+        with self._files.open(location, "rb") as file:
+            yield cast("BinaryIO", file)
+
+    @contextmanager
+    def at_hand(self, location: str, span: Span) -> Iterator[Path]:
+        """See `Storage.at_hand`: a copy with holes where nothing is read."""
+        with tempfile.TemporaryDirectory(prefix="nevgate-") as folder:
+            path = Path(folder, location.rsplit("/", 1)[-1])
+            with (
+                _told(location),
+                self._files.open(location, "rb", cache_type="none") as far,
+                path.open("wb") as near,
+            ):
+                size = int(far.size)
+                end = size if span.end is None else min(span.end, size)
+                near.write(_range(far, 0, min(HEAD_BYTES, size)))
+                begin = min(span.begin, size)
+                while begin:
+                    begin -= min(BLOCK_BYTES, begin)
+                    block = _range(far, begin, min(BLOCK_BYTES, size - begin))
+                    near.seek(begin)
+                    near.write(block)
+                    if b"\n" in block:
+                        break
+                near.seek(span.begin)
+                for place in range(span.begin, end, COPY_BYTES):
+                    near.write(_range(far, place, min(COPY_BYTES, end - place)))
+                near.truncate(size)
+            yield path
+
+    @contextmanager
+    def draft(self, location: str) -> Iterator[Path]:
+        """See `Storage.draft`: object stores show an object when it is whole; others have it moved there."""
+        with tempfile.TemporaryDirectory(prefix="nevgate-") as folder:
+            name = location.rsplit("/", 1)[-1]
+            path = Path(folder, name)
+            path.touch()
+            yield path
+            waiting = f"{location.removesuffix(name)}.{os.urandom(8).hex()}-{name}"
+            with _told(location):
+                self._files.makedirs(location.rsplit("/", 1)[0], exist_ok=True)
+                self._files.put_file(str(path), waiting)
+                self._files.mv(waiting, location)
+
+    def _url(self, name: str) -> str:
+        return str(self._files.unstrip_protocol(name))
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))
+
+
+def _range(file: Any, begin: int, size: int) -> bytes:  # noqa: ANN401 - fsspec has no types
+    """Bytes of a far file, as many as asked for."""
+    file.seek(begin)
+    content = bytearray()
+    while len(content) < size:
+        read = file.read(size - len(content))
+        if not read:
+            raise OSError("it is shorter than it was")
+        content += read
+    return bytes(content)
+
+
+@contextmanager
+def _told(location: str) -> Iterator[None]:
+    """Name the URL where its store fails in one of its many ways."""
+    try:
+        yield
+    except (NevgateError, FileNotFoundError):
+        raise
+    except OSError as error:
+        raise StorageError(f"cannot be reached ({error.strerror or error})", where=location) from error
+    except Exception as error:
+        # Every store has errors of its own; botocore's are not even of OSError.
+        if type(error).__module__.partition(".")[0] in {"botocore", "aiohttp", "aiobotocore"}:
+            raise StorageError(f"cannot be reached ({error})", where=location) from error
+        raise
