@@ -200,7 +200,7 @@ class BulkDecode:
             },
             buses=_buses(results),
             pieces=tuple((result.span[0], result.size, result.sha256) for result in results),
-            table=table,
+            table=self._target.table_name(pending.recording),
         )
 
     def _checked(self, pending: _Pending) -> list[PieceResult]:

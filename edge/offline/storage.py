@@ -6,6 +6,7 @@ import glob
 import importlib
 import os
 import shutil
+import stat
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -124,7 +125,7 @@ class LocalStorage(Storage):
             found = Path(location).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return Stat(found.st_size, str(found.st_mtime_ns))
+        return None if stat.S_ISDIR(found.st_mode) else Stat(found.st_size, str(found.st_mtime_ns))
 
     def is_folder(self, location: str) -> bool:
         """See `Storage.is_folder`."""

@@ -29,7 +29,7 @@ class RecordingOutcome:
         account: of its reading: entered, left, set_aside and facts.
         buses: the buses in it.
         pieces: first byte, size and SHA-256 of each piece.
-        table: where its table is; empty if there is none.
+        table: its table, by its path within the folder where there is one; empty if there is none.
     """
 
     recording: RecordingInput
@@ -76,6 +76,10 @@ class Target:
         if not self.location:
             return ""
         return inside(self.location, recording.name + self.ending) if self.folder else self.location
+
+    def table_name(self, recording: RecordingInput) -> str:
+        """The same as a manifest says it, which is right wherever the folder is moved."""
+        return recording.name + self.ending if self.location and self.folder else self.location
 
     def part(self, recording: RecordingInput, number: int) -> str:
         """Where the table of a piece goes until all of them are there; empty if nowhere."""
@@ -132,7 +136,7 @@ class Target:
                 account=plain["reading"],
                 buses=tuple(plain["buses"]),
                 pieces=tuple((one["begin"], one["size"], one["sha256"]) for one in plain["pieces"]),
-                table=table,
+                table=self.table_name(recording),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -155,7 +159,9 @@ class Target:
         if self.folder and outcome.summary is not None:
             plain = {**outcome.entry(), "job": self.job, "buses": outcome.buses}
             plain["summary"] = outcome.summary.as_plain()
-            storage_of(self.location).write(f"{outcome.table}.json", json.dumps(plain).encode())
+            storage_of(self.location).write(
+                f"{self.table(outcome.recording)}.json", json.dumps(plain).encode()
+            )
 
     def remove_parts(self, recording: RecordingInput | None = None) -> None:
         """Remove the pieces of a recording, or of all."""

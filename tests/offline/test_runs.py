@@ -1,0 +1,189 @@
+"""Runs over many recordings: the same whatever does them, resumed after any end, nothing missing untold."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.bus.formats.base import Span
+from edge.bus.formats.lines import BLOCK_BYTES
+from edge.errors import NevgateError
+from edge.offline.bulk import BulkDecode
+from edge.offline.decoding import ANY_BUS
+from edge.offline.engines import Engine, HereEngine, Outcome, PieceFailure, ProcessEngine, Tell
+from edge.offline.inputs import find_inputs
+from edge.offline.job import DecodeJob
+from edge.offline.piece import DecodePiece
+from edge.offline.target import RecordingOutcome, Target
+from tests.offline.recordings import DBC, candump, write_all
+
+
+def make_job(ending: str = ".parquet") -> DecodeJob:
+    return DecodeJob(databases=((ANY_BUS, "car.dbc", DBC.encode()),), ending=ending)
+
+
+def run(
+    inputs: Path | str, out: Path | str, engine: Engine, *, resume: bool = False, tell: Tell = pytest.fail
+) -> list[RecordingOutcome]:
+    """Decode all of `inputs` into the folder `out`, in pieces of one block."""
+    job = make_job()
+    bulk = BulkDecode(
+        find_inputs([str(inputs)]).recordings,
+        job,
+        Target(str(out), True, job.ending, job.fingerprint()),
+        engine,
+        tell=tell,
+        advance=lambda _: None,
+        piece_bytes=BLOCK_BYTES,
+    )
+    return list(bulk.run(resume=resume))
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All files below `folder`."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def trips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of three recordings, of which one has four pieces."""
+    folder = tmp_path_factory.mktemp("fleet")
+    write_all(folder, logs=2)
+    once = candump(2000)
+    (folder / "trips" / "long.log").write_bytes(once * (1 + 3 * BLOCK_BYTES // len(once)))
+    (folder / "trips" / "notes.md").write_text("no recording")
+    return folder / "trips"
+
+
+@pytest.fixture(scope="module")
+def expected(trips: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one process makes of them."""
+    out = tmp_path_factory.mktemp("here")
+    run(trips, out, HereEngine())
+    return content(out)
+
+
+class Counted(Engine):
+    """Decodes here, and remembers what; ends as a kill would after some pieces."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self.pieces: list[DecodePiece] = []
+        self._most = most
+
+    def outcomes(self, pieces: Iterable[DecodePiece], job: DecodeJob, tell: Tell) -> Iterator[Outcome]:
+        for piece, result in HereEngine().outcomes(pieces, job, tell):
+            self.pieces.append(piece)
+            if len(self.pieces) == self._most:
+                raise KeyboardInterrupt
+            yield piece, result
+
+
+def test_several_processes_write_the_same_bytes(
+    trips: Path, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    outcomes = run(trips, tmp_path / "out", ProcessEngine(2))
+    assert [outcome.recording.name for outcome in outcomes] == ["0.log", "1.log", "long.log"]
+    assert content(tmp_path / "out") == expected
+    assert len(outcomes[2].pieces) == 4
+
+
+@pytest.mark.parametrize("most", range(1, 7))
+def test_a_run_that_was_killed_goes_on_with_what_is_missing(
+    trips: Path, expected: dict[str, bytes], tmp_path: Path, most: int
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(trips, tmp_path / "out", Counted(most))
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["state"] == "running"
+    rest = Counted()
+    outcomes = run(trips, tmp_path / "out", rest, resume=True)
+    assert len(rest.pieces) == 6 - most
+    assert not any(outcome.failure for outcome in outcomes)
+    assert content(tmp_path / "out") == expected
+
+
+def test_what_changed_since_is_decoded_anew(tmp_path: Path) -> None:
+    log = tmp_path / "trips" / "0.log"
+    log.parent.mkdir()
+    log.write_bytes(candump(100))
+    run(log.parent, tmp_path / "out", HereEngine())
+    log.write_bytes(candump(50, seed=7))
+    again = Counted()
+    (outcome,) = run(log.parent, tmp_path / "out", again, resume=True)
+    assert len(again.pieces) == 1
+    assert outcome.summary is not None
+    assert outcome.account is not None
+    assert outcome.account["entered"] == 50
+
+
+def test_a_folder_that_holds_a_run_is_not_written_over(trips: Path, tmp_path: Path) -> None:
+    run(trips, tmp_path / "out", HereEngine())
+    before = content(tmp_path / "out")
+    with pytest.raises(NevgateError, match="--resume"):
+        run(trips, tmp_path / "out", HereEngine())
+    assert content(tmp_path / "out") == before
+
+
+def test_one_that_fails_is_named_and_costs_no_other(tmp_path: Path) -> None:
+    folder = write_all(tmp_path, logs=2)[0].parent
+    (folder / "broken.blf").write_bytes(b"LOGG")
+    failed = run(folder, tmp_path / "out", HereEngine())
+    assert [bool(outcome.failure) for outcome in failed] == [False, False, True]
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["state"] == "incomplete"
+    assert [one["state"] for one in manifest["recordings"]] == ["done", "done", "failed"]
+    assert "cut short" in manifest["recordings"][2]["failure"]
+
+
+class Killing(ProcessEngine):
+    """Kills processes that have a piece, as often as told."""
+
+    def __init__(self, jobs: int, times: int) -> None:
+        super().__init__(jobs)
+        self._times = times
+
+    def _give(self, piece: DecodePiece, job: DecodeJob) -> None:
+        super()._give(piece, job)
+        if self._times and piece.number == 1:
+            self._times -= 1
+            os.kill(self.pids[-1], signal.SIGKILL)
+
+
+def test_a_process_that_dies_is_told_and_its_piece_tried_again(
+    trips: Path, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    told: list[str] = []
+    run(trips, tmp_path / "out", Killing(2, 1), tell=told.append)
+    assert content(tmp_path / "out") == expected
+    (words,) = told
+    assert "long.log" in words
+    assert "SIGKILL" in words
+    assert "tried again" in words
+
+
+def test_a_piece_that_kills_twice_is_given_up_and_the_others_go_on(
+    trips: Path, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    told: list[str] = []
+    outcomes = run(trips, tmp_path / "out", Killing(1, 2), tell=told.append)
+    assert [outcome.failure for outcome in outcomes] == ["", "", "the processes that decoded it died"]
+    assert "given up" in told[-1]
+    assert not any(outcome.failure for outcome in run(trips, tmp_path / "out", HereEngine(), resume=True))
+    assert content(tmp_path / "out") == expected
+
+
+def test_processes_end_with_the_one_that_asks(trips: Path) -> None:
+    engine = ProcessEngine(2)
+    pieces = [DecodePiece(str(trips / f"{n}.log"), n, 0, Span(), "") for n in (0, 1)]
+    outcomes = engine.outcomes(pieces, make_job(""), pytest.fail)
+    assert not isinstance(next(outcomes)[1], PieceFailure)
+    pids = engine.pids
+    outcomes.close()  # type: ignore[attr-defined]
+    assert len(pids) == 2
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
