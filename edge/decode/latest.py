@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.account import Hop
+from edge.clock import Timebase
 from edge.database.model import SignalRef
 from edge.decode.container import unpack
 from edge.decode.field import Field, raw_field
@@ -19,7 +20,12 @@ from edge.decode.payloads import Payloads
 from edge.decode.plan import DecodePlan
 from edge.decode.seen import SeenValues
 from edge.decode.store import NEVER, Elements, Lengths, Places, Store, Times
-from edge.frames import FrameBatch
+from edge.frames import FrameBatch, concatenate
+
+GATHERED_MOST = 8192
+"""Frames that wait for being taken in at most: so that none of it takes long."""
+
+_NO_TIMEBASE = Timebase()
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -130,14 +136,31 @@ class LatestValues:
         self._store = Store(self._width)
         self._reader: _Reader | None = None
         self._frames = 0
+        self._gathered: list[FrameBatch] = []
+        self._gathered_frames = 0
         self._unknown = self._not_data = self._too_short = self._short = self._unknown_multiplexer = 0
 
     def update(self, batch: FrameBatch) -> None:
-        """Take in the frames of `batch`."""
+        """Take in the frames of `batch`.
+
+        Small batches are gathered, since each costs once however many frames it has; whatever is asked is
+        answered with all of them.
+        """
+        if not len(batch):
+            return
+        self._gathered.append(replace(batch, timebase=_NO_TIMEBASE, mask=""))
+        self._gathered_frames += len(batch)
+        if self._gathered_frames >= GATHERED_MOST:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Take in what was gathered."""
+        if not self._gathered:
+            return
+        batch = concatenate(self._gathered)
+        self._gathered, self._gathered_frames = [], 0
         count = len(batch)
         self._frames += count
-        if not count:
-            return
         codes = self._lookup.codes(batch)
         if len(self._lookup.described) > self._known_codes:
             self._follow()
@@ -162,6 +185,7 @@ class LatestValues:
         Args:
             withheld: all signals that it removes; those beyond the ones that the plan was made without.
         """
+        self._take_in()
         now = frozenset(withheld)
         gone, back = now - self._withheld, self._withheld - now
         self._withheld = now
@@ -181,6 +205,7 @@ class LatestValues:
 
     def snapshot(self) -> Snapshot:
         """Decode the wanted signals from what is held; the latches begin anew."""
+        self._take_in()
         if self._reader is None:
             self._reader = _Reader(self._slots, self._latched, self._withheld, self._width)
         with np.errstate(all="ignore"):
@@ -188,6 +213,7 @@ class LatestValues:
 
     def hop(self) -> Hop:
         """The account since the beginning."""
+        self._take_in()
         aside = {
             "no database entry": self._unknown,
             "error or remote frame": self._not_data,
