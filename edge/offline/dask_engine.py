@@ -59,9 +59,8 @@ class DaskEngine(Engine):
 
             threads = sum(client.nthreads().values())
             known = set(client.nthreads())
-            done = distributed.as_completed(
-                [ask(piece) for piece in islice(waiting, max(threads, 1) * _PIECES_A_THREAD)]
-            )
+            first = [ask(piece) for piece in islice(waiting, max(threads, 1) * _PIECES_A_THREAD)]
+            done = distributed.as_completed(first, loop=client.loop)
             for future in done:
                 piece = asked.pop(future)
                 failure = future.exception()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from edge.bus.recording import HEAD_BYTES, recognised
 from edge.errors import SourceError
-from edge.offline.storage import Stat, Storage, has_wildcard, storage_of
+from edge.offline.storage import Stat, Storage, fixed_folder, has_wildcard, storage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,7 @@ def _files(storage: Storage, named: str) -> tuple[list[str], str]:
     if has_wildcard(named):
         several = storage.matching(named)
         if several:
-            fixed = named[: min(named.index(mark) for mark in "*?[" if mark in named)]
-            return several, fixed.rpartition("/")[0]
+            return several, fixed_folder(named)
     raise SourceError("there is no such file or folder", where=named)
 
 

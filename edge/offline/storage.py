@@ -116,6 +116,12 @@ def has_wildcard(location: str) -> bool:
     return not _WILDCARDS.isdisjoint(location)
 
 
+def fixed_folder(pattern: str) -> str:
+    """The folder below which all is that a pattern can mean, without a slash at its end."""
+    fixed = pattern[: min(pattern.index(mark) for mark in _WILDCARDS if mark in pattern)]
+    return fixed.rpartition("/")[0]
+
+
 class LocalStorage(Storage):
     """The file system of this machine."""
 
@@ -223,16 +229,20 @@ class UrlStorage(Storage):
 
     def files(self, location: str) -> list[str]:
         """See `Storage.files`."""
+        root = self._bare(location)
         with _told(location):
-            root = self._files._strip_protocol(location)  # noqa: SLF001 - fsspec has no other name for it
-            found = [name for name in self._files.find(location) if not _hidden(name.removeprefix(root))]
-        return sorted(map(self._url, found))
+            found = [name.removeprefix(root) for name in self._files.find(location)]
+        return sorted(location.rstrip("/") + name for name in found if not _hidden(name))
 
     def matching(self, pattern: str) -> list[str]:
         """See `Storage.matching`."""
         with _told(pattern):
             found = self._files.glob(pattern, detail=True)
-        return sorted(self._url(name) for name, info in found.items() if info["type"] == "file")
+        folder = fixed_folder(pattern)
+        root = self._bare(folder)
+        return sorted(
+            folder + name.removeprefix(root) for name, info in found.items() if info["type"] == "file"
+        )
 
     def remove(self, location: str) -> None:
         """See `Storage.remove`."""
@@ -286,8 +296,9 @@ class UrlStorage(Storage):
                 self._files.put_file(str(path), waiting)
                 self._files.mv(waiting, location)
 
-    def _url(self, name: str) -> str:
-        return str(self._files.unstrip_protocol(name))
+    def _bare(self, location: str) -> str:
+        """A location as fsspec itself names it."""
+        return str(self._files._strip_protocol(location)).rstrip("/")  # noqa: SLF001 - it has no other name
 
 
 def _hidden(name: str) -> bool:
