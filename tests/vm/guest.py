@@ -21,8 +21,15 @@ from tests.vm.boot import mount_point
 from tests.vm.machine import Line
 
 LINE = "/dev/ttyS1"
-IN_GUEST = "NEVGATE_IN_GUEST"
-"""Set in the environment of everything that runs inside the virtual machine."""
+LONG = "long: runs in the virtual machine only when all is asked for"
+"""A marker."""
+
+REWRITTEN = (
+    *(f"tests.vm.cases_{name}" for name in ("conformance", "gateway", "kernel", "links")),
+    "tests.socketcan.conformance",
+    "tests.socketcan.on_vcan",
+)
+"""Modules whose failed assertions are to say what was compared."""
 
 Monitor = Callable[[Mapping[str, object]], Mapping[str, object]]
 """Has qemu's monitor carry out a command (QMP), and returns its answer."""
@@ -83,6 +90,7 @@ class Teller:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         self._config = config
+        config.addinivalue_line("markers", LONG)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._line.say({"loaded": len(session.items)})
@@ -125,14 +133,16 @@ class Teller:
 def main() -> None:
     """Say that the machine is there, run what the host names, and tell how it ended."""
     scratch = mount_point()
-    os.environ |= {IN_GUEST: "1", "TMPDIR": scratch, "HOME": scratch, "PYTHONDONTWRITEBYTECODE": "1"}
+    os.environ |= {"TMPDIR": scratch, "HOME": scratch, "PYTHONDONTWRITEBYTECODE": "1"}
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     line = GuestLine()
     line.say({"ready": time.clock_gettime(time.CLOCK_BOOTTIME)})
     line.keep_alive()
     orders = line.hear()
-    options = ["-q", "-p", "no:cacheprovider", "--basetemp", f"{scratch}/pytest"]
+    pytest.register_assert_rewrite(*REWRITTEN)
+    # The host's conftest.py files would load what no case needs, for seconds.
+    options = ["-q", "--noconftest", "-p", "no:cacheprovider", "--basetemp", f"{scratch}/pytest"]
     status = pytest.main([*options, *orders["cases"]], plugins=[Teller(line, orders["limit_s"])])
     line.say({"ended": int(status)})
 
