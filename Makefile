@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check mutation canary crash powercut vm damage soak canary-live bench packages venv clean
+.PHONY: help demo test check mutation canary crash powercut vm damage soak canary-live bench bench-peers packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -57,6 +57,11 @@ soak: venv ## ten simulated days, the link away for seven of them: order, delays
 canary-live: packages venv ## real processes, consents that change, forced core dumps: nothing is anywhere that nobody agreed to
 	@sh .ci/debian-packages $(PYTHON) gcore=gdb
 	NEVGATE_CANARY_TURNS=5 $(BIN)/python -m pytest tests/live_canary
+
+bench-peers: packages venv ## nevgate and its peers on the same frames in turn; writes docs/benchmarks.md (needs root, some ten minutes)
+	@$(PYTHON) -m venv $(VENV)/peers && $(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check \
+	  can-decoder canmatrix pandas opendbc || echo "some peers are not to be had; the page names them"
+	$(BIN)/python -m tests.bench.peers --peers $(VENV)/peers/bin/python
 
 bench: venv ## measure ours and the peers in turn, print medians and ratios
 	$(BIN)/python -m tests.bench
