@@ -50,11 +50,12 @@ def pace_of(config: Config) -> Pace:
 
     In low latency every few milliseconds. Otherwise so often that an event is seen within 0.1 s of its frame.
     Where no event is waited for, no sensor is to be asked and all frames wait in the kernel, only once for
-    each sample, at most a second apart, right after its instant.
+    each sample and each block of the journal, at most a second apart, right after the sample's instant.
     """
     if config.capture.latency != "normal":
         return Pace(TICKS_S[config.capture.latency])
-    sample_s = min(config.sampling.collect_period_s, IDLE_MOST_S)
+    block_s = IDLE_MOST_S if config.journal is None else config.journal.block_period_s
+    sample_s = min(config.sampling.collect_period_s, block_s, IDLE_MOST_S)
     soon = config.event or config.collision is not None or config.sensor
     in_kernel = all(
         bus.interface == SOCKETCAN and bus.options.get("way") != PYTHON_CAN

@@ -31,6 +31,11 @@ def test_reads_for_each_sample_where_those_are_closer(tmp_path: Path) -> None:
     assert pace_of(configured(tmp_path, KERNEL + "[sampling]\ncollect_period_s = 0.2\n")).period_s == 0.2
 
 
+def test_reads_for_each_block_of_the_journal_so_that_a_power_cut_costs_little(tmp_path: Path) -> None:
+    journal = '[journal]\nfolder = "journal"\nblock_period_s = 0.25\n'
+    assert pace_of(configured(tmp_path, KERNEL + journal)).period_s == 0.25
+
+
 @pytest.mark.parametrize(
     "middle",
     [
