@@ -26,16 +26,14 @@ class SignalSummary:
     def add(self, column: Column) -> None:
         """Take in the values of a batch."""
         values = column.values
-        numbers = values[~np.isnan(values)] if values.dtype == np.float64 else values
-        some = len(numbers) > 0
-        self.merge(
-            SignalSummary(
-                len(values),
-                _plain(numbers.min()) if some else None,
-                _plain(numbers.max()) if some else None,
-                _plain(values[-1]),
-            )
-        )
+        low, high = np.minimum.reduce(values), np.maximum.reduce(values)
+        if low != low:  # noqa: PLR0124 - NaN, which either of the two hands on
+            numbers = values[~np.isnan(values)]
+            if not len(numbers):
+                self.merge(SignalSummary(len(values), None, None, _plain(values[-1])))
+                return
+            low, high = np.minimum.reduce(numbers), np.maximum.reduce(numbers)
+        self.merge(SignalSummary(len(values), _plain(low), _plain(high), _plain(values[-1])))
 
     def merge(self, later: SignalSummary) -> None:
         """Take in what came after; of equal values the earlier one stays."""
