@@ -17,7 +17,7 @@ from tests.canary.bus import STEPS_A_DEGREE, Fixed
 from tests.canary.evidence import RECORDING, Archived, Piece, of_message
 from tests.canary.oracle import May, Oracle
 from tests.canary.planting import CLASS_OF, Canary, Kind, sent_in
-from tests.canary.route import EAST, SOUTH, WEST, Route, middle_of
+from tests.canary.route import EAST, SOUTH, TWO_DECIMALS, WEST, Route, middle_of
 from tests.canary.scanning import Hit, Scanner
 from tests.canary.script import Drive
 from tests.canary.world import SERVICE, Sent, Told
@@ -36,7 +36,9 @@ LASTING_S = 4
 SEPARATOR = bytes(16)
 _AT_ONCE = 1 << 20
 _DEGREES = re.compile(rb"(?<![\d.])(\d{2,3})\.(\d{3,})")
-_STEPS = re.compile(rb"(?<![\d.])\d{8,9}(?![\d.])")
+_STEPS = re.compile(rb"(?<![\dA-Fa-f.#])\d{8,9}(?![\dA-Fa-f.])")
+"""No digits of a frame's data, which are hexadecimal: in those the scanner knows a position by its bits."""
+
 _MARGIN = 0.05
 
 
@@ -384,15 +386,20 @@ def _row(places: list[int], hit: Hit) -> int:
 def _near(content: bytes) -> Iterator[str]:
     """Numbers with three digits or more behind the point, or in steps, that are where the vehicle was."""
     for found in _DEGREES.finditer(content):
-        if _around(float(found[0])):
+        if _around(degrees := float(found[0])) and not _has_two_decimals(degrees):
             yield found[0].decode()
     for found in _STEPS.finditer(content):
         if _around(int(found[0]) / STEPS_A_DEGREE):
             yield found[0].decode()
 
 
+def _has_two_decimals(degrees: float) -> bool:
+    """Whether a number is one of two decimals with the trace of a computation: the route has no such one."""
+    return abs(degrees * 100 - round(degrees * 100)) * TWO_DECIMALS < ROUNDED
+
+
 def _around(degrees: float) -> bool:
-    return WEST - _MARGIN < degrees < EAST + _MARGIN or SOUTH - _MARGIN < degrees < SOUTH + 4 * _MARGIN
+    return WEST - _MARGIN < degrees < EAST + _MARGIN or SOUTH - _MARGIN < degrees < SOUTH + 6 * _MARGIN
 
 
 def _in_cell(fix: Fixed, lon: int, lat: int, cell_m: float) -> bool:

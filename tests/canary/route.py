@@ -11,8 +11,10 @@ from tests.canary.bus import STEPS_A_DEGREE, Fixed
 
 WEST, EAST = 116.20, 116.60
 SOUTH = 39.80
-LANE = 0.004
-"""Degrees between the ways of two drives."""
+LANE = 0.02
+"""Degrees northward in a drive, after which the next one begins: so wide that each second has its own."""
+
+TWO_DECIMALS = STEPS_A_DEGREE // 100
 
 CELLS_M = (1000.0, 2000.0)
 """The policies' precisions."""
@@ -85,7 +87,8 @@ ZONES = {
 class Route:
     """Positions of all seconds, each unlike every other by more than 1e-6 degrees in both coordinates.
 
-    No coordinate is that of the middle of a cell, which stands for a position where it may be known coarsely.
+    No coordinate is that of the middle of a cell, which stands for a position where it may be known coarsely,
+    nor one of two decimals, as other signals have.
 
     Args:
         seed: of the jitter.
@@ -93,7 +96,7 @@ class Route:
 
     def __init__(self, seed: int = 1) -> None:
         self._rng = random.Random(seed)  # noqa: S311 - a seed must replay the run
-        self._taken = _middles()
+        self._taken = _confusable()
         self.fixes: dict[int, Fixed] = {}
         self.by_lon: dict[int, int] = {}
         self.by_lat: dict[int, int] = {}
@@ -108,7 +111,7 @@ class Route:
             gcj02: whether it is told in GCJ-02.
         """
         if second not in self.fixes:
-            lon, lat = WEST + (EAST - WEST) * share, SOUTH + LANE * lane + 0.001 * math.sin(share * 40)
+            lon, lat = WEST + (EAST - WEST) * share, SOUTH + LANE * (lane + share)
             if gcj02:
                 lon, lat = shifted(lon, lat)
             fix = Fixed(self._alone(lon), self._alone(lat))
@@ -137,12 +140,18 @@ def middle_of(fix: Fixed, cell_m: float) -> tuple[int, int]:
     return round((cell + 0.5) * 360_000_000 / count) - 180_000_000, lat
 
 
-def _middles() -> set[int]:
-    """Coordinates of the middles of all cells of the region, and what is within 4 steps of them."""
-    found: set[int] = set()
+def _confusable() -> set[int]:
+    """Coordinates of the middles of all cells of the region, those of two decimals, and what is near them."""
+    lats = range(round((SOUTH - 0.3) * STEPS_A_DEGREE), round((SOUTH + 0.4) * STEPS_A_DEGREE), 4000)
+    lons = range(round((WEST - 0.05) * STEPS_A_DEGREE), round((EAST + 0.05) * STEPS_A_DEGREE), 4000)
+    found = {
+        steps
+        for side in (lats, lons)
+        for steps in range(side.start // TWO_DECIMALS * TWO_DECIMALS, side.stop, TWO_DECIMALS)
+    }
     for cell_m in CELLS_M:
-        for lat in range(round((SOUTH - 0.02) * STEPS_A_DEGREE), round((SOUTH + 0.1) * STEPS_A_DEGREE), 4000):
-            for lon in range(round(WEST * STEPS_A_DEGREE), round((EAST + 0.02) * STEPS_A_DEGREE), 4000):
+        for lat in lats:
+            for lon in lons:
                 found.update(middle_of(Fixed(lon, lat), cell_m))
     return {one + by for one in found for by in range(-4, 5)}
 

@@ -20,6 +20,8 @@ _CHUNK = 1 << 19
 _SECOND_BITS = 32
 _HEX = re.compile(rb"[0-9a-fA-F]{14,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{11,}")
+_ALL_HEX = re.compile(rb"\d*|[0-9a-f]*|[0-9A-F]*")
+"""What is no base64, but for one text of that length in 100,000; most of it is data of frames."""
 _DIGITS = re.compile(rb"\d{12,}(?:\.\d+)?|\d\.\d{9,}[eE]\+?\d+")
 
 Words = npt.NDArray[np.uint64]
@@ -116,7 +118,7 @@ class Scanner:
         pieces += [
             (found.start(), piece)
             for found in _BASE64.finditer(content)
-            if not found[0].isdigit()
+            if not _ALL_HEX.fullmatch(found[0])
             for piece in _unbased(found[0])
         ]
         places = np.cumsum([0, *(len(piece) + 8 for _, piece in pieces)])
