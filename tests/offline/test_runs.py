@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,38 @@ def test_what_changed_since_is_decoded_anew(tmp_path: Path) -> None:
     assert outcome.summary is not None
     assert outcome.account is not None
     assert outcome.account["entered"] == 50
+
+
+def one_table(log: Path, out: Path, engine: Engine, patterns: tuple[str, ...] = ()) -> bytes:
+    """Decode `log` into one table, going on with what is there."""
+    job = replace(make_job(".csv"), patterns=patterns)
+    bulk = BulkDecode(
+        find_inputs([str(log)]).recordings,
+        job,
+        Target(str(out), False, job.ending, job.fingerprint()),
+        engine,
+        tell=pytest.fail,
+        advance=lambda _: None,
+        piece_bytes=BLOCK_BYTES,
+    )
+    assert [outcome.failure for outcome in bulk.run(resume=True)] == [""]
+    return out.read_bytes()
+
+
+def test_pieces_of_another_recording_or_job_are_not_taken_over(tmp_path: Path) -> None:
+    once = candump(2000)
+    log = tmp_path / "drive.log"
+    log.write_bytes(once * (1 + 2 * BLOCK_BYTES // len(once)))
+    with pytest.raises(KeyboardInterrupt):
+        one_table(log, tmp_path / "out.csv", Counted(2), ("*.Low",))
+    high = one_table(log, tmp_path / "out.csv", HereEngine(), ("*.High",))
+    assert high == one_table(log, tmp_path / "fresh.csv", HereEngine(), ("*.High",))
+    with pytest.raises(KeyboardInterrupt):
+        one_table(log, tmp_path / "out.csv", Counted(2), ("*.Low",))
+    log.write_bytes(log.read_bytes().replace(b"#01", b"#02"))
+    os.utime(log, ns=(1, 1))
+    low = one_table(log, tmp_path / "out.csv", HereEngine(), ("*.Low",))
+    assert low == one_table(log, tmp_path / "fresh.csv", HereEngine(), ("*.Low",))
 
 
 def test_a_folder_that_holds_a_run_is_not_written_over(trips: Path, tmp_path: Path) -> None:
