@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from edge.account import Hop
 from edge.bus.source import WAITING
 from edge.capture import Captured
 from edge.capturing.message import frame_bytes
-from edge.frames import FrameBatch
+from edge.frames import FrameBatch, concatenate
 from edge.sensors.observation import Observation
 
 HOP = "capture to core"
 CORE_TOO_SLOW = "core too slow, oldest given up"
+
+ALIKE_NS = 1_000_000
+"""Wall offsets that differ by less are readings of one clock that nobody set meanwhile."""
+
+JOINED_MOST_BYTES = 1 << 20
 
 _OBSERVATION_BYTES = 64
 _BATCH_BYTES = 256
@@ -63,8 +70,8 @@ class HandOverBuffer:
             self._give_up_oldest()
 
     def take(self) -> tuple[Item, ...]:
-        """Hand out all that waits."""
-        items = tuple(self._items)
+        """Hand out all that waits: batches that may be one as one, so that a core that is late catches up."""
+        items = tuple(_joined(self._items))
         for item in items:
             self._left[_unit(item)] += len(item)
         self._items.clear()
@@ -98,6 +105,33 @@ class HandOverBuffer:
         del self._items[place]
         self._bytes -= _bytes(item)
         self._given_up[_unit(item)] += len(item)
+
+
+def _joined(items: Iterable[Item]) -> Iterator[Item]:
+    """Neighbouring batches of one mask together, where nobody set the wall clock between them."""
+    run: list[FrameBatch] = []
+    size = 0
+    for item in items:
+        if run and not (
+            isinstance(item, FrameBatch)
+            and _alike(run[-1], item)
+            and size + _bytes(item) <= JOINED_MOST_BYTES
+        ):
+            yield concatenate(run)
+            run, size = [], 0
+        if isinstance(item, FrameBatch):
+            run.append(replace(item, timebase=run[0].timebase) if run else item)
+            size += _bytes(item)
+        else:
+            yield item
+    if run:
+        yield concatenate(run)
+
+
+def _alike(one: FrameBatch, other: FrameBatch) -> bool:
+    first, second = one.timebase, other.timebase
+    apart_ns = abs(first.wall_offset_ns - second.wall_offset_ns)
+    return one.mask == other.mask and first.quality == second.quality and apart_ns < ALIKE_NS
 
 
 def _unit(item: Item) -> int:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edge.bus.source import WAITING
 from edge.capture import Captured
 from edge.capturing.buffer import CORE_TOO_SLOW, HandOverBuffer
+from edge.clock import Timebase
 from edge.frames import Frame, FrameBatch
 from edge.sensors.observation import Observation
 
@@ -87,3 +88,14 @@ def test_what_is_on_its_way_counts_against_the_limit() -> None:
     assert len(buffer) == 0
     buffer.add(captured(0, 1, "m/a", 0), beside_bytes=LIMIT, bounded=False)
     assert len(buffer) == 1
+
+
+def test_what_waited_comes_as_one_batch_but_for_masks_and_a_clock_that_was_set() -> None:
+    buffer = HandOverBuffer(1 << 20)
+    for first, mask, offset_ns in ((0, "m/a", 5), (1, "m/a", 9), (2, "m/b", 9), (3, "m/b", 2_000_000)):
+        (batch,) = captured(first, 1, mask, 0).batches
+        buffer.add(Captured((replace(batch, timebase=Timebase(offset_ns)),)))
+    items = [item for item in buffer.take() if isinstance(item, FrameBatch)]
+    assert [item.t_ns.tolist() for item in items] == [[0, 1], [2], [3]]
+    assert [item.mask for item in items] == ["m/a", "m/b", "m/b"]
+    assert [item.timebase.wall_offset_ns for item in items] == [5, 9, 2_000_000]
