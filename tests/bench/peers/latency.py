@@ -27,11 +27,12 @@ HERE = Path(__file__).parent
 EVENTS = 100
 STRETCH_S = 0.0937
 """Between a rise and a fall; no multiple of any period of the gateway's."""
-CONDITION = f"{traffic.ALARM_BUS}.{traffic.ALARM_MESSAGE}.{traffic.ALARM_LEVEL} >= 4"
+CONDITION = f"{traffic.ALARM_BUS}.{traffic.ALARM_MESSAGE}.{traffic.ALARM_LEVEL}"
 EVENT = (
-    f'[[event]]\nname = "level"\nall_of = ["{CONDITION}"]\npre_s = 1\npost_s = 0\nlongest_s = 1\n'
-    "most_per_hour = 3600\n"
+    f'[[event]]\nname = "level"\nall_of = ["{CONDITION} >= 4"]\npre_s = 0\npost_s = 0\nlongest_s = 1\n'
+    f'most_per_hour = 3600\n[[event]]\nname = "never"\nall_of = ["{CONDITION} > 100"]\npre_s = 10\n'
 )
+"""One that comes about all the time, and one for which the frames of 10 s are held ready."""
 
 
 def watched(config: str, output: str) -> None:
