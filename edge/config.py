@@ -161,8 +161,8 @@ class CaptureSection(_Section):
     )
     latency: Literal["normal", "low"] = Field(
         default="normal",
-        description="how soon a condition sees its frame: within 0.1 s, or within 10 ms at about three times "
-        "the work",
+        description="how often live buses are read while a condition waits for frames: every 70 ms, or every "
+        "4 ms, which takes most of a core on a busy vehicle",
     )
     user: str = Field(
         default="",
