@@ -210,10 +210,10 @@ _SMALL_BYTES = 16 << 20
 
 
 def _is_folder(out: str, named: Collection[str], inputs: Inputs) -> bool:
-    """Whether tables go into a folder: for more than one recording, or where no single file is named."""
+    """Whether tables go into a folder: for more than one recording, or where the name ends with a slash."""
     single = len(named) == len(inputs.recordings) == 1 and inputs.recordings[0].location == next(iter(named))
     if _suffix(out) not in ENDINGS:
-        return not single or not _suffix(out)
+        return not single or out.endswith("/")
     if not single:
         raise ExportError(
             "is a file; several recordings need a folder", where=out, todo="Leave out the ending"

@@ -102,7 +102,7 @@ class BulkDecode:
             yield self._outcomes.pop(handed_on)
             handed_on += 1
         complete = all(entry["state"] == "done" for entry in self._entries.values())
-        if complete:
+        if complete or not self._target.resumable:
             self._target.remove_parts()
         self._write_manifest("complete" if complete else "incomplete")
 

@@ -79,6 +79,19 @@ class Storage(ABC):
     def draft(self, location: str) -> Iterator[Path]:
         """A local file to write, which becomes `location` at once when all of it is written; else it goes."""
 
+    def check_place(self, location: str) -> None:
+        """See that a file can be there, before long work for it.
+
+        Raises:
+            StorageError: if its folder is missing, or it is a folder itself.
+        """
+        if self.is_folder(location):
+            raise StorageError("is a folder", where=location, todo="Name a file in it")
+
+    def parts_of(self, location: str) -> str:
+        """A folder for the parts of a file until it is whole."""
+        return f"{location}.parts"
+
     def read(self, location: str) -> bytes:
         """A small file's content.
 
@@ -137,6 +150,12 @@ class LocalStorage(Storage):
         """See `Storage.is_folder`."""
         return Path(location).is_dir()
 
+    def check_place(self, location: str) -> None:
+        """See `Storage.check_place`."""
+        super().check_place(location)
+        if not Path(location).parent.is_dir():
+            raise StorageError("there is no such folder", where=str(Path(location).parent))
+
     def files(self, location: str) -> list[str]:
         """See `Storage.files`."""
         found: list[str] = []
@@ -170,21 +189,46 @@ class LocalStorage(Storage):
 
     @contextmanager
     def draft(self, location: str) -> Iterator[Path]:
-        """See `Storage.draft`."""
-        path = Path(location)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Beside its place, so that giving it its name is one step; the ending stays, which tells the format.
-        number, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-        os.close(number)
+        """See `Storage.draft`; a device or pipe is given all of it when it is written."""
+        special = _is_special(Path(location))
+        path = Path(location) if special else Path(os.path.realpath(location))
+        folder = Path(tempfile.gettempdir()) if special else path.parent
+        draft: Path | None = None
         try:
-            yield Path(name)
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            # Beside its place, so that giving it its name is one step; the ending tells the format.
+            number, name = tempfile.mkstemp(prefix=".nevgate-", suffix=Path(location).suffix, dir=folder)
+            os.close(number)
+            draft = Path(name)
+            yield draft
+            if special:
+                with draft.open("rb") as written, path.open("wb") as out:
+                    shutil.copyfileobj(written, out, COPY_BYTES)
+                draft.unlink()
+            else:
+                umask = os.umask(0)
+                os.umask(umask)
+                draft.chmod(0o666 & ~umask)
+                draft.replace(path)
+        except BaseException as error:
+            if draft is not None:
+                draft.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise StorageError(
+                    f"cannot be written ({error.strerror or error})", where=location
+                ) from error
             raise
+
+    def parts_of(self, location: str) -> str:
+        """See `Storage.parts_of`; beside a device nothing can be."""
+        if _is_special(Path(location)):
+            return str(Path(tempfile.gettempdir(), f"nevgate-{os.getpid()}.parts"))
+        return super().parts_of(location)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether something is there that is neither file nor folder."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 class UrlStorage(Storage):

@@ -96,6 +96,7 @@ class Target:
         if not self.location:
             return
         if not self.folder:
+            storage_of(self.location).check_place(self.location)
             if not resume:
                 self.remove_parts()
             return
@@ -168,6 +169,11 @@ class Target:
         if self.location:
             storage_of(self.location).remove(self._parts(recording))
 
+    @property
+    def resumable(self) -> bool:
+        """Whether what is left of a run that failed is of use to the next one."""
+        return self.folder or storage_of(self.location).parts_of(self.location).startswith(self.location)
+
     def write_manifest(self, state: str, entries: Sequence[dict[str, Any]]) -> None:
         """Write the manifest of a folder."""
         if self.folder and self.location:
@@ -180,5 +186,5 @@ class Target:
 
     def _parts(self, recording: RecordingInput | None) -> str:
         if not self.folder:
-            return f"{self.location}{_PARTS}"
+            return storage_of(self.location).parts_of(self.location)
         return inside(self.location, _PARTS, *([recording.name] if recording is not None else []))

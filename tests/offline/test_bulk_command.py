@@ -99,9 +99,12 @@ def test_another_job_does_not_resume(fleet: Path) -> None:
         (("nowhere", "--json"), "no such file or folder"),
         (("trips/notes.md", "--json"), "no recording of a known format"),
         (("trips/*.blf", "--json"), "no such file or folder"),
+        (("trips/0.log", "--out", "nowhere/table.csv"), "no such folder"),
+        (("trips/0.log", "--out", "folder.csv"), "is a folder"),
     ],
 )
 def test_what_cannot_be_done_is_said(fleet: Path, words: tuple[str, ...], said: str) -> None:
+    (fleet / "folder.csv").mkdir()
     plain = [word if word.startswith("--") else str(fleet / word) for word in words]
     with pytest.raises(NevgateError, match=said):
         run(fleet, *plain)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge.bus.formats.base import Span
@@ -154,6 +154,9 @@ def straight(path: Path, wanted: DecodeJob, out: Path) -> Summary:
     several=st.integers(1, 6),
     ending=st.sampled_from((".csv", ".jsonl", ".parquet")),
     policy=st.booleans(),
+)
+@example(
+    file=("csv", b"\n".join((GVRET[0], GVRET[2], GVRET[0]))), size=40, several=1, ending=".csv", policy=False
 )
 def test_pieces_give_the_table_and_summary_of_the_whole(
     file: tuple[str, bytes], size: int, several: int, ending: str, policy: bool

@@ -33,7 +33,7 @@ BUS_DIGITS = 3
 LENGTH_DIGITS = 2
 COMMA = ord(",")
 HEAD_BYTES = 4096
-_DIRECTED = "directed"
+_FORMS = ("undirected", "directed")
 LOWER = 0x20
 """The bit that tells a small letter from a capital one."""
 
@@ -60,8 +60,8 @@ class GvretRecording(LineRecording):
 
     @property
     def carried_out(self) -> str:
-        """Whether lines have a column for the direction."""
-        return _DIRECTED if self._directed else ""
+        """Whether lines have a column for the direction; empty if no line has told yet."""
+        return "" if self._directed is None else _FORMS[self._directed]
 
     def _take_up(self, file: BinaryIO) -> None:
         """Without knowledge of all lines before, the first one's form is guessed to have stayed."""
@@ -69,9 +69,9 @@ class GvretRecording(LineRecording):
         if carried is None:
             head = file.read(HEAD_BYTES)
             first = HEADER.match(head) or HEADERLESS.match(head)
-            carried = _DIRECTED if first and first[1] else ""
+            carried = _FORMS[bool(first and first[1])]
         self.carried_in = carried
-        self._directed = carried == _DIRECTED
+        self._directed = _FORMS.index(carried) == 1 if carried else None
 
     def _block(self, block: bytes, first_line: int) -> Piece:
         lines = Lines.of(block, COMMA)
