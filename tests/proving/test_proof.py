@@ -179,7 +179,7 @@ class TestABrokenDoor:
 
     def test_that_lets_one_bit_too_many_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def leaking(signals: Iterable[Judged], width: int) -> UInt8s:
-            mask = bits_of(signals, width)
+            mask = bits_of(signals, max(width, 2))
             mask[1] |= 1 << 3
             return mask
 
@@ -197,7 +197,7 @@ class TestABrokenDoor:
 
     def test_that_lets_a_bit_pass_that_no_signal_describes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def leaking(signals: Iterable[Judged], width: int) -> UInt8s:
-            mask = bits_of(signals, width)
+            mask = bits_of(signals, max(width, 4))
             mask[3] |= 1 << 7
             return mask
 
@@ -353,8 +353,10 @@ class TestABrokenDoor:
         monkeypatch.setattr(Door, "admit", as_they_are)
         assert broken({BUS: [boxed()]}).kind == "container"
 
-    def test_that_takes_every_rule_for_a_match(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(DiagnosticRule, "matches", lambda *_: True)
+    def test_that_takes_every_rule_of_a_collected_class_for_a_match(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(DiagnosticRule, "matches", lambda rule, _: rule.data_class is OPERATION)
         assert broken({BUS: [diagnostics()]}).kind == "diagnostic message"
 
     def test_that_spoils_a_collected_signal(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -388,7 +388,11 @@ def exported(
     result = CliRunner().invoke(decode_command, [str(recording), "--out", str(out), "--json", *options])
     assert result.exception is None, result.output
     text = repr(pq.read_table(out).to_pylist()) if ending == ".parquet" else out.read_text()
-    return result.output.replace(str(folder), ""), text, out
+    printed = json.loads(result.output.replace(str(folder), ""))
+    for entry in printed["recordings"]:
+        # By these a run that goes on knows the very recording that it had begun to read.
+        del entry["version"], entry["pieces"]
+    return json.dumps(printed), text, out
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
