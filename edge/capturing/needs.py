@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from edge.config import BusSection, Config, GpsdSection, IioSection, NmeaSection
+from edge.config_socketcan import PYTHON_CAN, SOCKETCAN
 from edge.sensors.gpsd import WATCH
 
 SHORT_BYTES = 12
@@ -59,10 +60,9 @@ class Needed:
     by: str
 
 
-_SOCKETCAN = "socketcan"
 _INTERFACES: Mapping[str, tuple[Need, ...]] = MappingProxyType(
     {
-        _SOCKETCAN: (Need.CAN_SOCKETS, Need.PACKET_SOCKETS, Need.LINK_STATE),
+        SOCKETCAN: (Need.CAN_SOCKETS, Need.PACKET_SOCKETS, Need.LINK_STATE),
         "udp_multicast": (Need.DATAGRAMS,),
         "virtual": (),
         "serial": (Need.SERIAL_PORTS,),
@@ -74,7 +74,7 @@ _WAYS: Mapping[object, tuple[Need, ...]] = MappingProxyType(
     {
         "ring": (Need.PACKET_SOCKETS, Need.LINK_STATE),
         "raw": (Need.CAN_SOCKETS, Need.LINK_STATE),
-        "python-can": (Need.CAN_SOCKETS, Need.LINK_STATE),
+        PYTHON_CAN: (Need.CAN_SOCKETS, Need.LINK_STATE),
     }
 )
 
@@ -112,7 +112,7 @@ def told(needed: Sequence[Needed]) -> tuple[str, ...]:
 
 def _of_bus(bus: BusSection) -> tuple[Need, ...]:
     needs = _INTERFACES.get(bus.interface, (Need.UNKNOWN,))
-    if bus.interface == _SOCKETCAN:
+    if bus.interface == SOCKETCAN:
         needs = _WAYS.get(bus.options.get("way"), needs)
     return (*needs, Need.UNKNOWN) if Need.SERIAL_PORTS in needs and _is_url(bus.channel) else needs
 

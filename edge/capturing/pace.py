@@ -48,7 +48,7 @@ USUAL_PACE = Pace(TICKS_S["normal"])
 def pace_of(config: Config) -> Pace:
     """How often the live buses and sensors of a configuration are read.
 
-    In low latency every few milliseconds. Otherwise so often that an event is seen within 0.1 s of its frame.
+    In low latency every few milliseconds. Otherwise at least every 70 ms.
     Where no event is waited for, no sensor is to be asked and all frames wait in the kernel, only once for
     each sample and each block of the journal, at most a second apart, right after the sample's instant.
     """

@@ -18,9 +18,10 @@ from edge.bus.socketcan.source import SocketCanSource
 from edge.bus.socketcan.watched import WatchedSource
 from edge.bus.source import FrameSource
 from edge.clock import Clock
+from edge.config_socketcan import PYTHON_CAN, SOCKETCAN
 from edge.errors import ConfigError, SourceError
 
-RING, RAW, PYTHON_CAN = "ring", "raw", "python-can"
+RING, RAW = "ring", "raw"
 WAYS = (RING, RAW, PYTHON_CAN)
 """How frames can be taken, the best first."""
 
@@ -110,7 +111,7 @@ def open_socketcan(
         try:
             fallback: FrameSource = open_interface(
                 name=name,
-                interface="socketcan",
+                interface=SOCKETCAN,
                 channel=channel,
                 bitrate=bitrate,
                 data_bitrate=data_bitrate,
