@@ -12,18 +12,14 @@ import pytest
 
 from edge.bus.formats.lines import BLOCK_BYTES
 from edge.errors import NevgateError
-from edge.offline.bulk import BulkDecode
 from edge.offline.dask_engine import DaskEngine
-from edge.offline.decoding import ANY_BUS
 from edge.offline.engines import Engine, HereEngine, Outcome, Tell
-from edge.offline.inputs import find_inputs
 from edge.offline.job import DecodeJob
 from edge.offline.piece import DecodePiece
-from edge.offline.target import Target
-from tests.offline.recordings import DBC, candump
+from tests.offline.bulk_runs import content, make_job, run
+from tests.offline.recordings import candump
 
 distributed: Any = pytest.importorskip("distributed")
-JOB = DecodeJob(databases=((ANY_BUS, "car.dbc", DBC.encode()),), ending=".parquet")
 
 
 class Killing(Engine):
@@ -52,17 +48,8 @@ def cluster() -> Iterator[Any]:
 
 
 def decode(folder: Path, out: Path, engine: Engine, tell: Tell = pytest.fail) -> dict[str, bytes]:
-    run = BulkDecode(
-        find_inputs([str(folder)]).recordings,
-        JOB,
-        Target(str(out), True, JOB.ending, JOB.fingerprint()),
-        engine,
-        tell=tell,
-        advance=lambda _: None,
-        piece_bytes=BLOCK_BYTES,
-    )
-    assert [outcome.failure for outcome in run.run()] == ["", ""]
-    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert [outcome.failure for outcome in run(folder, out, engine, tell=tell)] == ["", ""]
+    return content(out)
 
 
 def test_a_cluster_of_which_a_worker_is_killed_gives_the_same_bytes(tmp_path: Path, cluster: Any) -> None:  # noqa: ANN401
@@ -82,4 +69,4 @@ def test_a_scheduler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("edge.offline.dask_engine._CONNECT_S", 0.3)
     engine = DaskEngine("tcp://127.0.0.1:1")
     with pytest.raises(NevgateError, match="cannot be reached"):
-        list(engine.outcomes([], JOB, pytest.fail))
+        list(engine.outcomes([], make_job(), pytest.fail))

@@ -15,39 +15,13 @@ from edge.bus.formats.base import Span
 from edge.bus.formats.lines import BLOCK_BYTES
 from edge.errors import NevgateError
 from edge.offline.bulk import BulkDecode
-from edge.offline.decoding import ANY_BUS
 from edge.offline.engines import Engine, HereEngine, Outcome, PieceFailure, ProcessEngine, Tell
 from edge.offline.inputs import find_inputs
 from edge.offline.job import DecodeJob
 from edge.offline.piece import DecodePiece
-from edge.offline.target import RecordingOutcome, Target
-from tests.offline.recordings import DBC, candump, write_all
-
-
-def make_job(ending: str = ".parquet") -> DecodeJob:
-    return DecodeJob(databases=((ANY_BUS, "car.dbc", DBC.encode()),), ending=ending)
-
-
-def run(
-    inputs: Path | str, out: Path | str, engine: Engine, *, resume: bool = False, tell: Tell = pytest.fail
-) -> list[RecordingOutcome]:
-    """Decode all of `inputs` into the folder `out`, in pieces of one block."""
-    job = make_job()
-    bulk = BulkDecode(
-        find_inputs([str(inputs)]).recordings,
-        job,
-        Target(str(out), True, job.ending, job.fingerprint()),
-        engine,
-        tell=tell,
-        advance=lambda _: None,
-        piece_bytes=BLOCK_BYTES,
-    )
-    return list(bulk.run(resume=resume))
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """All files below `folder`."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+from edge.offline.target import Target
+from tests.offline.bulk_runs import content, make_job, run
+from tests.offline.recordings import candump, write_all
 
 
 @pytest.fixture(scope="module")
