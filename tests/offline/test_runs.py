@@ -157,7 +157,9 @@ class Killing(ProcessEngine):
         super()._give(piece, job)
         if self._times and piece.number == 1:
             self._times -= 1
-            os.kill(self.pids[-1], signal.SIGKILL)
+            (pid,) = (worker.process.pid for worker in self._workers if worker.piece == piece)
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_process_that_dies_is_told_and_its_piece_tried_again(
