@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ FRAME_BYTES = 17
 
 ALIKE_NS = 1_000_000
 """Wall offsets that differ by less are readings of one clock that nobody set meanwhile."""
+
+Column = TypeVar("Column", bound=npt.NDArray[Any])
 
 _PACKED_FRAMES = 4096
 _PACKED_NS = NS_PER_S
@@ -39,14 +42,14 @@ class _Packed:
 
     @classmethod
     def of(cls, batch: FrameBatch) -> _Packed:
-        """Copy the frames of `batch`, so that nothing else of it is held."""
+        """The frames of `batch` in memory of their own, so that nothing else of it is held."""
         return cls(
-            batch.t_ns.copy(),
-            batch.bus.copy(),
-            batch.arbitration_id.copy(),
-            batch.flags.copy(),
-            batch.length.copy(),
-            batch.data[_inside(batch.length, batch.data.shape[1])],
+            _own(batch.t_ns),
+            _own(batch.bus),
+            _own(batch.arbitration_id),
+            _own(batch.flags),
+            _own(batch.length),
+            _payload(batch),
             batch.buses,
             batch.timebase,
             batch.mask,
@@ -56,8 +59,11 @@ class _Packed:
         """The frames as they were."""
         longest = int(self.length.max())
         width = next((size for size in (CLASSIC_BYTES, FD_BYTES) if longest <= size), longest)
-        data = np.zeros((len(self.t_ns), width), np.uint8)
-        data[_inside(self.length, width)] = self.payload
+        if len(self.payload) == len(self.t_ns) * width:
+            data = self.payload.reshape(-1, width)
+        else:
+            data = np.zeros((len(self.t_ns), width), np.uint8)
+            data[_inside(self.length, width)] = self.payload
         return FrameBatch(
             self.t_ns,
             self.bus,
@@ -159,11 +165,17 @@ class FrameRing:
         room, lost_ns, first_ns = self._most_bytes, self._lost_ns, self._first_ns
         if first_ns is None and len(latest):
             first_ns = int(latest.t_ns[0])
-        for frames in (latest, *(chunk.batch() for chunk in reversed(self._chunks))):
-            lost, kept = _split(frames, room)
+        for chunk in (*((_Chunk.of(latest, latest),) if len(latest) else ()), *reversed(self._chunks)):
+            if room < 0:
+                lost_ns = max(lost_ns, chunk.newest_ns)
+                continue
+            if room >= chunk.size and chunk.newest_ns < from_ns:
+                room -= chunk.size
+                continue
+            lost, kept = _split(chunk.batch(), room)
             if len(lost):
                 lost_ns = max(lost_ns, int(lost.t_ns.max()))
-            room = -1 if len(lost) else room - int(_sizes(kept).sum())
+            room = -1 if len(lost) else room - chunk.size
             wanted = kept.t_ns >= from_ns
             if wanted.any():
                 batches.append(kept.take(wanted))
@@ -206,10 +218,26 @@ def _joined(batches: Sequence[FrameBatch]) -> list[FrameBatch]:
 
 def _split(batch: FrameBatch, most_bytes: int) -> tuple[FrameBatch, FrameBatch]:
     """The earlier frames of `batch`, and the last ones that together take at most `most_bytes`."""
+    if len(batch) * (FRAME_BYTES + batch.data.shape[1]) <= most_bytes:
+        return batch.take(slice(0, 0)), batch
     backwards = np.cumsum(_sizes(batch)[::-1])
     count = int(np.searchsorted(backwards, most_bytes, side="right"))
     begin = len(batch) - count
     return batch.take(slice(0, begin)), batch.take(slice(begin, None))
+
+
+def _own(column: Column) -> Column:
+    """The column itself where it holds nothing but its own values, else a copy."""
+    return column if column.base is None else column.copy()
+
+
+def _payload(batch: FrameBatch) -> npt.NDArray[np.uint8]:
+    """The bytes in use of all frames end to end, in memory of their own."""
+    width = batch.data.shape[1]
+    if len(batch) and int(batch.length.min()) == width:
+        return _own(batch.data).reshape(-1)
+    payload: npt.NDArray[np.uint8] = batch.data[_inside(batch.length, width)]
+    return payload
 
 
 def _inside(length: npt.NDArray[np.uint16], width: int) -> npt.NDArray[np.bool_]:
