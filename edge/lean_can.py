@@ -1,7 +1,7 @@
 """Imports python-can without asammdf.
 
 python-can loads asammdf, and with it pandas, whenever it is installed: 0.7 s and 80 MB that a gateway has no
-use for, since MF4 files are read in a process of their own. Importing this before python-can or cantools
+use for, since MF4 files are read in a process of their own. Importing this before python-can
 keeps them out; asammdf itself stays importable.
 """
 

@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-import can
-
 from edge.account import Hop
 from edge.bus import multicast
 from edge.bus.can_words import kind_of
@@ -21,6 +19,7 @@ from edge.bus.tally import Tally
 from edge.clock import Clock, Timebase
 from edge.errors import SourceError
 from edge.frames import FrameBatch, FrameFlag
+from edge.lean_can import can
 
 logger = logging.getLogger(__name__)
 

@@ -1,3 +1,3 @@
 """DBC, KCD, ARXML and SYM files, loaded through cantools and laid out as bits."""
 
-import edge.lean_can  # noqa: F401 - before anything that imports python-can
+import edge.lean_cantools  # noqa: F401 - before anything that imports cantools

@@ -1,3 +1,3 @@
 """From batches of frames to columns of physical values."""
 
-import edge.lean_can  # noqa: F401 - before anything that imports python-can
+import edge.lean_cantools  # noqa: F401 - before anything that imports cantools

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -193,3 +194,29 @@ def test_a_user_without_it_is_told_which_right_is_missing(
     wire: Cable, options: tuple[str, ...], what: str
 ) -> None:
     assert what in as_nobody(wire, *options)
+
+
+def test_a_process_that_may_not_ask_for_interfaces_reads_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(socket, "if_nameindex", refuse)
+    for name, kind, flags in (
+        ("can0", "280", "0x40080"),
+        ("can1", "280", "0x400c1"),
+        ("eth0", "1", "0x1003"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "type").write_text(f"{kind}\n")
+        (tmp_path / name / "flags").write_text(f"{flags}\n")
+    (tmp_path / "odd").mkdir()
+    found = interfaces(tmp_path)
+    assert [(one.name, one.can, one.up) for one in found] == [
+        ("can0", True, False),
+        ("can1", True, True),
+        ("eth0", False, True),
+        ("odd", None, None),
+    ]
+    assert interfaces(tmp_path / "missing") == ()

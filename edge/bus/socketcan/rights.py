@@ -18,6 +18,7 @@ CAP_NET_RAW = 13
 ARPHRD_CAN = 280
 
 PROC = Path("/proc")
+SYS_NET = Path("/sys/class/net")
 """Where the kernel tells of processes and of what it can."""
 
 _SIOCGIFFLAGS, _SIOCGIFHWADDR = 0x8913, 0x8927
@@ -140,14 +141,19 @@ class Interface:
         return f"{self.name} (down)" if self.can and self.up is False else self.name
 
 
-def interfaces() -> tuple[Interface, ...]:
-    """The network interfaces that this process sees, those of CAN first."""
+def interfaces(sys_net: Path = SYS_NET) -> tuple[Interface, ...]:
+    """The network interfaces that this process sees, those of CAN first.
+
+    Args:
+        sys_net: where the kernel lists them for processes that may not ask for them.
+    """
     try:
         names = [name for _, name in socket.if_nameindex()]
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
             found = [_interface(name, asking) for name in names]
     except OSError:
-        return ()
+        # The process of capture may open files for reading, but neither of these sockets.
+        found = [_listed_interface(folder) for folder in _folders(sys_net)]
     return tuple(sorted(found, key=lambda each: (not each.can, each.name)))
 
 
@@ -234,6 +240,23 @@ def _interface(name: str, asking: socket.socket) -> Interface:
         name,
         None if kind is None else kind == ARPHRD_CAN,
         None if flags is None else bool(flags & _IFF_UP),
+    )
+
+
+def _folders(sys_net: Path) -> list[Path]:
+    try:
+        return list(sys_net.iterdir())
+    except OSError:
+        return []
+
+
+def _listed_interface(folder: Path) -> Interface:
+    """An interface by what sysfs says of it (Documentation/ABI/testing/sysfs-class-net)."""
+    kind, flags = _text(folder / "type").strip(), _text(folder / "flags").strip()
+    return Interface(
+        folder.name,
+        int(kind) == ARPHRD_CAN if kind.isdecimal() else None,
+        bool(int(flags, 16) & _IFF_UP) if flags.startswith("0x") else None,
     )
 
 
