@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edge.account import Account, Hop
+from edge.alarming import StandingAlarm
+from edge.bus.condition import BusCondition
 from edge.clock import NS_PER_S, Clock
 from edge.consent.entries import Role
 from edge.consent.plain import iso_time
@@ -31,6 +33,8 @@ class Seen:
         account: hop by hop.
         records: how many records held items of each class.
         sent: hops of each destination's uplink, by its name.
+        buses: how each live bus stands.
+        alarms: what a person has to see to.
     """
 
     mask: str
@@ -39,6 +43,8 @@ class Seen:
     account: Account
     records: Mapping[DataClass, int]
     sent: Mapping[str, Sequence[Hop]]
+    buses: Sequence[BusCondition] = ()
+    alarms: Sequence[StandingAlarm] = ()
 
 
 class Cabin(Steering):
@@ -92,10 +98,21 @@ class Cabin(Steering):
         desk, choice = self._consenting.desk, self._consenting.choice
         with self._lock:
             seen, last = self._seen, dict(self._last)
+            seen_ns = self._looked_ns or 0
         if seen is None:
             raise ControlError("the gateway has only just begun", todo="Ask again in a second")
         policy = choice.policy
         return {
+            "alarms": [
+                {
+                    "bus": one.bus,
+                    "kind": str(one.kind),
+                    "words": one.words,
+                    "for_s": max(0, seen_ns - one.since_ns) // NS_PER_S,
+                }
+                for one in seen.alarms
+            ],
+            "buses": [_bus(one) for one in seen.buses],
             "policy": {
                 "name": policy.name,
                 "version": policy.version,
@@ -163,6 +180,19 @@ class Cabin(Steering):
         if count > self._counts.get(key, 0):
             self._last[key] = wall_ns
         self._counts[key] = count
+
+
+def _bus(condition: BusCondition) -> Mapping[str, object]:
+    return {
+        "bus": condition.bus,
+        "interface": condition.interface,
+        "way": condition.way,
+        "link": condition.link,
+        "listening": str(condition.listening),
+        "listening_required": condition.listening_required,
+        "away": condition.away,
+        "alarms": [str(alarm.kind) for alarm in condition.alarms],
+    }
 
 
 def _frames(account: Account, name: str, what: str) -> int:

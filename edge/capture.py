@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge.account import Hop
+from edge.bus.condition import BusCondition, Conditions
 from edge.bus.source import FrameSource
 from edge.catalogue.catalogue import Catalogue, builtin
 from edge.clock import Clock
@@ -97,6 +98,11 @@ class MaskedSource(Closing):
         """Name of the area that the vehicle is in, ``unknown``, or None outside of all."""
         return None
 
+    @property
+    def buses(self) -> tuple[BusCondition, ...]:
+        """How each live bus stands, as far as that was told."""
+        return ()
+
     @abstractmethod
     def close(self) -> None:
         """Stop taking frames in; what was taken in before can still be read."""
@@ -118,6 +124,7 @@ class Capture(MaskedSource):
         guard: knows where less may be collected; None where no area is forbidden.
         clock: tells a guard how late it is while no frame comes from a live source; without one, frames do.
         catalogue: says of which class an item is; the built-in one by default.
+        conditions: where the source puts down how its buses stand.
     """
 
     def __init__(
@@ -129,8 +136,10 @@ class Capture(MaskedSource):
         guard: Guard | None = None,
         clock: Clock | None = None,
         catalogue: Catalogue | None = None,
+        conditions: Conditions | None = None,
     ) -> None:
         self._source = source
+        self._conditions = conditions
         self._door = door
         self._sensors = sensors
         self._guard = guard
@@ -169,6 +178,11 @@ class Capture(MaskedSource):
     def place(self) -> str | None:
         """See `MaskedSource.place`."""
         return None if self._guard is None else self._guard.place
+
+    @property
+    def buses(self) -> tuple[BusCondition, ...]:
+        """See `MaskedSource.buses`."""
+        return () if self._conditions is None else self._conditions.all()
 
     def adopt(self, collect: Collection[DataClass], admission: str) -> None:
         """See `MaskedSource.adopt`."""

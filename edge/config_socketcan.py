@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from edge.config_section import Section
 
 SOCKETCAN = "socketcan"
 PYTHON_CAN = "python-can"
+REQUIRED: Final = "required"
 
 
 class SocketCanOptions(Section):
@@ -18,6 +19,11 @@ class SocketCanOptions(Section):
 
     way: Literal["ring", "raw", "python-can"] | None = Field(
         default=None, description="take frames this way or not at all; without it, the best that there is"
+    )
+    listen_only: Literal["required", "any"] = Field(
+        default=REQUIRED,
+        description="whether an interface that is not listen-only is an alarm: 'any' is for one that is "
+        "known to take part in its bus",
     )
     any_link: bool = Field(
         default=False,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from edge.bus import multicast
-from edge.bus.live import open_interface
+from edge.bus.condition import BusCondition, Conditions
 from edge.bus.merge import merge
 from edge.bus.socketcan.choose import open_socketcan
 from edge.bus.source import FrameSource
 from edge.clock import Clock
 from edge.config import BusSection, Config, GpsdSection, IioSection, NmeaSection
-from edge.config_socketcan import SOCKETCAN, SocketCanOptions
+from edge.config_socketcan import PYTHON_CAN, SOCKETCAN, SocketCanOptions
 from edge.errors import ConfigError
 from edge.sensors.gpsd import Gpsd
 from edge.sensors.iio import IioAccelerometer
@@ -19,8 +19,13 @@ from edge.sensors.nmea_serial import NmeaSerial
 from edge.sensors.source import ItemSource
 
 
-def open_buses(config: Config, clock: Clock) -> FrameSource:
+def open_buses(config: Config, clock: Clock, conditions: Conditions | None = None) -> FrameSource:
     """Open every bus that has an interface, as one source in time order.
+
+    Args:
+        config: names them.
+        clock: stamps what they receive.
+        conditions: where it is put down how each of them stands.
 
     Raises:
         ConfigError: if no bus has an interface.
@@ -34,13 +39,14 @@ def open_buses(config: Config, clock: Clock) -> FrameSource:
     multicast.refuse_shared_ports(
         {bus.name: _multicast_port(bus) for bus in live if bus.interface == multicast.INTERFACE}
     )
+    told = conditions or Conditions()
     with ExitStack() as stack:
-        sources = [stack.enter_context(_open_bus(bus, clock)) for bus in live]
+        sources = [stack.enter_context(_open_bus(bus, clock, told)) for bus in live]
         stack.pop_all()
     return merge(sources, horizon_s=config.sampling.reorder_horizon_s, clock=clock)
 
 
-def _open_bus(bus: BusSection, clock: Clock) -> FrameSource:
+def _open_bus(bus: BusSection, clock: Clock, conditions: Conditions) -> FrameSource:
     if bus.interface == SOCKETCAN:
         options, others = SocketCanOptions.of(bus.options)
         return open_socketcan(
@@ -51,8 +57,12 @@ def _open_bus(bus: BusSection, clock: Clock) -> FrameSource:
             bitrate=bus.bitrate,
             data_bitrate=bus.data_bitrate,
             options=others,
+            conditions=conditions,
             **options.model_dump(exclude_none=True),
         )
+    from edge.bus.live import open_interface  # noqa: PLC0415 - python-can is large, and a ring does without
+
+    conditions.tell(BusCondition(bus.name, f"{bus.interface} {bus.channel}", PYTHON_CAN))
     return open_interface(
         name=bus.name,
         interface=bus.interface,

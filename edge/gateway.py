@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edge.account import Account, Hop
+from edge.alarming import AlarmWatch
+from edge.bus.condition import Conditions
 from edge.bus.source import FrameSource
 from edge.cabin import Cabin, Seen
 from edge.capture import Capture, Captured, MaskedSource
@@ -41,6 +43,8 @@ from edge.uplink.uplink import UplinkState
 from edge.watching import event_watch, sampling_rules
 
 BOOT_BYTES = 16
+_ALARM_REPORT_S = 10.0
+"""An alarm has the account told at once, but not more often than this."""
 _FULL_WAIT_S = 0.02
 _DRAIN_WAIT_S = 0.005
 
@@ -171,8 +175,10 @@ class Gateway:
         self._capture: MaskedSource | None = None
         self._record: Record | None = None
         self._time = TimeWatch(self.identity.boot)
+        self._alarms = AlarmWatch()
         self._report_ns = round(config.uplink.account_period_s * NS_PER_S)
         self._since_ns = self._reported_ns = clock.boot_ns()
+        self._alarm_unreported = False
 
     @property
     def door(self) -> Door:
@@ -209,6 +215,7 @@ class Gateway:
         sensors: Sequence[ItemSource] = (),
         stop: threading.Event,
         watch: Callable[[Gateway], None] | None = None,
+        conditions: Conditions | None = None,
     ) -> None:
         """Take frames until the source ends or `stop` is set; once in a gateway's life.
 
@@ -222,6 +229,7 @@ class Gateway:
             stop: ends the run. A signal handler may set it: this thread only looks at it and never waits on
                 it, for an event that is set by a handler while its own thread is about to wait on it hangs.
             watch: called after each batch.
+            conditions: where a source without a door of its own puts down how its buses stand.
 
         Raises:
             SourceError: if the source cannot be read on.
@@ -234,7 +242,7 @@ class Gateway:
         capture = (
             source
             if isinstance(source, MaskedSource)
-            else Capture(source, self.door, sensors=sensors, guard=guard)
+            else Capture(source, self.door, sensors=sensors, guard=guard, conditions=conditions)
         )
         self._capture = capture
         self.consenting.follow(capture)
@@ -251,6 +259,7 @@ class Gateway:
                         self._add(record)
                 self._keep_time()
                 self.consenting.follow(capture)
+                self._look_at_buses(capture)
                 self.cabin.look()
                 self.road.step()
                 self.road.check()
@@ -308,7 +317,7 @@ class Gateway:
     def account(self) -> Account:
         """The account so far, hop by hop along the road."""
         hops: list[Hop] = [*(self._capture.hops() if self._capture is not None else ())]
-        return Account.of([*hops, *self._core.hops(), *self.road.hops()])
+        return Account.of([*hops, *self._core.hops(), *self.road.hops(), *self._alarms.hops()])
 
     def view(self) -> View:
         """What a person watching is shown."""
@@ -328,6 +337,8 @@ class Gateway:
             sent={
                 name: uplink.hops() for name, uplink in zip(self._standings, self.road.uplinks, strict=True)
             },
+            buses=() if self._capture is None else self._capture.buses,
+            alarms=self._alarms.standing,
         )
 
     def _wake_uplinks(self) -> None:
@@ -371,9 +382,20 @@ class Gateway:
         self._reported_ns = self._clock.boot_ns()
         self.road.report(self.account(), self._clock.timebase(), self._reported_ns, self._since_ns)
 
+    def _look_at_buses(self, capture: MaskedSource) -> None:
+        """Tell of alarms here, and have the platforms hear of them soon."""
+        changed = False
+        for notice in self._alarms.see(capture.buses, self._clock.boot_ns()):
+            self._tell(notice)
+            changed = True
+        self._alarm_unreported |= changed
+        if self._alarm_unreported and self._clock.boot_ns() - self._reported_ns >= _ALARM_REPORT_S * NS_PER_S:
+            self._report()
+
     def _wait_for_room(self, stop: threading.Event) -> None:
         never = threading.Event()
         while not self.road.room() and not stop.is_set():
+        self._alarm_unreported = False
             self.road.check()
             self._clock.wait(never, _FULL_WAIT_S)
             self.road.step()

@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from edge.account import Hop
+from edge.bus.condition import BusCondition
 from edge.capturing.needs import Needed
 from edge.clock import Timebase, TimeQuality
 from edge.errors import SourceError
@@ -124,12 +125,14 @@ class Report:
         adopted: number of the last `Adopt` that it has taken up.
         hops: the account.
         place: name of the area that the vehicle is in, see `MaskedSource.place`.
+        buses: how they stand, see `MaskedSource.buses`.
     """
 
     t_ns: int
     adopted: int
     hops: tuple[Hop, ...]
     place: str | None = None
+    buses: tuple[BusCondition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +273,13 @@ def _plain(message: Message) -> dict[str, Any]:
             }
             for hop in message.hops
         ]
-        return {"t_ns": message.t_ns, "adopted": message.adopted, "hops": hops, "place": message.place}
+        return {
+            "t_ns": message.t_ns,
+            "adopted": message.adopted,
+            "hops": hops,
+            "place": message.place,
+            "buses": [asdict(one) for one in message.buses],
+        }
     if isinstance(message, Order):
         return {**asdict(message), "arguments": dict(message.arguments)}
     return asdict(message)
@@ -307,7 +316,16 @@ def _countable(message: Report) -> bool:
             *hop.facts.values(),
         )
     ]
-    return all(0 <= count <= COUNT_MAX for count in counts) and abs(message.t_ns) <= TIME_MAX_NS
+    return (
+        all(0 <= count <= COUNT_MAX for count in counts)
+        and abs(message.t_ns) <= TIME_MAX_NS
+        and all(len(text) <= TEXT_MAX for one in message.buses for text in _texts(one))
+    )
+
+
+def _texts(condition: BusCondition) -> Iterator[str]:
+    yield from (condition.bus, condition.interface, condition.way, condition.link, condition.away)
+    yield from (alarm.words for alarm in condition.alarms)
 
 
 _CHECKS: Mapping[type, Callable[[Any], bool]] = {

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from edge.bus.condition import Conditions
 from edge.capture import Capture, MaskedSource
 from edge.capturing.needs import Need, Needed, needs_of
 from edge.capturing.pace import USUAL_PACE, Pace, pace_of
@@ -138,10 +139,11 @@ def open_configuration(
     guard = PlaceGuard.of(areas, classed, _bindings(config, files)) if areas else None
     with ExitStack() as stack:
         sensors = open_sensors(config, clock, stack)
-        source = stack.enter_context(open_buses(config, clock))
+        conditions = Conditions()
+        source = stack.enter_context(open_buses(config, clock, conditions))
         stack.pop_all()
     return Opened(
-        Capture(source, door, sensors=sensors, guard=guard, clock=clock),
+        Capture(source, door, sensors=sensors, guard=guard, clock=clock, conditions=conditions),
         door.mask,
         tuple(item for sensor in sensors for item in sensor.items),
         pace_of(config),

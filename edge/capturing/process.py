@@ -10,6 +10,7 @@ from types import TracebackType
 
 import edge.errors
 from edge.account import Hop
+from edge.bus.condition import BusAlarm, BusCondition
 from edge.capture import Captured, MaskedSource
 from edge.capturing.connection import Connection
 from edge.capturing.lives import Lives, Outage
@@ -136,6 +137,7 @@ class CaptureProcess(MaskedSource):
         self.mask = ""
         self.items: tuple[str, ...] = ()
         self._place: str | None = None
+        self._buses: tuple[BusCondition, ...] = ()
         self._live = True
         try:
             self._start()
@@ -158,6 +160,11 @@ class CaptureProcess(MaskedSource):
     def place(self) -> str | None:
         """See `MaskedSource.place`; as of what was read last."""
         return self._place
+
+    @property
+    def buses(self) -> tuple[BusCondition, ...]:
+        """See `MaskedSource.buses`; as of what was read last."""
+        return self._buses
 
     @property
     def pid(self) -> int | None:
@@ -359,9 +366,10 @@ class CaptureProcess(MaskedSource):
             case Observed(observations=observations):
                 self._receive(0, len(observations))
                 self._observations += observations
-            case Report(t_ns=t_ns, adopted=adopted, hops=hops, place=place):
+            case Report(t_ns=t_ns, adopted=adopted, hops=hops, place=place, buses=buses):
                 self._reported_ns = t_ns
                 self._place = place
+                self._buses = tuple(map(_printable_condition, buses))
                 self._lives.report(hops)
                 self._took_up(adopted)
             case Done(number=number):
@@ -479,3 +487,16 @@ class CaptureProcess(MaskedSource):
 def _printable(text: str) -> str:
     """What a process that reads strangers' bytes says, as one line for a terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _printable_condition(condition: BusCondition) -> BusCondition:
+    alarms = tuple(BusAlarm(alarm.kind, _printable(alarm.words)) for alarm in condition.alarms)
+    return replace(
+        condition,
+        bus=_printable(condition.bus),
+        interface=_printable(condition.interface),
+        way=_printable(condition.way),
+        link=_printable(condition.link),
+        away=_printable(condition.away),
+        alarms=alarms,
+    )

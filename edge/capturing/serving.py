@@ -196,7 +196,8 @@ class Serving:
     def _report(self) -> Report:
         self._reported_s = self._now_s()
         hops = (*self._capture.hops(), *self._buffer.hops())
-        return Report(self._clock.boot_ns(), self._adopted, hops, self._capture.place)
+        capture = self._capture
+        return Report(self._clock.boot_ns(), self._adopted, hops, capture.place, capture.buses)
 
     def _stalled(self) -> bool:
         """Whether the core was told the end and takes nothing of it."""

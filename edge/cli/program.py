@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "demo": "Run vehicle, buses, gateway, broker and platform in one go.",
         "run": "Run the gateway of a configuration.",
+        "status": "What the running gateway does, and what alarms stand.",
         "replay": "Send a recording through the gateway of a configuration.",
         "decode": "Decode a recording into a table.",
         "simulate": "Play the reference vehicle on buses or into a recording.",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from edge.bus.condition import Conditions
 from edge.bus.source import FrameSource
 from edge.capture import MaskedSource
 from edge.capturing.opening import observed_items, plan_of
@@ -43,10 +44,13 @@ def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbos
     log_to_stderr(verbose=verbose)
     loaded = load(load_config(config_path))
     clock = SystemClock()
+    conditions = Conditions()
     with ExitStack() as stack:
         if not loaded.config.capture.own_process:
             sensors = open_sensors(loaded.config, clock, stack)
-            source: FrameSource | MaskedSource = stack.enter_context(open_buses(loaded.config, clock))
+            source: FrameSource | MaskedSource = stack.enter_context(
+                open_buses(loaded.config, clock, conditions)
+            )
             observed = tuple(item for sensor in sensors for item in sensor.items)
             gateway = make_gateway(loaded, clock, observed, boot=kernel_boot_id())
         else:
@@ -75,4 +79,5 @@ def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbos
             live=live,
             as_json=as_json,
             sensors=sensors,
+            conditions=conditions,
         )

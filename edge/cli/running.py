@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from edge.account import Account
+from edge.bus.condition import Conditions
 from edge.bus.source import FrameSource
 from edge.capture import MaskedSource
 from edge.cli.account_table import live_view, print_account
@@ -83,6 +84,7 @@ def run_watched(
     live: bool,
     as_json: bool,
     sensors: Sequence[ItemSource] = (),
+    conditions: Conditions | None = None,
 ) -> None:
     """Run a gateway to its end, show it meanwhile, print its account; exit 3 if anything was left unsent.
 
@@ -115,7 +117,7 @@ def run_watched(
 
             gateway.start()
             try:
-                gateway.run(source, sensors=sensors, stop=stop, watch=watch)
+                gateway.run(source, sensors=sensors, stop=stop, watch=watch, conditions=conditions)
             finally:
                 finished = gateway.finish(drain_s, stop)
     finally:

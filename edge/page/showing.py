@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from edge.page.state import ConsentTold, State, UseTold
+from edge.page.state import AlarmTold, ConsentTold, State, UseTold
 from edge.page.visit import THEMES, Visit
 from edge.page.words import LANGUAGES, Words, instant
 
@@ -47,6 +47,15 @@ class Showing:
     def state_of(self, use: UseTold) -> str:
         """Where a use stands."""
         return self._words.known(f"state.{use.state.replace(' ', '-')}", use.state)
+
+    def alarm(self, alarm: AlarmTold) -> str:
+        """What is wrong with a bus, in a line."""
+        known = self._words.known(f"alarm.{alarm.kind.replace(' ', '-')}", alarm.kind)
+        return self._words("alarm.of-bus", bus=alarm.bus, what=known)
+
+    def listening(self, listening: str) -> str:
+        """Whether the controller of a bus only listens."""
+        return self._words.known(f"listening.{listening.replace(' ', '-')}", listening)
 
     def role(self, name: str) -> str:
         """A role."""

@@ -57,6 +57,25 @@ class ClockTold(_Part):
     why: Text = ""
 
 
+class AlarmTold(_Part):
+    """Something on a bus that a person has to see to."""
+
+    bus: Text = ""
+    kind: Text = ""
+    words: Text = ""
+
+
+class BusTold(_Part):
+    """How a bus stands."""
+
+    bus: Text = ""
+    interface: Text = ""
+    way: Text = ""
+    link: Text = ""
+    listening: Text = ""
+    away: Text = ""
+
+
 class PlaceTold(_Part):
     """The area in which less is collected just now."""
 
@@ -147,6 +166,8 @@ class ErasureTold(_Part):
 class State(_Part):
     """The whole answer to ``{"do": "state"}``: classes, counts, times, never a value that was collected."""
 
+    alarms: Annotated[tuple[AlarmTold, ...], BeforeValidator(_items)] = ()
+    buses: Annotated[tuple[BusTold, ...], BeforeValidator(_items)] = ()
     policy: PolicyTold = PolicyTold()
     clock: ClockTold = ClockTold()
     place: PlaceTold | None = None

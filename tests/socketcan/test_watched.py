@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from edge.bus import live
 from edge.bus.memory import MemorySource
 from edge.bus.socketcan import choose
 from edge.bus.socketcan.choose import open_socketcan
@@ -61,7 +62,7 @@ def test_python_can_reads_under_a_watch(
 
     monkeypatch.setattr(choose, "RingReception", refuse)
     monkeypatch.setattr(RawReception, "open", refuse)
-    monkeypatch.setattr(choose, "open_interface", lambda **_: MemorySource([FRAMES], live=True))
+    monkeypatch.setattr(live, "open_interface", lambda **_: MemorySource([FRAMES], live=True))
     with wire.namespace.call(lambda: open_socketcan("pt", NEAR, clock=SystemClock(), way=way)) as source:
         wire.down()
         end_ns = SystemClock().boot_ns() + WAIT_S * NS_PER_S

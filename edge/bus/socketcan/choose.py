@@ -6,8 +6,9 @@ import errno
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 
-from edge.bus.live import open_interface
+from edge.bus.condition import Conditions
 from edge.bus.socketcan.link import LinkWatch
 from edge.bus.socketcan.link_report import Expected, LinkReport
 from edge.bus.socketcan.raw import BUFFER_BYTES, RawReception
@@ -18,7 +19,7 @@ from edge.bus.socketcan.source import SocketCanSource
 from edge.bus.socketcan.watched import WatchedSource
 from edge.bus.source import FrameSource
 from edge.clock import Clock
-from edge.config_socketcan import PYTHON_CAN, SOCKETCAN
+from edge.config_socketcan import PYTHON_CAN, REQUIRED, SOCKETCAN
 from edge.errors import ConfigError, SourceError
 
 RING, RAW = "ring", "raw"
@@ -43,6 +44,7 @@ def open_socketcan(
     way: str | None = None,
     bitrate: int | None = None,
     data_bitrate: int | None = None,
+    listen_only: str = REQUIRED,
     any_link: bool = False,
     hardware_stamps: bool = False,
     ring_bytes: int = RING_BYTES,
@@ -50,6 +52,7 @@ def open_socketcan(
     buffer_bytes: int = BUFFER_BYTES,
     options: Mapping[str, object] | None = None,
     patience_s: float | None = None,
+    conditions: Conditions | None = None,
 ) -> FrameSource:
     """Open a CAN interface of the kernel for reading.
 
@@ -64,6 +67,8 @@ def open_socketcan(
         way: ``ring``, ``raw`` or ``python-can`` to take that one or none; None: the best that there is.
         bitrate: bits a second that the interface should have; another is warned of.
         data_bitrate: the same for the data phase of CAN FD.
+        listen_only: ``required`` to raise an alarm while the controller is not listen-only, ``any`` for one
+            that is known to take part in the bus.
         any_link: whether a ring may be opened on an interface that is none of CAN.
         hardware_stamps: whether the controller's stamps are taken where it has them.
         ring_bytes: memory of the ring; less is taken where the kernel has not so much, and said.
@@ -71,6 +76,7 @@ def open_socketcan(
         buffer_bytes: receive buffer of a raw socket; what became of it is said.
         options: settings for python-can, handed to it as they are.
         patience_s: how long an interface that went away is waited for before `read` raises; None: for ever.
+        conditions: where it is put down how the bus stands.
 
     Raises:
         ConfigError: there is no such way.
@@ -85,9 +91,11 @@ def open_socketcan(
     where = f"socketcan {channel}"
     opening = _Opening(name, channel, any_link, hardware_stamps, ring_bytes, block_timeout_ms, buffer_bytes)
     missed: list[tuple[str, SourceError]] = []
+    told = conditions or Conditions()
+    told.tell(replace(told.of(name), interface=where, listening_required=listen_only == REQUIRED))
     with ExitStack() as stack:
-        expected = Expected(bitrate, data_bitrate, fd)
-        opening.link = _link(name, channel, clock, expected, stack)
+        expected = Expected(bitrate, data_bitrate, fd, listen_only == REQUIRED)
+        opening.link = _link(name, channel, clock, expected, told, stack)
         for each in (RING, RAW) if way is None else (way,):
             if each == PYTHON_CAN:
                 continue
@@ -106,8 +114,11 @@ def open_socketcan(
                     raise
             else:
                 stack.pop_all()
+                told.tell(replace(told.of(name), way=each))
                 _say(name, channel, opening.words, missed)
                 return source
+        from edge.bus.live import open_interface  # noqa: PLC0415 - python-can is large, and needed by nothing else
+
         try:
             fallback: FrameSource = open_interface(
                 name=name,
@@ -128,6 +139,7 @@ def open_socketcan(
         if opening.link is not None:
             fallback = WatchedSource(fallback, opening.link)
         stack.pop_all()
+    told.tell(replace(told.of(name), way=PYTHON_CAN))
     _say(name, channel, "python-can, one call and one object a frame", missed)
     return fallback
 
@@ -208,14 +220,18 @@ class _Opening:
         return reception
 
 
-def _link(name: str, channel: str, clock: Clock, expected: Expected, stack: ExitStack) -> LinkReport | None:
+def _link(
+    name: str, channel: str, clock: Clock, expected: Expected, conditions: Conditions, stack: ExitStack
+) -> LinkReport | None:
     """What watches the link, where the kernel can be asked."""
     try:
         watch = stack.enter_context(LinkWatch(channel, clock))
     except SourceError as error:
         logger.warning("bus %s: nobody watches its link: %s", name, error)
         return None
-    return stack.enter_context(LinkReport(watch, bus=name, clock=clock, expected=expected))
+    return stack.enter_context(
+        LinkReport(watch, bus=name, clock=clock, expected=expected, conditions=conditions)
+    )
 
 
 def _of_the_interface(error: SourceError) -> bool:

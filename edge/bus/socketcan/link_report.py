@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from edge.bus.condition import AlarmKind, BusAlarm, Conditions, Listening
 from edge.bus.socketcan.follow import LinkChange, LinkEvent
 from edge.bus.socketcan.link import LinkWatch
 from edge.bus.socketcan.link_state import LinkState
+from edge.bus.socketcan.listening import judge
 from edge.clock import NS_PER_S, Clock
 from edge.closing import Closing
 
@@ -37,11 +39,13 @@ class Expected:
         bitrate: bits a second; None where nothing is said.
         data_bitrate: of the data phase of CAN FD; None where nothing is said.
         fd: whether CAN FD frames are to be received.
+        listen_only: whether its controller has to be listen-only; False where it is known to take part.
     """
 
     bitrate: int | None = None
     data_bitrate: int | None = None
     fd: bool = False
+    listen_only: bool = True
 
     def unlike(self, state: LinkState) -> tuple[str, ...]:
         """In what an interface is not as expected, a sentence each; what the kernel does not tell is fine."""
@@ -68,13 +72,23 @@ class LinkReport(Closing):
         bus: name of the bus, for the log.
         clock: says when to look again.
         expected: what the configuration says of the interface.
+        conditions: where it is put down how the bus stands.
     """
 
-    def __init__(self, watch: LinkWatch, *, bus: str, clock: Clock, expected: Expected | None = None) -> None:
+    def __init__(
+        self,
+        watch: LinkWatch,
+        *,
+        bus: str,
+        clock: Clock,
+        expected: Expected | None = None,
+        conditions: Conditions | None = None,
+    ) -> None:
         self._watch = watch
         self._bus = bus
         self._clock = clock
         self._expected = expected or Expected()
+        self._conditions = conditions or Conditions()
         self._unlike: tuple[str, ...] = ()
         self._look_at_ns = 0
         self._lines: dict[LinkEvent, tuple[int, int]] = {}
@@ -119,8 +133,8 @@ class LinkReport(Closing):
 
     @property
     def listen_only_alarm(self) -> bool:
-        """Whether the interface was up and not listen-only as of the last look."""
-        return self._watch.listen_only_alarm
+        """Whether the interface has to be listen-only, and was up without being so as of the last look."""
+        return self._expected.listen_only and self._watch.listen_only_alarm
 
     @property
     def facts(self) -> Mapping[str, int]:
@@ -162,6 +176,7 @@ class LinkReport(Closing):
                 # Error frames tell of states with their time; here they only stand in for lost ones.
                 self._tell(change, now_ns)
         self._compare()
+        self._put_down()
         return changes
 
     def close(self) -> None:
@@ -173,9 +188,11 @@ class LinkReport(Closing):
         if now_ns - since_ns >= LINES_PERIOD_S * NS_PER_S:
             since_ns, lines = now_ns, 0
         self._lines[change.event] = (since_ns, lines + 1)
-        level = logging.WARNING if change.trouble else logging.INFO
+        known = change.event is LinkEvent.NOT_LISTEN_ONLY and not self._expected.listen_only
+        level = logging.WARNING if change.trouble and not known else logging.INFO
         if lines < LINES_MAX:
             times = f" ({change.count} times)" if change.count > 1 else ""
+            times += ", as the configuration says (listen_only)" if known else ""
             logger.log(level, "bus %s: %s%s", self._bus, change.words, times)
         elif lines == LINES_MAX:
             logger.log(
@@ -198,3 +215,23 @@ class LinkReport(Closing):
         if self._unlike and not unlike:
             logger.info("bus %s: %s is as configured now", self._bus, state.name)
         self._unlike = unlike
+
+    def _put_down(self) -> None:
+        """Say how the bus stands now; an interface that is down keeps the alarms that it had."""
+        state = self._watch.state
+        alarms = [BusAlarm(AlarmKind.NOT_AS_CONFIGURED, words) for words in self._unlike]
+        if state is not None and self.listen_only_alarm:
+            alarms.insert(0, BusAlarm(AlarmKind.NOT_LISTEN_ONLY, judge(state).words))
+        listening = Listening.UNKNOWN
+        if state is not None and state.listen_only is not None:
+            listening = Listening.ONLY if state.listen_only else Listening.NOT_ONLY
+        self._conditions.tell(
+            replace(
+                self._conditions.of(self._bus),
+                link="" if state is None else str(state),
+                listening=listening,
+                listening_required=self._expected.listen_only,
+                away=self.outage,
+                alarms=() if state is None else tuple(alarms),
+            )
+        )
