@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check mutation canary crash powercut vm damage soak canary-live bench bench-peers packages venv clean
+.PHONY: help demo test check mutation canary crash powercut vm damage soak canary-live bench bench-bulk bench-peers packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -65,6 +65,9 @@ bench-peers: packages venv ## nevgate and its peers on the same frames in turn; 
 
 bench: venv ## measure ours and the peers in turn, print medians and ratios
 	$(BIN)/python -m tests.bench
+
+bench-bulk: venv ## 10 GB decoded in bulk: on both cores, on Dask, killed and resumed; needs 35 GB of disk for a while
+	$(BIN)/python -m tests.bench.bulk_run
 
 clean: ## remove what the other doors made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
