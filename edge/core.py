@@ -97,22 +97,26 @@ class Core:
     def take(self, batch: FrameBatch) -> Iterator[Record]:
         """Take in a batch and make the records of every instant up to its newest frame.
 
-        A frame that comes after the record of its instant was made counts for the next one, and as the fact
-        ``frames behind their record``. How frames are batched makes no difference.
+        Events are judged at once, before any record: `take_events` has them when this returns. A frame that
+        comes after the record of its instant was made counts for the next one, and as the fact ``frames
+        behind their record``. How frames are batched makes no difference.
 
         Args:
             batch: frames through the door, in time order but for late ones.
 
-        Yields:
-            The records, each as soon as it is made.
+        Returns:
+            The records, each made when it is asked for; all have to be taken before anything else is.
         """
         if batch.mask != self._mask:
             self._turn_to(batch.mask)
         if not len(batch):
-            return
+            return iter(())
         self._timebase = batch.timebase
         if self._events is not None and self._events_see:
             self._events.take(batch)
+        return self._records(batch)
+
+    def _records(self, batch: FrameBatch) -> Iterator[Record]:
         for schedule, part in self._runs(batch):
             for frames, instant_ns in schedule.cut(part, int(part.t_ns.max())):
                 self._behind += int(np.count_nonzero(frames.t_ns < self._sampled_ns))
@@ -193,6 +197,11 @@ class Core:
     def _runs(self, batch: FrameBatch) -> Iterator[tuple[Schedule, FrameBatch]]:
         """Split a batch where nothing came for longer than the longest gap, and begin anew after it."""
         schedule = self._schedule or self._begin(int(batch.t_ns[0]))
+        newest_ns = int(batch.t_ns.max())
+        if newest_ns - self._newest_ns <= LONGEST_GAP_NS:
+            self._newest_ns = max(self._newest_ns, newest_ns)
+            yield schedule, batch
+            return
         reached = np.maximum(np.maximum.accumulate(batch.t_ns), self._newest_ns)
         steps = np.diff(reached, prepend=np.int64(self._newest_ns))
         gaps = np.flatnonzero(steps > LONGEST_GAP_NS).tolist()

@@ -78,8 +78,15 @@ class FrameBatch:
 
     def __post_init__(self) -> None:
         count = len(self.t_ns)
-        columns = (self.bus, self.arbitration_id, self.flags, self.length, self.data)
-        if any(len(column) != count for column in columns):
+        if not (
+            count
+            == len(self.bus)
+            == len(self.arbitration_id)
+            == len(self.flags)
+            == len(self.length)
+            == len(self.data)
+        ):
+            columns = (self.bus, self.arbitration_id, self.flags, self.length, self.data)
             message = f"columns of unequal length: {[count, *(len(column) for column in columns)]}"
             raise ValueError(message)
 
@@ -136,14 +143,16 @@ class FrameBatch:
 
     def take(self, rows: Indices | npt.NDArray[np.bool_] | slice) -> Self:
         """The frames at `rows` (indices, a boolean mask, or a slice), in that order."""
-        return replace(
-            self,
+        return type(self)(
             t_ns=self.t_ns[rows],
             bus=self.bus[rows],
             arbitration_id=self.arbitration_id[rows],
             flags=self.flags[rows],
             length=self.length[rows],
             data=self.data[rows],
+            buses=self.buses,
+            timebase=self.timebase,
+            mask=self.mask,
         )
 
     def has(self, flag: FrameFlag) -> npt.NDArray[np.bool_]:

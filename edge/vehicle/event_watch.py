@@ -10,6 +10,8 @@ import numpy as np
 
 from edge.account import Hop
 from edge.database.model import Database, Message, SignalRef
+from edge.decode.lookup import FIRST_CODE, Lookup
+from edge.decode.message import Column
 from edge.decode.plan import DecodePlan
 from edge.frames import FrameBatch
 from edge.vehicle.expression import ConditionWatch
@@ -47,6 +49,7 @@ class EventWatch:
     ) -> None:
         self.wanted = frozenset[SignalRef]().union(*(trigger.expression.refs for trigger in triggers))
         self._plan = DecodePlan(_only(databases, self.wanted), wanted=self.wanted)
+        self._lookup = Lookup(self._plan.by_bus)
         with_frames = [trigger.pre_ns + trigger.for_ns for trigger in triggers if trigger.frames]
         self._ring = FrameRing(span_ns=max(with_frames, default=0), most_bytes=ring_bytes)
         self._ring_used = bool(with_frames)
@@ -63,11 +66,19 @@ class EventWatch:
             return
         reached = np.maximum(np.maximum.accumulate(batch.t_ns), self._reached_ns)
         self._reached_ns = int(reached[-1])
-        columns = self._plan.decode(batch).columns
+        columns = self._columns(batch)
         for watch, run in self._watches:
             self._outcomes += run.take(batch, reached, watch.take(columns, batch.t_ns))
         if self._ring_used:
             self._ring.push(batch, self._reached_ns)
+
+    def _columns(self, batch: FrameBatch) -> Mapping[SignalRef, Column]:
+        """What the few frames that matter decode to, by their rows in the batch."""
+        rows = np.flatnonzero(self._lookup.codes(batch) >= FIRST_CODE)
+        if not len(rows):
+            return {}
+        columns = self._plan.decode(batch.take(rows)).columns
+        return {ref: Column(rows[column.rows], column.values) for ref, column in columns.items()}
 
     def settle(self, up_to_ns: int) -> None:
         """Let time pass: no frame is expected from before `up_to_ns`."""

@@ -145,7 +145,7 @@ class ConditionWatch:
             for place, test in enumerate(self._expression.tests)
             if test.ref in columns
         }
-        if not judged:
+        if self._unchanged(judged):
             return []
         rows = np.unique(np.concatenate([each.rows for each in judged.values()]))
         if not len(rows):
@@ -159,6 +159,17 @@ class ConditionWatch:
             last.holds = bool(track.holds[-1])
             last.shown = track.shown.at(len(rows) - 1)
         return edges
+
+    def _unchanged(self, judged: Mapping[int, _Judged]) -> bool:
+        """Whether all tests that were judged say what they said last; what they saw is noted then."""
+        for place, each in judged.items():
+            holds = self._last[place].holds
+            if not (each.holds.all() if holds else not each.holds.any()):
+                return False
+        for place, each in judged.items():
+            if len(each.rows):
+                self._last[place].shown = each.shown[-1]
+        return True
 
     def _track(self, place: int, judged: _Judged | None, rows: Rows) -> _Track:
         test, last = self._expression.tests[place], self._last[place]

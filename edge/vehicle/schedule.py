@@ -51,6 +51,9 @@ class Schedule:
         Yields:
             Frames and the instant that follows them; last the frames after all instants, with None.
         """
+        if self.next_ns > up_to_ns:
+            yield batch, None
+            return
         reached = np.maximum.accumulate(batch.t_ns)
         start = 0
         for instant_ns in self.due(up_to_ns):

@@ -119,8 +119,8 @@ class TriggerRun:
     def settle(self, up_to_ns: int) -> list[EventOutcome]:
         """Let time pass without frames: none is expected from before `up_to_ns`."""
         outcomes: list[EventOutcome] = []
-        nothing = FrameBatch.empty()
-        self._pass(nothing, np.empty(0, np.int64), 0, up_to_ns, outcomes)
+        if self._crossing is not None or self._window is not None:
+            self._pass(FrameBatch.empty(), np.empty(0, np.int64), 0, up_to_ns, outcomes)
         return outcomes
 
     def end(self) -> list[EventOutcome]:
