@@ -257,6 +257,7 @@ class Gateway:
                 if capture.live:
                     for record in self._core.settle(expected_ns, self._clock.timebase()):
                         self._add(record)
+                    self._hand_on_events()
                 self._keep_time()
                 self.consenting.follow(capture)
                 self._look_at_buses(capture)
@@ -283,8 +284,7 @@ class Gateway:
             stop: ends the waiting if it is set meanwhile; one that is set already changes nothing.
         """
         self._core.end_events()
-        for event in self._core.take_events():
-            self.road.take_event(event)
+        self._hand_on_events()
         self.road.flush()
         hurry = threading.Event() if stop is None or stop.is_set() else stop
         end_ns = self._clock.boot_ns() + round(drain_s * NS_PER_S)
@@ -356,11 +356,16 @@ class Gateway:
         for observation in captured.observations:
             self._core.observe(observation)
         for batch in captured.batches:
+            records = self._core.take(batch)
+            self._hand_on_events()
             self.road.take_frames(batch)
-            for record in self._core.take(batch):
+            for record in records:
                 self._add(record)
                 if stop is not None:
                     self._wait_for_room(stop)
+        self._hand_on_events()
+
+    def _hand_on_events(self) -> None:
         for event in self._core.take_events():
             self.road.take_event(event)
 

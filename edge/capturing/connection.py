@@ -32,6 +32,9 @@ class Connection(Closing):
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
         self._decoder = Decoder()
+        self._poll = select.poll()
+        self._poll.register(stream, select.POLLIN)
+        self._polls_for = select.POLLIN
         self.ended = False
 
     @property
@@ -41,11 +44,14 @@ class Connection(Closing):
 
     def send(self, *messages: Message) -> None:
         """Send as much as the other side takes now; the rest goes while `exchange` waits."""
+        parts = [encode(message) for message in messages]
+        size = sum(map(len, parts))
+        if size <= _CHUNK:
+            # One write, so that the other side wakes once.
+            parts = [b"".join(parts)]
         with self._lock:
-            for message in messages:
-                data = encode(message)
-                self._unsent.append(memoryview(data))
-                self._unsent_bytes += len(data)
+            self._unsent.extend(map(memoryview, parts))
+            self._unsent_bytes += size
             self._flush()
 
     def exchange(self, timeout_s: float) -> Sequence[Message]:
@@ -56,9 +62,11 @@ class Connection(Closing):
         """
         if self.ended:
             return ()
-        poll = select.poll()
-        poll.register(self._stream, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-        happened = poll.poll(max(0.0, timeout_s * 1000))
+        wanted = select.POLLIN | (select.POLLOUT if self._unsent else 0)
+        if wanted != self._polls_for:
+            self._poll.modify(self._stream, wanted)
+            self._polls_for = wanted
+        happened = self._poll.poll(max(0.0, timeout_s * 1000))
         if not happened:
             return ()
         _, events = happened[0]

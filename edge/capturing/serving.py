@@ -180,13 +180,14 @@ class Serving:
             asked is not None and self._looked_enough() and (len(self._buffer) or now_s >= self._due_s)
         ):
             items = self._buffer.take()
-            self._connection.send(self._report(), *map(_message, items))
+            answer: list[Message] = [self._report(), *map(_message, items)]
             if asked is not None:
                 self._asked = None
-                self._connection.send(Done(asked.number))
+                answer.append(Done(asked.number))
             if self._last is not None:
                 self._told_last = True
-                self._connection.send(self._last)
+                answer.append(self._last)
+            self._connection.send(*answer)
         elif now_s - self._reported_s >= REPORT_S and not self._connection.unsent_bytes:
             self._connection.send(self._report())
 
