@@ -146,6 +146,7 @@ class InterfaceSource(FrameSource):
         self._lock = threading.Lock()
         self._arrived = threading.Event()
         self._stop = threading.Event()
+        self._anew = threading.Event()
         self._failure: SourceError | None = None
         self._outage = ""
         self._bus: can.BusABC | None = self._opened()
@@ -209,6 +210,13 @@ class InterfaceSource(FrameSource):
         if self._thread is not threading.current_thread():
             self._thread.join()
 
+    def open_anew(self) -> None:
+        """Have the interface closed and opened again: it went away, and is another one now.
+
+        A socket of the kernel says so once, and is deaf from then on.
+        """
+        self._anew.set()
+
     def hop(self) -> Hop:
         """See `FrameSource.hop`."""
         with self._lock:
@@ -259,6 +267,10 @@ class InterfaceSource(FrameSource):
                 errors = 0
             if burst:
                 self._take(burst)
+            if self._anew.is_set():
+                self._anew.clear()
+                self._take_what_waits(bus)
+                return
             if errors >= ERRORS_IN_A_ROW:
                 return
         if bus is not None:

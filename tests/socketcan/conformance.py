@@ -6,7 +6,7 @@ import struct
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,6 +25,8 @@ IDS = (0, 1, 0x555, 0x7FF)
 LONG_IDS = (0, 1, 0x7FF, 0x800, 0x15555555, 0x1FFFFFFF)
 MIXED = 120
 """As many as fit into a socket's usual buffer: python-can is not told of more."""
+OUTSIDE_US = "outside_us"
+"""Property of a test: by how many microseconds at most a time lay outside of the sending of its frame."""
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 
 Packet = tuple[int, bytes]
@@ -43,18 +45,27 @@ class Ends:
         send: sends frames, each until the interface has taken it.
         sender_is_local: whether the sender is on the interface itself, and not at the other end of its cable.
         dropped: frames that the medium itself has dropped so far, before any socket.
+        set_up: sets the interface down, and with True up; None where the medium cannot.
+        plug: takes the interface away, and with True puts it back, up; None where the medium cannot.
+        within: reads where the interface is.
     """
 
     open_source: Callable[[bool], FrameSource]
     send: Callable[[Sequence[Packet]], None]
     sender_is_local: bool
     dropped: Callable[[], int]
+    set_up: Callable[[bool], None] | None = None
+    plug: Callable[[bool], None] | None = None
+    within: Callable[[Callable[[], FrameBatch | None]], FrameBatch | None] = lambda read: read()
 
 
 class SocketCanConformance(ABC):
     """Opened as a class of tests by each way.
 
     Attributes:
+        column: what is tested, on what: the heading of its column in docs/conformance.md.
+        no_fd: why the medium carries no CAN FD; empty if it does.
+        no_errors: why no error frame can be made on it; empty if they can.
         tells_local: whether frames that this machine sent are marked.
         counts_losses: whether what the kernel had no room for is in the account, to the frame.
         burst: frames that a stopped reader finds all the same when it goes on, with room as by default.
@@ -62,6 +73,9 @@ class SocketCanConformance(ABC):
         slack_ns: how far a time may lie outside of the sending: the accuracy of converting wall time.
     """
 
+    column: ClassVar[tuple[str, str]]
+    no_fd: ClassVar[str] = ""
+    no_errors: ClassVar[str] = ""
     tells_local: ClassVar[bool] = False
     counts_losses: ClassVar[bool] = True
     burst: ClassVar[int] = 20_000
@@ -111,15 +125,23 @@ class SocketCanConformance(ABC):
                 return
         pytest.fail("the kernel does not stamp frames")
 
+    def need_fd(self) -> None:
+        if self.no_fd:
+            pytest.skip(self.no_fd)
+
     def test_ids_of_11_and_29_bits_are_kept_apart(self, both: Ends, source: FrameSource) -> None:
         packets = [classic(number, b"id") for number in IDS]
         packets += [classic(number | EFF_BIT, b"id") for number in LONG_IDS]
-        packets += [flexible(number, b"id") for number in IDS]
-        packets += [flexible(number | EFF_BIT, b"id") for number in LONG_IDS]
-        nothing = FrameFlag(0)
         assert self.sent_and_taken(both, source, *packets) == [
-            *((number, nothing, b"id") for number in IDS),
+            *((number, FrameFlag(0), b"id") for number in IDS),
             *((number, EXT, b"id") for number in LONG_IDS),
+        ]
+
+    def test_ids_of_fd_frames_are_kept_apart(self, both: Ends, source: FrameSource) -> None:
+        self.need_fd()
+        packets = [flexible(number, b"id") for number in IDS]
+        packets += [flexible(number | EFF_BIT, b"id") for number in LONG_IDS]
+        assert self.sent_and_taken(both, source, *packets) == [
             *((number, FD, b"id") for number in IDS),
             *((number, FD | EXT, b"id") for number in LONG_IDS),
         ]
@@ -134,12 +156,15 @@ class SocketCanConformance(ABC):
         ]
 
     def test_both_bits_of_fd_frames_are_told(self, both: Ends, source: FrameSource) -> None:
+        self.need_fd()
         found = self.sent_and_taken(
             both, source, *(flexible(0x123, b"flag", flags=bits) for bits in range(4))
         )
         assert found == [(0x123, FD | more, b"flag") for more in (FrameFlag(0), BRS, ESI, BRS | ESI)]
 
     def test_error_frames_are_told_with_their_class_and_data(self, both: Ends, source: FrameSource) -> None:
+        if self.no_errors:
+            pytest.skip(self.no_errors)
         passive = bytes((0, 0x20, 0, 0, 0, 0, 130, 2))
         found = self.sent_and_taken(
             both,
@@ -158,6 +183,7 @@ class SocketCanConformance(ABC):
         assert found == [(0x10, FrameFlag(0), content) for content in contents]
 
     def test_fd_frames_of_every_length(self, both: Ends, source: FrameSource) -> None:
+        self.need_fd()
         contents = [bytes(range(255, 255 - length, -1)) for length in FD_LENGTHS]
         found = self.sent_and_taken(both, source, *(flexible(0x10, content) for content in contents))
         assert found == [(0x10, FD, content) for content in contents]
@@ -165,6 +191,7 @@ class SocketCanConformance(ABC):
     def test_what_stands_past_the_end_of_a_frame_is_not_handed_on(
         self, both: Ends, source: FrameSource
     ) -> None:
+        self.need_fd()
         short = struct.pack("=IBBBB8s", 0x10, 2, 0, 0, 0, b"ab" + b"\xee" * 6)
         longer = struct.pack("=IBBBB64s", 0x11, 12, 0, 0, 0, b"abcdefghijkl" + b"\xee" * 52)
         both.send([(0x000C, short), (0x000D, longer)])
@@ -173,6 +200,7 @@ class SocketCanConformance(ABC):
         assert 0xEE not in batch.data
 
     def test_kinds_mixed_stay_in_order(self, both: Ends, source: FrameSource) -> None:
+        self.need_fd()
         packets = []
         for number in range(MIXED):
             content = struct.pack("<Q", number)
@@ -183,7 +211,7 @@ class SocketCanConformance(ABC):
         assert batch.has(FD).tolist() == [bool(number % 3) for number in range(MIXED)]
 
     def test_each_time_lies_between_before_and_after_its_sending(
-        self, both: Ends, source: FrameSource
+        self, both: Ends, source: FrameSource, record_property: Callable[[str, object], None]
     ) -> None:
         clock = SystemClock()
         self.await_stamps(both, source)
@@ -196,6 +224,7 @@ class SocketCanConformance(ABC):
         assert len(t_ns) == len(bounds)
         early_ns = max(before_ns - at_ns for (before_ns, _), at_ns in zip(bounds, t_ns.tolist(), strict=True))
         late_ns = max(at_ns - after_ns for (_, after_ns), at_ns in zip(bounds, t_ns.tolist(), strict=True))
+        record_property(OUTSIDE_US, max(early_ns, late_ns, 0) / 1000)
         assert early_ns <= self.slack_ns
         assert late_ns <= self.slack_ns
 
@@ -256,7 +285,7 @@ class SocketCanConformance(ABC):
     def test_frames_of_this_machine_are_marked_where_that_can_be_told(
         self, both: Ends, source: FrameSource
     ) -> None:
-        both.send([classic(0x1), flexible(0x2, bytes(64))])
+        both.send([classic(0x1), classic(0x2, bytes(8)) if self.no_fd else flexible(0x2, bytes(64))])
         marked = self.taken(source, 2).has(LOCAL).tolist()
         assert marked == [self.tells_local and both.sender_is_local] * 2
 
@@ -276,6 +305,50 @@ class SocketCanConformance(ABC):
         assert found == list(range(100))
         hop = source.hop()
         assert (hop.entered, hop.left, hop.balanced) == (100, 100, True)
+
+    def test_frames_come_again_after_down_and_up(self, both: Ends) -> None:
+        if both.set_up is None:
+            pytest.skip("this medium cannot be set down")
+        self.comes_again_after(both, both.set_up)
+
+    def test_frames_come_again_after_the_interface_was_gone_and_is_back(self, both: Ends) -> None:
+        if both.plug is None:
+            pytest.skip("this medium cannot be taken away")
+        self.comes_again_after(both, both.plug)
+
+    def comes_again_after(self, both: Ends, change: Callable[[bool], None]) -> None:
+        """Have the interface go and come back; what is sent before it is open again is lost to it."""
+        with both.open_source(False) as source:
+            found: list[int] = []
+
+            def read_until(condition: Callable[[], bool], failing: str) -> None:
+                end_s = time.monotonic() + 3 * self.patience_s
+                while not condition():
+                    assert time.monotonic() < end_s, f"{failing}: {source.hop()}"
+                    batch = both.within(lambda: source.read(0.05))
+                    assert batch is not None
+                    found.extend(numbers(batch.take(~batch.has(ERR))))
+
+            send_numbered(both, 10)
+            read_until(lambda: len(found) == 10, "nothing comes before")
+            change(False)
+            read_until(lambda: bool(getattr(source, "outage", "")), "it is not noticed")
+            change(True)
+            sent = 10
+
+            def comes() -> bool:
+                nonlocal sent
+                with suppress(OSError):
+                    sent += send_numbered(both, 1, sent)
+                return len(found) > 10
+
+            read_until(comes, "nothing comes again")
+            read_until(lambda: not getattr(source, "outage", ""), "it is not seen to be back")
+            assert found == sorted(set(found))
+            assert set(found) <= set(range(sent))
+            hop = source.hop()
+            assert hop.balanced
+            assert {"outages", "link down", "link gone"} & hop.facts.keys()
 
 
 def send_numbered(both: Ends, count: int, first: int = 0) -> int:

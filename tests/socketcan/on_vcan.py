@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,9 +27,10 @@ from edge.bus.socketcan.ring import RING_BYTES
 from edge.bus.source import FrameSource
 from edge.clock import SystemClock
 from tests.socketcan.conformance import Ends, Packet, SocketCanConformance
-from tests.vm.interfaces import raw_socket, virtual_bus
+from tests.vm.interfaces import ip_link, raw_socket, virtual_bus
 
 BUS = "vcan5"
+BUS_THAT_GOES = "vcan6"
 
 
 class OnVcan(SocketCanConformance):
@@ -52,13 +53,47 @@ class OnVcan(SocketCanConformance):
             def send(packets: Sequence[Packet]) -> None:
                 send_all(sender, packets)
 
-            yield Ends(open_source=cls.opened, send=send, sender_is_local=True, dropped=lambda: dropped(BUS))
+            def set_up(up: bool) -> None:
+                ip_link("set", BUS, "up" if up else "down")
+
+            yield Ends(
+                open_source=cls.opened,
+                send=send,
+                sender_is_local=True,
+                dropped=lambda: dropped(BUS),
+                set_up=set_up,
+            )
+
+    def test_frames_come_again_after_the_interface_was_gone_and_is_back(self, both: Ends) -> None:
+        """As everywhere, on a bus of its own: the sender's socket goes with the interface."""
+        del both
+        with ExitStack() as buses:
+            buses.enter_context(virtual_bus(BUS_THAT_GOES))
+
+            def plug(there: bool) -> None:
+                if there:
+                    buses.enter_context(virtual_bus(BUS_THAT_GOES))
+                else:
+                    ip_link("delete", BUS_THAT_GOES)
+
+            def send(packets: Sequence[Packet]) -> None:
+                with raw_socket(BUS_THAT_GOES) as sender:
+                    send_all(sender, packets)
+
+            going = Ends(
+                open_source=lambda small: self.opened(small, BUS_THAT_GOES),
+                send=send,
+                sender_is_local=True,
+                dropped=lambda: 0,
+                plug=plug,
+            )
+            self.comes_again_after(going, plug)
 
     @classmethod
-    def opened(cls, small: bool) -> FrameSource:
+    def opened(cls, small: bool, bus: str = BUS) -> FrameSource:
         return open_socketcan(
             "pt",
-            BUS,
+            bus,
             fd=True,
             clock=SystemClock(),
             way=cls.way,
@@ -68,10 +103,12 @@ class OnVcan(SocketCanConformance):
 
 
 class TestRingOnVcan(OnVcan):
+    column = ("ring", "vcan")
     way = "ring"
 
 
 class TestRawOnVcan(OnVcan):
+    column = ("raw", "vcan")
     way = "raw"
     tells_local = True
 
@@ -79,6 +116,7 @@ class TestRawOnVcan(OnVcan):
 class TestPythonCanOnVcan(OnVcan):
     """What the kernel drops is not told to it, and its buffer is the kernel's usual one."""
 
+    column = ("python-can", "vcan")
     way = "python-can"
     tells_local = True
     counts_losses = False

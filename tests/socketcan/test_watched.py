@@ -17,11 +17,20 @@ from edge.bus.socketcan.raw import RawReception
 from edge.bus.socketcan.watched import WatchedSource
 from edge.clock import NS_PER_S, SystemClock, VirtualClock
 from edge.frames import Frame, FrameBatch
-from tests.socketcan.kernel_link import Kernel, new_link
+from tests.socketcan.kernel_link import Kernel, deleted_link, new_link
 from tests.socketcan.veth import NEAR, Cable, cable
 
 WAIT_S = 10
 FRAMES = FrameBatch.from_frames([Frame(1, 0x101, b"abc", "pt")])
+
+
+class Interface(MemorySource):
+    """Frames out of memory, as python-can would have them."""
+
+    opened_anew = 0
+
+    def open_anew(self) -> None:
+        self.opened_anew += 1
 
 
 @pytest.fixture
@@ -62,10 +71,30 @@ def test_python_can_reads_under_a_watch(
 
     monkeypatch.setattr(choose, "RingReception", refuse)
     monkeypatch.setattr(RawReception, "open", refuse)
-    monkeypatch.setattr(live, "open_interface", lambda **_: MemorySource([FRAMES], live=True))
+    monkeypatch.setattr(live, "open_interface", lambda **_: Interface([FRAMES], live=True))
     with wire.namespace.call(lambda: open_socketcan("pt", NEAR, clock=SystemClock(), way=way)) as source:
         wire.down()
         end_ns = SystemClock().boot_ns() + WAIT_S * NS_PER_S
         while not source.hop().facts.get("link down"):
             assert SystemClock().boot_ns() < end_ns
             source.read(0)
+
+
+def test_an_interface_that_is_another_one_now_is_opened_anew_once_it_is_up() -> None:
+    clock, kernel = VirtualClock(), Kernel(new_link())
+    inner = Interface([], name="bus pt", live=True)
+    link = LinkReport(LinkWatch("can0", clock, open_socket=lambda: kernel), bus="pt", clock=clock)
+    with WatchedSource(inner, link, open_anew=inner.open_anew) as source:
+        for told, opened in (
+            (new_link(flags=0), 0),
+            (new_link(), 0),
+            (deleted_link(), 0),
+            (new_link(index=9, flags=0), 0),
+            (new_link(index=9), 1),
+            (new_link(index=9), 1),
+        ):
+            kernel.waiting.append(told)
+            kernel.answer = told
+            clock.advance_to(clock.boot_ns() + round(LOOK_PERIOD_S * NS_PER_S))
+            source.read(0)
+            assert inner.opened_anew == opened

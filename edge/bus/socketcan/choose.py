@@ -120,7 +120,7 @@ def open_socketcan(
         from edge.bus.live import open_interface  # noqa: PLC0415 - python-can is large, and needed by nothing else
 
         try:
-            fallback: FrameSource = open_interface(
+            interface = open_interface(
                 name=name,
                 interface=SOCKETCAN,
                 channel=channel,
@@ -136,8 +136,9 @@ def open_socketcan(
                 raise
             missed.append((PYTHON_CAN, error))
             raise _none_of(missed) from error
+        fallback: FrameSource = interface
         if opening.link is not None:
-            fallback = WatchedSource(fallback, opening.link)
+            fallback = WatchedSource(interface, opening.link, open_anew=interface.open_anew)
         stack.pop_all()
     told.tell(replace(told.of(name), way=PYTHON_CAN))
     _say(name, channel, "python-can, one call and one object a frame", missed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -16,15 +17,20 @@ class WatchedSource(FrameSource):
     """A live source of one SocketCAN interface that knows nothing of links, and a report on that.
 
     Args:
-        source: gives the frames, and opens its interface anew by itself; closed with this.
+        source: gives the frames, and opens an interface that fails anew by itself; closed with this.
         link: on the same interface; closed with this.
+        open_anew: has `source` open its interface anew, which is there again and another one.
     """
 
     live = True
 
-    def __init__(self, source: FrameSource, link: LinkReport) -> None:
+    def __init__(
+        self, source: FrameSource, link: LinkReport, *, open_anew: Callable[[], None] | None = None
+    ) -> None:
         self._source = source
         self._link = link
+        self._open_anew = open_anew
+        self._gone = link.state is None
 
     @property
     def buses(self) -> tuple[str, ...]:
@@ -44,6 +50,12 @@ class WatchedSource(FrameSource):
     def read(self, timeout_s: float) -> FrameBatch | None:
         """See `FrameSource.read`."""
         self._link.look()
+        if self._link.state is None:
+            self._gone = True
+        elif self._gone and not self._link.outage:
+            self._gone = False
+            if self._open_anew is not None:
+                self._open_anew()
         return self._source.read(timeout_s)
 
     def close(self) -> None:

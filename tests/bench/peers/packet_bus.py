@@ -25,10 +25,11 @@ class PacketBus(SocketcanBus):
 
     Args:
         channel: the link.
+        opened: a packet socket on it; one is opened without.
     """
 
-    def __init__(self, channel: str) -> None:
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+    def __init__(self, channel: str, opened: socket.socket | None = None) -> None:
+        self.socket = opened or socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         self.channel = channel
         self.channel_info = f"packets of '{channel}'"
         self._bcm_sockets: dict[str, socket.socket] = {}
@@ -37,6 +38,7 @@ class PacketBus(SocketcanBus):
         self._can_protocol = CanProtocol.CAN_20
         self.socket.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, _STAMP_NS, 1)
-        self.socket.bind((channel, _ALL_PROTOCOLS))
+        if opened is None:
+            self.socket.bind((channel, _ALL_PROTOCOLS))
         can.BusABC.__init__(self, channel=channel)
         self._is_filtered = True
