@@ -269,6 +269,8 @@ class LatestValues:
             if member.inner:
                 found = unpack(member.plan.message, data, lengths)
                 for place, contained in found.items():
+                    if not member.inner[place].slots:
+                        continue
                     unknown += self._keep_paths(
                         member.inner[place], contained.data, contained.lengths, t_ns[contained.rows]
                     )
@@ -308,14 +310,15 @@ class LatestValues:
             plans = [self._plan.messages[described.bus, message.name] for message in described.messages]
             least.append(min(plan.least_bytes for plan in plans))
             length.append(max(0 if plan.message.contained else plan.message.length for plan in plans))
-            simple = len(plans) == 1 and plans[0].presence is None and not plans[0].message.contained
-            if simple:
-                slots = self._new_slots(plans[0], described.source)
-                slot_of_code.append(slots[0] if slots else 0)
+            asked = [plan for plan in plans if self._asked(plan)]
+            if not asked:
+                slot_of_code.append(0)
+            elif len(asked) == 1 and _is_plain(asked[0]):
+                slot_of_code.append(self._new_slots(asked[0], described.source)[0])
             else:
                 slot_of_code.append(0)
                 self._special[number + FIRST_CODE] = tuple(
-                    self._member(plan, described.source) for plan in plans
+                    self._member(plan, described.source) for plan in asked
                 )
         self._known_codes = len(self._lookup.described)
         self._slot_of_code = np.array(slot_of_code, np.intp)
@@ -341,6 +344,12 @@ class LatestValues:
                 len(self._slots),
             )
         self._reader = None
+
+    def _asked(self, plan: MessagePlan) -> bool:
+        """Whether any signal of a message, or of a PDU that it contains, is wanted."""
+        return bool(plan.groups) or any(
+            self._asked(self._plan.messages[plan.bus, inner.name]) for inner in plan.message.contained
+        )
 
     def _member(self, plan: MessagePlan, source: int) -> _Member:
         inner = tuple(
@@ -432,6 +441,11 @@ class _Reader:
                 reading = (values[element], times[element])
                 found.setdefault(self._refs[element], {})[self._source[element]] = reading
         return found
+
+
+def _is_plain(plan: MessagePlan) -> bool:
+    """Whether the last frame of a message holds all that is wanted of it."""
+    return not plan.message.contained and not any(group.conditions for group in plan.groups)
 
 
 def _payloads(data: npt.NDArray[np.uint8], needed_bytes: int) -> Payloads:

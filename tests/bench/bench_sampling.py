@@ -1,17 +1,22 @@
-"""Sampling a record of 300 items against looking each up and rounding it in decimal arithmetic."""
+"""Sampling a record of 300 items, and the live path beside signals that nobody asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from edge.catalogue.binding import load_binding
 from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S, Timebase
 from edge.database.load import parse_database
 from edge.database.model import SignalRef
-from edge.decode.latest import Snapshot
+from edge.decode.latest import LatestValues, Snapshot
+from edge.decode.plan import DecodePlan
+from edge.frames import FrameBatch
 from edge.records import Missing
 from edge.vehicle.sampler import Sampler
 from tests.bench.comparison import Comparison, alternate
@@ -19,9 +24,18 @@ from tests.bench.comparison import Comparison, alternate
 ITEMS = 300
 PACKS = 240
 REPEATS = 20
+FRAMES = 32_000
+IDS = 100
+ASKED = 10
+TICKS = 15
 
 
 def measure() -> list[Comparison]:
+    """What a record and what a second of frames costs."""
+    return [*_record(), *_unasked()]
+
+
+def _record() -> list[Comparison]:
     """Milliseconds a record: ours and plain decimal arithmetic."""
     sampler, snapshot, item_ids = _prepared()
     items = {item_id: builtin().item(item_id) for item_id in item_ids.values()}
@@ -58,6 +72,68 @@ def measure() -> list[Comparison]:
             asked="under 1 ms",
         )
     ]
+
+
+def _unasked() -> list[Comparison]:
+    """The live path at 32,000 frames/s: ten signals asked for, alone or among a thousand in the database."""
+    generator = np.random.default_rng(1)
+    data = generator.integers(0, ASKED, (FRAMES, 8), np.uint8)
+    batch = FrameBatch(
+        t_ns=np.arange(FRAMES) * (NS_PER_S // FRAMES),
+        bus=np.zeros(FRAMES, np.uint8),
+        arbitration_id=(256 + np.arange(FRAMES) % IDS).astype(np.uint32),
+        flags=np.zeros(FRAMES, np.uint16),
+        length=np.full(FRAMES, 8, np.uint16),
+        data=data,
+        buses=("pt",),
+    )
+    parts = [batch.take(slice(begin, begin + FRAMES // TICKS)) for begin in range(0, FRAMES, FRAMES // TICKS)]
+    wanted = [SignalRef("pt", f"M{place}", "S0") for place in range(ASKED)]
+
+    def second(text: str) -> Callable[[], None]:
+        database = parse_database(text.encode(), Path("bench.dbc"))
+        latest = LatestValues(DecodePlan({"pt": [database]}, wanted=wanted))
+
+        def run() -> None:
+            for part in parts:
+                latest.update(part)
+            latest.snapshot()
+
+        run()
+        return run
+
+    alone = second(_described(ASKED, 1, multiplexed=False))
+    found = []
+    for name, multiplexed in (("", False), (", most of them multiplexed", True)):
+        many_s, few_s = alternate(second(_described(IDS, 10, multiplexed=multiplexed)), alone)
+        found.append(
+            Comparison(
+                name=f"{FRAMES:,} frames/s, {ASKED} signals wanted of 1,000 in the database{name}",
+                ours=many_s * 1000,
+                peer=few_s * 1000,
+                unit="ms/s",
+                peer_name=f"of {ASKED} in the database",
+                ratio=few_s / many_s,
+                asked="no growth",
+            )
+        )
+    return found
+
+
+def _described(messages: int, signals: int, *, multiplexed: bool) -> str:
+    """A database; of messages that nobody asks for all signals but the first are multiplexed, or none."""
+    lines = ['VERSION ""', "BS_:", "BU_: ECU"]
+    for message in range(messages):
+        lines.append(f"BO_ {256 + message} M{message}: 8 ECU")
+        lines.append(' SG_ S0 : 8|8@1+ (0.1,0) [0|0] "" ECU')
+        pages = multiplexed and message >= ASKED
+        if pages:
+            lines.append(' SG_ Page M : 0|8@1+ (1,0) [0|0] "" ECU')
+        lines += [
+            f' SG_ S{place}{f" m{place}" if pages else ""} : {12 + 4 * place}|4@1+ (1,0) [0|0] "" ECU'
+            for place in range(1, signals)
+        ]
+    return "\n".join(lines)
 
 
 def _prepared() -> tuple[Sampler, Snapshot, dict[SignalRef, str]]:

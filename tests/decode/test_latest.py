@@ -95,6 +95,17 @@ def test_each_multiplexer_path_has_its_own_last_payload() -> None:
     assert held.hop().facts["unknown multiplexer value"] == 1
 
 
+@pytest.mark.parametrize("wanted", ["Pages.Always", "Plain.Low"])
+def test_a_multiplexer_that_selects_nothing_wanted_is_not_looked_at(wanted: str) -> None:
+    held = latest(wanted=[ref(wanted)])
+    held.update(batch(page(1, 1, 11), plain(2, 4), page(3, 9, 99)))
+    found = dict(held.snapshot().values)
+    assert found == {"Pages.Always": {ref("Pages.Always"): 99}, "Plain.Low": {ref("Plain.Low"): 0.4}}[wanted]
+    hop = held.hop()
+    assert hop.facts["unknown multiplexer value"] == 0
+    assert (hop.entered, hop.left) == (3, 3)
+
+
 def test_a_signal_that_is_withheld_keeps_no_bit_and_its_neighbours_keep_theirs() -> None:
     held = latest(latched=[ref("Plain.Alarms")])
     held.update(batch(plain(10, 3, alarms=0xABC)))
