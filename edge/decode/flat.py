@@ -16,9 +16,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from edge import accelerated
 from edge.database.model import SignalRef
 from edge.decode.field import WORD_BITS, WORD_BYTES, Field, Kind, Values, half_floats, offset_is_void
 from edge.decode.message import Column
+from edge.decode.program import Program
 
 _CHUNK_VALUES = 16384
 
@@ -115,6 +117,8 @@ class FlatTable:
         self._right = np.array([field.right for field in fields], np.uint64)
         self._fields = fields
         self._layout: _Layout | None = None
+        self._named = groups
+        self._program: Program | None = None
 
     def decode(
         self,
@@ -132,6 +136,14 @@ class FlatTable:
                 long as its signals need.
             columns: taken by reference, filled.
         """
+        if accelerated.native is not None:
+            if self._program is None:
+                self._program = Program(self._named)
+            work = [(segment.group, segment.begin, segment.count) for segment in segments]
+            self._program.decode(
+                accelerated.native, work, np.ascontiguousarray(order, np.int64), data, columns
+            )
+            return
         chosen = tuple(segment.group for segment in segments)
         if self._layout is None or self._layout.groups != chosen:
             self._layout = self._lay_out(chosen)

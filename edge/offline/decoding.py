@@ -13,7 +13,7 @@ from edge.database.near import did_you_mean
 from edge.decode.plan import DecodePlan
 from edge.errors import DatabaseError
 from edge.frames import FrameBatch
-from edge.offline.summary import SignalSummary, Summary
+from edge.offline.summary import Summary
 from edge.offline.tables import TableWriter
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
@@ -103,8 +103,7 @@ class OfflineDecoder:
         self.summary.too_short += decoded.frames_too_short
         self.summary.not_data += decoded.frames_not_data
         columns = {ref: decoded.columns[ref] for ref in plan.refs if ref in decoded.columns}
-        for ref, column in columns.items():
-            self.summary.signals.setdefault(ref, SignalSummary()).add(column)
+        self.summary.add(columns)
         if self._writer is not None:
             self._writer.write(batch.t_ns, columns)
 

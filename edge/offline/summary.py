@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import numpy as np
 
+from edge import accelerated
 from edge.database.model import SignalRef
+from edge.decode.field import Values
 from edge.decode.message import Column
 
 _COUNTS = ("frames", "decoded", "unknown", "unknown_multiplexer", "short", "too_short", "not_data")
@@ -23,18 +25,6 @@ class SignalSummary:
     maximum: int | float | None = None
     last: int | float | None = None
 
-    def add(self, column: Column) -> None:
-        """Take in the values of a batch."""
-        values = column.values
-        low, high = np.minimum.reduce(values), np.maximum.reduce(values)
-        if low != low:  # noqa: PLR0124 - NaN, which either of the two hands on
-            numbers = values[~np.isnan(values)]
-            if not len(numbers):
-                self.merge(SignalSummary(len(values), None, None, _plain(values[-1])))
-                return
-            low, high = np.minimum.reduce(numbers), np.maximum.reduce(numbers)
-        self.merge(SignalSummary(len(values), _plain(low), _plain(high), _plain(values[-1])))
-
     def merge(self, later: SignalSummary) -> None:
         """Take in what came after; of equal values the earlier one stays."""
         self.count += later.count
@@ -44,6 +34,29 @@ class SignalSummary:
             self.minimum = later.minimum
         if later.maximum is not None and (self.maximum is None or later.maximum > self.maximum):
             self.maximum = later.maximum
+
+
+def summaries(columns: Sequence[Values]) -> list[SignalSummary]:
+    """What to say of the values of each of `columns`; of equal values the first one counts."""
+    if accelerated.native is None:
+        return [_summary(values) for values in columns]
+    found = accelerated.native.extremes(columns)
+    return [
+        SignalSummary(*one) if one is not None else _summary(values)
+        for one, values in zip(found, columns, strict=True)
+    ]
+
+
+def _summary(values: Values) -> SignalSummary:
+    last = _plain(values[-1])
+    low = values[values.argmin()]
+    numbers = values
+    if low != low:  # noqa: PLR0124 - NaN, which the search hands on
+        numbers = values[~np.isnan(values)]
+        if not len(numbers):
+            return SignalSummary(len(values), None, None, last)
+        low = numbers[numbers.argmin()]
+    return SignalSummary(len(values), _plain(low), _plain(numbers[numbers.argmax()]), last)
 
 
 def _plain(value: Any) -> int | float:  # noqa: ANN401 - a NumPy scalar, or Python's own number
@@ -94,6 +107,17 @@ class Summary:
     def counts(self) -> dict[str, int]:
         """The counts of frames, by name."""
         return {name: getattr(self, name) for name in _COUNTS}
+
+    def add(self, columns: Mapping[SignalRef, Column]) -> None:
+        """Take in the values of a batch."""
+        signals = self.signals
+        found = summaries([column.values for column in columns.values()])
+        for ref, one in zip(columns, found, strict=True):
+            known = signals.get(ref)
+            if known is None:
+                signals[ref] = one
+            else:
+                known.merge(one)
 
     def merge(self, later: Summary) -> None:
         """Take in the summary of what came after."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from edge import accelerated
 from edge.database.model import SignalRef
 from edge.decode.message import Column
 from edge.errors import NevgateError
@@ -20,6 +22,7 @@ from edge.errors import NevgateError
 ENDINGS = (".parquet", ".csv", ".jsonl")
 NOT_COLLECTED = "not collected"
 _EXACT_IN_FLOAT = 1 << 53
+_TWO_BYTES = 1 << 16
 
 Times = npt.NDArray[np.int64]
 
@@ -71,60 +74,97 @@ def open_table(path: Path) -> TableWriter:
         raise ExportError(f"cannot be written ({error.strerror})", where=str(path)) from error
 
 
-class CsvWriter(TableWriter):
-    """Comma-separated values with a heading; floats are the shortest digits that read back equal."""
+class _TextWriter(TableWriter):
+    """A line a value: its subclass says what stands around the time and the value.
+
+    Attributes:
+        begin: what stands before the time.
+        ending: what stands behind the value.
+        json: NaN and infinities are strings.
+    """
+
+    begin: ClassVar[str]
+    ending: ClassVar[str]
+    json: ClassVar[bool]
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8", newline="")
-        self._rows = csv.writer(self._file)
-        self._rows.writerow(("t_ns", "bus", "message", "signal", "value"))
+        self._file = path.open("wb")
+        self._heads: dict[SignalRef, bytes] = {}
+
+    @abstractmethod
+    def _head(self, ref: SignalRef) -> str:
+        """What stands between the time and the value."""
 
     def write(self, t_ns: Times, columns: Mapping[SignalRef, Column]) -> None:
         """See `TableWriter.write`."""
-        refs, owners, rows, values = _in_order(columns)
-        names = [(ref.bus, ref.message, ref.signal) for ref in refs]
-        for owner, when, value in zip(owners, t_ns[rows].tolist(), values, strict=True):
-            self._rows.writerow((when, *names[owner], repr(value)))
+        for ref in columns:
+            if ref not in self._heads:
+                self._heads[ref] = self._head(ref).encode()
+        heads = tuple(self._heads[ref] for ref in columns)
+        rows, values = [one.rows for one in columns.values()], [one.values for one in columns.values()]
+        text: bytes | None = None
+        if accelerated.native is not None:
+            begin, ending = self.begin.encode(), self.ending.encode()
+            text = accelerated.native.text_rows(rows, values, t_ns, begin, heads, ending, self.json)
+        self._file.write(self._text(t_ns, columns, heads) if text is None else text)
+
+    def _text(self, t_ns: Times, columns: Mapping[SignalRef, Column], heads: Sequence[bytes]) -> bytes:
+        owners, times, values = _in_order(t_ns, columns)
+        begin, ending = self.begin, self.ending
+        number = _json_number if self.json else repr
+        words = [head.decode() for head in heads]
+        return "".join(
+            [
+                f"{begin}{when}{words[owner]}{number(value)}{ending}"
+                for owner, when, value in zip(owners, times, values, strict=True)
+            ]
+        ).encode()
+
+    def end(self) -> None:
+        """See `TableWriter.end`."""
+        self._file.close()
+
+
+class CsvWriter(_TextWriter):
+    """Comma-separated values with a heading; floats are the shortest digits that read back equal."""
+
+    begin = ""
+    ending = "\r\n"
+    json = False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._file.write(_csv("t_ns", "bus", "message", "signal", "value"))
+
+    def _head(self, ref: SignalRef) -> str:
+        return f",{_csv(ref.bus, ref.message, ref.signal).decode().removesuffix(self.ending)},"
 
     def close(self, policy: str, withheld: Collection[SignalRef]) -> None:
         """See `TableWriter.close`; a signal that was not collected has one row without time."""
         del policy
         for ref in sorted(withheld):
-            self._rows.writerow(("", ref.bus, ref.message, ref.signal, NOT_COLLECTED))
-        self._file.close()
-
-    def end(self) -> None:
-        """See `TableWriter.end`."""
+            self._file.write(_csv("", ref.bus, ref.message, ref.signal, NOT_COLLECTED))
         self._file.close()
 
 
-class JsonLinesWriter(TableWriter):
+class JsonLinesWriter(_TextWriter):
     """One JSON object a line; NaN and infinities, which JSON lacks, are strings."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8")
+    begin = '{"t_ns": '
+    ending = "}\n"
+    json = True
 
-    def write(self, t_ns: Times, columns: Mapping[SignalRef, Column]) -> None:
-        """See `TableWriter.write`."""
-        refs, owners, rows, values = _in_order(columns)
-        heads = [f', "bus": {_json(ref.bus)}, {_names(ref)}, "value": ' for ref in refs]
-        lines = (
-            f'{{"t_ns": {when}{heads[owner]}{_json_number(value)}}}\n'
-            for owner, when, value in zip(owners, t_ns[rows].tolist(), values, strict=True)
-        )
-        self._file.writelines(lines)
+    def _head(self, ref: SignalRef) -> str:
+        return f', "bus": {_json(ref.bus)}, {_names(ref)}, "value": '
 
     def close(self, policy: str, withheld: Collection[SignalRef]) -> None:
         """See `TableWriter.close`; a signal that was not collected has one line with its state."""
         for ref in sorted(withheld):
-            self._file.write(
+            line = (
                 f'{{"t_ns": null, "bus": {_json(ref.bus)}, {_names(ref)}, "value": null,'
                 f' "state": "{NOT_COLLECTED}", "policy": {_json(policy)}}}\n'
             )
-        self._file.close()
-
-    def end(self) -> None:
-        """See `TableWriter.end`."""
+            self._file.write(line.encode())
         self._file.close()
 
 
@@ -155,28 +195,28 @@ class ParquetWriter(TableWriter):
                 ("exact", pa.string()),
             ]
         )
-        self._writer = pq.ParquetWriter(str(path), self._schema, compression="zstd")
+        self._refs: list[SignalRef] = []
+        self._names: list[tuple[npt.NDArray[np.int32], Any]] = []
+        self._writer = pq.ParquetWriter(
+            str(path),
+            self._schema,
+            compression="zstd",
+            # Times hardly repeat: looking each of them up costs more than its bytes do.
+            use_dictionary=["bus", "message", "signal", "value", "exact"],
+        )
 
     def write(self, t_ns: Times, columns: Mapping[SignalRef, Column]) -> None:
         """See `TableWriter.write`."""
         if not columns:
             return
-        refs = list(columns)
-        rows = np.concatenate([column.rows for column in columns.values()])
-        owners = np.repeat(np.arange(len(refs)), [len(column.rows) for column in columns.values()])
-        order = np.argsort(rows, kind="stable")
-        values = np.concatenate([_doubles(column.values) for column in columns.values()])[order]
-        exact = self._exact(columns)[order] if any(map(_needs_digits, columns.values())) else None
-        owners = owners[order].astype(np.int32)
-        parts = [self._pa.array(t_ns[rows[order]])]
-        for part in ("bus", "message", "signal"):
-            names = sorted({getattr(ref, part) for ref in refs})
-            place = {name: number for number, name in enumerate(names)}
-            codes = np.array([place[getattr(ref, part)] for ref in refs], np.int32)[owners]
-            parts.append(self._pa.DictionaryArray.from_arrays(codes, self._pa.array(names)))
+        times, owners, values = _sorted(t_ns, columns)
+        exact = self._exact(t_ns, columns) if any(map(_needs_digits, columns.values())) else None
+        parts = [self._pa.array(times)]
+        for codes, names in self._names_of(list(columns)):
+            parts.append(self._pa.DictionaryArray.from_arrays(codes[owners], names))
         parts.append(self._pa.array(values))
         parts.append(
-            self._pa.nulls(len(rows), self._pa.string())
+            self._pa.nulls(len(times), self._pa.string())
             if exact is None
             else self._pa.array(exact.tolist(), self._pa.string())
         )
@@ -196,8 +236,19 @@ class ParquetWriter(TableWriter):
         """See `TableWriter.end`."""
         self._writer.close()
 
+    def _names_of(self, refs: list[SignalRef]) -> list[tuple[npt.NDArray[np.int32], Any]]:
+        """Bus, message and signal of each column as a place among names; kept while columns are the same."""
+        if refs != self._refs:
+            self._refs, self._names = refs, []
+            for part in ("bus", "message", "signal"):
+                names = sorted({getattr(ref, part) for ref in refs})
+                place = {name: number for number, name in enumerate(names)}
+                codes = np.array([place[getattr(ref, part)] for ref in refs], np.int32)
+                self._names.append((codes, self._pa.array(names)))
+        return self._names
+
     @staticmethod
-    def _exact(columns: Mapping[SignalRef, Column]) -> npt.NDArray[np.object_]:
+    def _exact(t_ns: Times, columns: Mapping[SignalRef, Column]) -> npt.NDArray[np.object_]:
         digits: list[str | None] = []
         for column in columns.values():
             if not _needs_digits(column):
@@ -209,23 +260,49 @@ class ParquetWriter(TableWriter):
             ]
         result = np.empty(len(digits), object)
         result[:] = digits
-        return result
+        return result[_order(t_ns, columns)]
 
 
 def _in_order(
-    columns: Mapping[SignalRef, Column],
-) -> tuple[list[SignalRef], list[int], npt.NDArray[np.int64], list[int | float]]:
-    """All values of a batch by frame: references, owner of each value, row of each value, values."""
-    refs = list(columns)
-    if not refs:
-        return refs, [], np.empty(0, np.int64), []
-    rows = np.concatenate([column.rows for column in columns.values()])
-    owners = np.repeat(np.arange(len(refs)), [len(column.rows) for column in columns.values()])
+    t_ns: Times, columns: Mapping[SignalRef, Column]
+) -> tuple[list[int], list[int], list[int | float]]:
+    """All values of a batch by frame: number of the column of each value, its time, the value."""
+    counts = [len(column.rows) for column in columns.values()]
+    owners = np.repeat(np.arange(len(counts)), counts)
+    rows = np.concatenate([np.empty(0, np.int64), *(column.rows for column in columns.values())])
     values: list[int | float] = []
     for column in columns.values():
         values += column.values.tolist()
-    order = np.argsort(rows, kind="stable")
-    return refs, owners[order].tolist(), rows[order], [values[place] for place in order.tolist()]
+    order = _order(t_ns, columns)
+    times = t_ns[rows[order]].tolist()
+    return owners[order].tolist(), times, [values[place] for place in order.tolist()]
+
+
+def _sorted(
+    t_ns: Times, columns: Mapping[SignalRef, Column]
+) -> tuple[Times, npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """All values of a batch by frame: time, number of its column, and value as a double."""
+    rows, values = [one.rows for one in columns.values()], [one.values for one in columns.values()]
+    counts = [len(one) for one in rows]
+    if accelerated.native is not None:
+        total = sum(counts)
+        times, owners = np.empty(total, np.int64), np.empty(total, np.int32)
+        doubles = np.empty(total, np.float64)
+        if accelerated.native.in_order(rows, values, t_ns, times, owners, doubles):
+            return times, owners, doubles
+    order = _order(t_ns, columns)
+    return (
+        t_ns[np.concatenate(rows)[order]],
+        np.repeat(np.arange(len(counts), dtype=np.int32), counts)[order],
+        np.concatenate([_doubles(one) for one in values])[order],
+    )
+
+
+def _order(t_ns: Times, columns: Mapping[SignalRef, Column]) -> npt.NDArray[np.intp]:
+    """The places of all values of a batch, by frame, those of a frame in order of the columns."""
+    rows = np.concatenate([np.empty(0, np.int64), *(column.rows for column in columns.values())])
+    # A stable sort of two bytes is two passes over the values.
+    return np.argsort(rows.astype(np.uint16) if len(t_ns) <= _TWO_BYTES else rows, kind="stable")
 
 
 def _doubles(values: Sequence[Any] | npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -240,6 +317,12 @@ def _needs_digits(column: Column) -> bool:
     if values.dtype.kind in "iu" and len(values):
         return int(values.max()) > _EXACT_IN_FLOAT or int(values.min()) < -_EXACT_IN_FLOAT
     return True
+
+
+def _csv(*cells: str) -> bytes:
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode()
 
 
 def _json(text: str) -> str:

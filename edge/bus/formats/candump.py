@@ -11,6 +11,8 @@ import re
 
 import numpy as np
 
+from edge import accelerated
+from edge.bus.formats import compiled
 from edge.bus.formats.fields import NIBBLES, Bools, Columns, Lines, decimals, hexadecimals, payloads
 from edge.bus.formats.lines import LineRecording
 from edge.bus.formats.rows import (
@@ -55,12 +57,9 @@ class CandumpRecording(LineRecording):
     _unix_stamped = True
 
     def _block(self, block: bytes, first_line: int) -> Piece:
-        lines = Lines.of(block, SPACE)
-        columns = read_lines(lines)
-        places = np.flatnonzero(~columns.good).tolist()
-        for place, row in self._slow_rows(((place, lines.line(place)) for place in places), first_line):
-            columns.put(place, row)
-        return columns.piece()
+        if accelerated.native is not None:
+            return self._with_slow_rows(compiled.candump(accelerated.native, block), block, first_line)
+        return self._with_slow_rows(read_lines(Lines.of(block, SPACE)), block, first_line)
 
     def _row(self, line: bytes) -> Row:
         return read_line(line)

@@ -72,6 +72,11 @@ class Lines:
         return self.raw[int(self.starts[place]) : int(self.ends[place])]
 
 
+def line_count(block: bytes) -> int:
+    """How many line feeds there are; `bytes.count` takes several times as long."""
+    return int(np.count_nonzero(np.frombuffer(block, np.uint8) == LF))
+
+
 def decimals(text: UInt8s, starts: Int64s, stops: Int64s, most: int) -> tuple[Int64s, Bools]:
     """Read decimal numbers of 1 to `most` (at most 15) digits.
 

@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from edge import accelerated
+from edge.bus.formats import compiled
 from edge.bus.formats.fields import Bools, Columns, Lines, decimals, hexadecimals, payloads, windows
 from edge.bus.formats.lines import LineRecording
 from edge.bus.formats.rows import (
@@ -74,15 +76,14 @@ class GvretRecording(LineRecording):
         self._directed = _FORMS.index(carried) == 1 if carried else None
 
     def _block(self, block: bytes, first_line: int) -> Piece:
-        lines = Lines.of(block, COMMA)
         if self._directed is None:
             first = HEADER.match(block) or HEADERLESS.match(block)
             self._directed = bool(first and first[1])
-        columns = read_lines(lines, directed=self._directed)
-        places = np.flatnonzero(~columns.good).tolist()
-        for place, row in self._slow_rows(((place, lines.line(place)) for place in places), first_line):
-            columns.put(place, row)
-        return columns.piece()
+        if accelerated.native is not None:
+            columns = compiled.gvret(accelerated.native, block, directed=self._directed)
+        else:
+            columns = read_lines(Lines.of(block, COMMA), directed=self._directed)
+        return self._with_slow_rows(columns, block, first_line)
 
     def _row(self, line: bytes) -> Row | None:
         header = HEADER.match(line)

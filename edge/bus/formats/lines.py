@@ -6,7 +6,10 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import numpy as np
+
 from edge.bus.formats.base import Recording
+from edge.bus.formats.fields import Columns, line_count
 from edge.bus.formats.rows import CUT_SHORT, MalformedError, Piece, Row, piece_of
 
 BLOCK_BYTES = 1 << 20
@@ -50,14 +53,14 @@ class BlockRecording(Recording):
                     if len(rest) > LINE_MAX_BYTES:
                         overlong, rest = True, rest[:LINE_MAX_BYTES]
                     continue
-                block = rest + read[:cut] if rest else read[:cut]
+                block = b"".join((rest, memoryview(read)[:cut]))
                 if overlong:
                     self._refuse_line("line without an end", number)
                     block, overlong, number = block[block.index(b"\n") + 1 :], False, number + 1
                 rest = read[cut:]
                 if block:
                     yield self._block(block, number)
-                number += block.count(b"\n")
+                number += line_count(block)
             if rest and end is None:
                 self._ended_mid_line = True
                 self._tally.facts["last line without an end"] += 1
@@ -109,6 +112,15 @@ class LineRecording(BlockRecording):
     def _block(self, block: bytes, first_line: int) -> Piece:
         """See `BlockRecording._block`."""
         return piece_of([row for _, row in self._slow_rows(enumerate(block[:-1].split(b"\n")), first_line)])
+
+    def _with_slow_rows(self, columns: Columns, block: bytes, first_line: int) -> Piece:
+        """What was read of `block` at once, and the lines that were not, read one at a time."""
+        places = np.flatnonzero(~columns.good).tolist()
+        if places:
+            lines = block.split(b"\n")
+            for place, row in self._slow_rows(((place, lines[place]) for place in places), first_line):
+                columns.put(place, row)
+        return columns.piece()
 
     def _slow_rows(self, lines: Iterator[tuple[int, bytes]], first_line: int) -> Iterator[tuple[int, Row]]:
         """Read numbered `lines` one at a time; those that are malformed are counted and named."""

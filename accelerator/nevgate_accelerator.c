@@ -1,0 +1,1094 @@
+/* The hot loops of bulk decoding: lines of text to frames, frames to values, values to rows.
+ *
+ * Each function does what a NumPy path in nevgate does, to the bit; nevgate works without this module. Arguments are
+ * buffers (PEP 3118) that the caller has made; every place in them is checked here before it is read or written,
+ * whatever lengths, rows and numbers say. Only the stable ABI of Python 3.11 is used. Arithmetic is IEEE 754 in the
+ * order written: compile with -ffp-contract=off and without -ffast-math.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define INTERFACE 1 /* edge/accelerated.py takes this number only */
+
+/* As in edge/frames.py. */
+enum { EXTENDED = 0x01, ERROR_FRAME = 0x04, FD = 0x08, BITRATE_SWITCH = 0x10, ERROR_STATE = 0x20, TRANSMITTED = 0x40 };
+enum { CLASSIC_BYTES = 8, FD_BYTES = 64, WORD_BYTES = 8 };
+#define STANDARD_ID_MAX 0x7FFu
+#define EXTENDED_ID_MAX 0x1FFFFFFFu
+
+#if defined(__GNUC__) || defined(__clang__)
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#else
+#define ALWAYS_INLINE inline
+#endif
+
+typedef const unsigned char *Text;
+
+/* ---- buffers ---- */
+
+enum { BUFFERS_MOST = 10 };
+
+typedef struct {
+    Py_buffer views[BUFFERS_MOST];
+    int count;
+} Buffers;
+
+static void release(Buffers *buffers)
+{
+    while (buffers->count)
+        PyBuffer_Release(&buffers->views[--buffers->count]);
+}
+
+/* The memory of `object`, contiguous and aligned, and how many items of `item` bytes it holds; NULL with an exception. */
+static void *take(Buffers *buffers, PyObject *object, Py_ssize_t item, int writable, Py_ssize_t *count)
+{
+    Py_buffer *view = &buffers->views[buffers->count];
+    if (buffers->count == BUFFERS_MOST) {
+        PyErr_SetString(PyExc_SystemError, "too many buffers");
+        return NULL;
+    }
+    if (PyObject_GetBuffer(object, view, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) < 0)
+        return NULL;
+    buffers->count++;
+    if (view->itemsize != item || view->len % item || (uintptr_t)view->buf % (uintptr_t)item) {
+        PyErr_Format(PyExc_ValueError, "a buffer of aligned items of %zd bytes is needed", item);
+        return NULL;
+    }
+    *count = view->len / item;
+    return view->buf ? view->buf : (void *)buffers; /* an empty buffer may have no address, and needs none */
+}
+
+/* ---- lines of text to frames ---- */
+
+static unsigned char nibbles[256];
+enum { NO_DIGIT = 0xFF };
+
+static int is_fd_length(Py_ssize_t length)
+{
+    return length <= 8 || length == 12 || length == 16 || length == 20 || length == 24 || length == 32 || length == 48
+           || length == 64;
+}
+
+/* The number from `at` to `stop`, 1 to `most` digits (at most 15 of ten, 13 of sixteen); -1 if that is none. */
+static ALWAYS_INLINE int64_t number(Text at, Text stop, Py_ssize_t most, const unsigned base)
+{
+    int64_t value = 0;
+    int good = 1;
+    if (stop - at < 1 || stop - at > most)
+        return -1;
+    for (; at < stop; at++) {
+        const unsigned digit = base == 10 ? *at - (unsigned)'0' : nibbles[*at];
+        good &= digit < base;
+        value = value * (int64_t)base + (int64_t)(digit & 15);
+    }
+    return good ? value : -1;
+}
+
+/* `length` bytes as pairs of digits, one every `stride` characters from `at` on; 0 if there is a character that is none. */
+static ALWAYS_INLINE int data_bytes(Text at, Py_ssize_t length, int stride, uint8_t *data)
+{
+    unsigned all = 0;
+    for (Py_ssize_t place = 0; place < length; place++, at += stride) {
+        unsigned high = nibbles[at[0]], low = nibbles[at[1]];
+        all |= high | low;
+        data[place] = (uint8_t)(high << 4 | (low & 0x0F));
+    }
+    return all < 16;
+}
+
+typedef struct {
+    int64_t t_ns;
+    int64_t channel;
+    uint32_t arbitration_id;
+    uint16_t flags;
+    uint16_t length;
+} Head;
+
+/* Columns of frames, one a line of text. */
+typedef struct {
+    Text text;
+    Text end;
+    uint8_t *good;
+    int64_t *t_ns;
+    int64_t *channel;
+    uint32_t *arbitration_id;
+    uint16_t *flags;
+    uint16_t *length;
+    uint8_t *data;
+    Py_ssize_t count;
+    Py_ssize_t width;
+    Py_ssize_t longest;
+} Lines;
+
+/* Take the arguments of a function that reads lines: text and seven columns. */
+static int take_lines(Buffers *buffers, PyObject *const *objects, Lines *lines)
+{
+    Py_ssize_t bytes, counts[6], size;
+    if (!(lines->text = take(buffers, objects[0], 1, 0, &bytes)) || !(lines->good = take(buffers, objects[1], 1, 1, &lines->count))
+        || !(lines->t_ns = take(buffers, objects[2], 8, 1, &counts[0])) || !(lines->channel = take(buffers, objects[3], 8, 1, &counts[1]))
+        || !(lines->arbitration_id = take(buffers, objects[4], 4, 1, &counts[2])) || !(lines->flags = take(buffers, objects[5], 2, 1, &counts[3]))
+        || !(lines->length = take(buffers, objects[6], 2, 1, &counts[4])) || !(lines->data = take(buffers, objects[7], 1, 1, &size)))
+        return 0;
+    for (int place = 0; place < 5; place++)
+        if (counts[place] != lines->count) {
+            PyErr_SetString(PyExc_ValueError, "columns of unequal length");
+            return 0;
+        }
+    lines->end = lines->text + bytes;
+    lines->width = lines->count ? size / lines->count : CLASSIC_BYTES;
+    lines->longest = 0;
+    if ((lines->width != CLASSIC_BYTES && lines->width != FD_BYTES) || size != lines->count * lines->width) {
+        PyErr_SetString(PyExc_ValueError, "data must be 8 or 64 bytes wide");
+        return 0;
+    }
+    return 1;
+}
+
+/* Put the frame of one line down, if it is `good`; all columns are written for every line. */
+static void put(Lines *lines, Py_ssize_t place, int good, const Head *head)
+{
+    lines->good[place] = (uint8_t)good;
+    lines->t_ns[place] = good ? head->t_ns : 0;
+    lines->channel[place] = good ? head->channel : 0;
+    lines->arbitration_id[place] = good ? head->arbitration_id : 0;
+    lines->flags[place] = good ? head->flags : 0;
+    lines->length[place] = good ? head->length : 0;
+    if (!good)
+        memset(lines->data + place * lines->width, 0, (size_t)lines->width);
+}
+
+/* Read `length` data bytes into the row of `place`; what does not fit is only measured. */
+static int put_data(Lines *lines, Py_ssize_t place, Text at, Py_ssize_t length, int stride)
+{
+    uint8_t *row = lines->data + place * lines->width;
+    if (length > lines->width) {
+        if (length > lines->longest)
+            lines->longest = length;
+        return 0;
+    }
+    memset(row, 0, (size_t)lines->width);
+    return data_bytes(at, length, stride, row);
+}
+
+enum { LABEL_MAX = 16, LABELS_MOST = 16 };
+
+typedef struct {
+    Text at[LABELS_MOST];
+    Py_ssize_t size[LABELS_MOST];
+    int count;
+    int last;
+} Labels;
+
+/* The number of a channel name of printable ASCII, by order of appearance; -1 if it is none, or one too many. */
+static int label(Labels *labels, Text at, Py_ssize_t size)
+{
+    if (size < 1 || size > LABEL_MAX)
+        return -1;
+    for (int turn = 0; turn < labels->count; turn++) {
+        int one = (labels->last + turn) % labels->count;
+        if (labels->size[one] == size && !memcmp(labels->at[one], at, (size_t)size))
+            return labels->last = one;
+    }
+    if (labels->count == LABELS_MOST)
+        return -1;
+    for (Py_ssize_t place = 0; place < size; place++)
+        if (at[place] < 0x20 || at[place] > 0x7E)
+            return -1;
+    labels->at[labels->count] = at;
+    labels->size[labels->count] = size;
+    return labels->last = labels->count++;
+}
+
+#define NS_PER_S INT64_C(1000000000)
+#define SECONDS_MAX INT64_C(4600000000)
+
+/* Nanoseconds of "(seconds.fraction)" with 6 or 9 digits of fraction; -1 if that is none. */
+static int64_t candump_stamp(Text begin, Text gap)
+{
+    Text close = gap - 1, dot;
+    int64_t seconds, fraction;
+    int micro;
+    if (gap - begin < 10 || *begin != '(' || *close != ')')
+        return -1;
+    micro = close[-7] == '.';
+    if (!micro && gap - begin < 13)
+        return -1;
+    dot = close - (micro ? 7 : 10);
+    if (*dot != '.')
+        return -1;
+    seconds = number(begin + 1, dot, 10, 10);
+    fraction = number(dot + 1, close, 9, 10);
+    if (seconds < 0 || seconds > SECONDS_MAX || fraction < 0)
+        return -1;
+    return seconds * NS_PER_S + fraction * (micro ? 1000 : 1);
+}
+
+/* One line of a candump log from `begin` to `end`, its line ending left out. */
+static int candump_line(Lines *lines, Py_ssize_t place, Labels *labels, Text begin, Text end, Head *head)
+{
+    Text gap, after_label, stop, at, hash, first;
+    int64_t value;
+    unsigned flag = 0;
+    int standard, fd, error;
+    Py_ssize_t digits;
+    if (!(gap = memchr(begin, ' ', (size_t)(end - begin))) || !(after_label = memchr(gap + 1, ' ', (size_t)(end - gap - 1))))
+        return 0;
+    if ((head->t_ns = candump_stamp(begin, gap)) < 0)
+        return 0;
+    if ((head->channel = label(labels, gap + 1, after_label - gap - 1)) < 0)
+        return 0;
+    at = after_label + 1;
+    if (!(stop = memchr(at, ' ', (size_t)(end - at))))
+        stop = end;
+    standard = stop - at > 3 && at[3] == '#';
+    if (!standard && !(stop - at > 8 && at[8] == '#'))
+        return 0;
+    hash = at + (standard ? 3 : 8);
+    if ((value = number(at, hash, 8, 16)) < 0)
+        return 0;
+    error = !standard && (value & 0x20000000);
+    value &= ~INT64_C(0x20000000);
+    if (value > (standard ? STANDARD_ID_MAX : EXTENDED_ID_MAX))
+        return 0;
+    fd = stop - hash > 2 && hash[1] == '#';
+    if (fd && (flag = nibbles[hash[2]]) > 15)
+        return 0;
+    first = hash + (fd ? 3 : 1);
+    digits = stop - first;
+    if (digits < 0 || digits % 2 || digits / 2 > (fd ? FD_BYTES : CLASSIC_BYTES) || (fd && !is_fd_length(digits / 2)))
+        return 0;
+    head->arbitration_id = (uint32_t)value;
+    head->flags = (uint16_t)((standard ? 0 : error ? ERROR_FRAME : EXTENDED) | (fd ? FD : 0) | (flag & 1 ? BITRATE_SWITCH : 0)
+                             | (flag & 2 ? ERROR_STATE : 0) | (stop != end && stop[1] == 'T' ? TRANSMITTED : 0));
+    head->length = (uint16_t)(digits / 2);
+    return put_data(lines, place, first, digits / 2, 2)
+           && (stop == end || (end - stop == 2 && (stop[1] == 'T' || stop[1] == 'R')));
+}
+
+enum { LOWER = 0x20 };
+
+static int says(Text at, Text stop, const char *word)
+{
+    size_t size = strlen(word);
+    if ((size_t)(stop - at) != size)
+        return 0;
+    for (size_t place = 0; place < size; place++)
+        if ((at[place] | LOWER) != (unsigned char)word[place])
+            return 0;
+    return 1;
+}
+
+/* One line of GVRET CSV. */
+static int gvret_line(Lines *lines, Py_ssize_t place, int directed, Text begin, Text end, Head *head)
+{
+    Text field[7]; /* where each field begins; one past its end is where the next one begins */
+    int wanted = directed ? 5 : 4, extended, at = 0;
+    int64_t t_us, value, length;
+    Text after, last;
+    field[0] = begin;
+    for (int count = 0; count < wanted; count++) {
+        Text comma = memchr(field[count], ',', (size_t)(end - field[count]));
+        if (!comma)
+            return 0;
+        field[count + 1] = comma + 1;
+    }
+    after = memchr(field[wanted], ',', (size_t)(end - field[wanted]));
+    if (!after)
+        after = end;
+    if ((t_us = number(field[0], field[1] - 1, 15, 10)) < 0 || (value = number(field[1], field[2] - 1, 8, 16)) < 0)
+        return 0;
+    extended = says(field[2], field[3] - 1, "true");
+    if (!extended && !says(field[2], field[3] - 1, "false"))
+        return 0;
+    at = 3;
+    head->flags = extended ? EXTENDED : 0;
+    if (directed) {
+        if (says(field[3], field[4] - 1, "tx"))
+            head->flags |= TRANSMITTED;
+        else if (!says(field[3], field[4] - 1, "rx"))
+            return 0;
+        at = 4;
+    }
+    if ((head->channel = number(field[at], field[at + 1] - 1, 3, 10)) < 0 || (length = number(field[at + 1], after, 2, 10)) < 0)
+        return 0;
+    if (length > CLASSIC_BYTES || value > (extended ? EXTENDED_ID_MAX : STANDARD_ID_MAX) || end - after < 3 * length)
+        return 0;
+    last = after + 3 * length;
+    if (last != end && *last != ',')
+        return 0;
+    for (Text comma = after; comma < last; comma += 3)
+        if (*comma != ',')
+            return 0;
+    head->t_ns = t_us * 1000;
+    head->arbitration_id = (uint32_t)value;
+    head->length = (uint16_t)length;
+    return put_data(lines, place, length ? after + 1 : after, (Py_ssize_t)length, 3);
+}
+
+/* All lines of the text; `form` is -1 for candump, else whether GVRET lines have a direction. Tells how many there are. */
+static Py_ssize_t read_text(Lines *lines, Labels *labels, int form)
+{
+    Py_ssize_t place = 0;
+    for (Text begin = lines->text; begin < lines->end; place++) {
+        Head head = {0};
+        Text feed = memchr(begin, '\n', (size_t)(lines->end - begin)), end = feed;
+        if (!feed || place == lines->count)
+            return -1;
+        if (end > begin && end[-1] == '\r')
+            end--;
+        put(lines, place,
+            form < 0 ? candump_line(lines, place, labels, begin, end, &head) : gvret_line(lines, place, form, begin, end, &head), &head);
+        begin = feed + 1;
+    }
+    return place;
+}
+
+PyDoc_STRVAR(candump_doc,
+    "candump(text, good, t_ns, channel, arbitration_id, flags, length, data, /)\n--\n\n"
+    "Read lines as edge.bus.formats.candump.read_lines does; columns are filled.\n\n"
+    "Returns the channel names (bytes) and the most data bytes of a line that is too long for the columns, else 0.");
+
+static PyObject *candump(PyObject *self, PyObject *args)
+{
+    PyObject *objects[8], *names = NULL, *answer = NULL;
+    Buffers buffers = {.count = 0};
+    Lines lines;
+    Labels labels = {.count = 0, .last = 0};
+    Py_ssize_t found;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOOOOOO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4], &objects[5],
+                          &objects[6], &objects[7])
+        || !take_lines(&buffers, objects, &lines))
+        goto end;
+    Py_BEGIN_ALLOW_THREADS
+    found = read_text(&lines, &labels, -1);
+    Py_END_ALLOW_THREADS
+    if (found != lines.count) {
+        PyErr_SetString(PyExc_ValueError, "columns must be as long as there are lines, the last one ended");
+        goto end;
+    }
+    if (!(names = PyList_New(labels.count)))
+        goto end;
+    for (int place = 0; place < labels.count; place++) {
+        PyObject *name = PyBytes_FromStringAndSize((const char *)labels.at[place], labels.size[place]);
+        if (!name || PyList_SetItem(names, place, name) < 0)
+            goto end;
+    }
+    answer = Py_BuildValue("(On)", names, lines.longest);
+end:
+    Py_XDECREF(names);
+    release(&buffers);
+    return answer;
+}
+
+PyDoc_STRVAR(gvret_doc,
+    "gvret(directed, text, good, t_ns, channel, arbitration_id, flags, length, data, /)\n--\n\n"
+    "Read lines as edge.bus.formats.gvret.read_lines does; columns are filled, `channel` with the numbers of buses.");
+
+static PyObject *gvret(PyObject *self, PyObject *args)
+{
+    PyObject *objects[8], *answer = NULL;
+    Buffers buffers = {.count = 0};
+    Lines lines;
+    int directed;
+    Py_ssize_t found;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "pOOOOOOOO", &directed, &objects[0], &objects[1], &objects[2], &objects[3], &objects[4],
+                          &objects[5], &objects[6], &objects[7])
+        || !take_lines(&buffers, objects, &lines))
+        goto end;
+    Py_BEGIN_ALLOW_THREADS
+    found = read_text(&lines, NULL, directed);
+    Py_END_ALLOW_THREADS
+    if (found != lines.count) {
+        PyErr_SetString(PyExc_ValueError, "columns must be as long as there are lines, the last one ended");
+        goto end;
+    }
+    answer = Py_NewRef(Py_None);
+end:
+    release(&buffers);
+    return answer;
+}
+
+/* ---- frames to values ---- */
+
+/* What is done with the raw bits; as `Operation` in edge/decode/program.py. */
+enum { INTEGER, LINEAR_INTEGER, LINEAR, LINEAR_UNSIGNED, DOUBLE, SINGLE, HALF, OPERATIONS };
+enum { BIG_ENDIAN_WORD = 1, SIGNED_BITS = 2, SCALED = 4, MOVED = 8 };
+
+/* One signal: edge/decode/program.py lays it out. */
+typedef struct {
+    int64_t first_byte;
+    uint64_t scale;
+    uint64_t offset;
+    uint8_t left;
+    uint8_t right;
+    uint8_t operation;
+    uint8_t flags;
+    uint8_t spare[4];
+} Field;
+
+typedef struct {
+    int64_t low, high, begin, count, out;
+} Segment;
+
+enum { CHUNK = 512, HALVES = 1 << 16 };
+
+static uint64_t swapped(uint64_t word)
+{
+    word = (word & UINT64_C(0x00FF00FF00FF00FF)) << 8 | (word >> 8 & UINT64_C(0x00FF00FF00FF00FF));
+    word = (word & UINT64_C(0x0000FFFF0000FFFF)) << 16 | (word >> 16 & UINT64_C(0x0000FFFF0000FFFF));
+    return word << 32 | word >> 32;
+}
+
+static int little_endian_machine(void)
+{
+    const uint16_t one = 1;
+    return *(const uint8_t *)&one;
+}
+
+static int64_t arithmetic_shift(uint64_t word, unsigned by)
+{
+    return (int64_t)word >> by; /* every compiler that CPython is built with shifts the sign in */
+}
+
+static double as_double(uint64_t word)
+{
+    double value;
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
+/* Cut the bits of `field` out of words and make them physical. `operation` and `flags` are those of the field: where they
+ * are constants, the compiler leaves the rest out. */
+static ALWAYS_INLINE void convert(const Field *field, const double *halves, const uint64_t *words, uint64_t *out, Py_ssize_t count,
+                                  const unsigned operation, const unsigned flags)
+{
+    const double scale = as_double(field->scale), offset = as_double(field->offset);
+    const unsigned left = field->left, right = field->right;
+    for (Py_ssize_t place = 0; place < count; place++) {
+        uint64_t word = (flags & BIG_ENDIAN_WORD ? swapped(words[place]) : words[place]) << left;
+        double value;
+        word = flags & SIGNED_BITS ? (uint64_t)arithmetic_shift(word, right) : word >> right;
+        if (operation == INTEGER) {
+            out[place] = word;
+            continue;
+        }
+        if (operation == LINEAR_INTEGER) {
+            out[place] = word * field->scale + field->offset; /* modulo 2 to the 64, signed or not */
+            continue;
+        }
+        if (operation == LINEAR) {
+            value = (double)(int64_t)word;
+        } else if (operation == LINEAR_UNSIGNED) {
+            value = (double)word;
+        } else if (operation == DOUBLE) {
+            value = as_double(word);
+        } else if (operation == SINGLE) {
+            const uint32_t bits = (uint32_t)word;
+            float single;
+            memcpy(&single, &bits, sizeof single);
+            value = (double)single;
+        } else {
+            value = halves[word & (HALVES - 1)];
+        }
+        if (flags & SCALED)
+            value *= scale;
+        if (flags & MOVED)
+            value += offset;
+        memcpy(&out[place], &value, sizeof value);
+    }
+}
+
+#define USUAL(operation, flags)                                                                                                \
+    case (operation) << 4 | (flags):                                                                                           \
+        convert(field, halves, words, out, count, operation, flags);                                                           \
+        return;
+
+static void convert_field(const Field *field, const double *halves, const uint64_t *words, uint64_t *out, Py_ssize_t count)
+{
+    switch (field->operation << 4 | (field->flags & 15)) {
+        USUAL(INTEGER, 0)
+        USUAL(INTEGER, 1)
+        USUAL(INTEGER, 2)
+        USUAL(INTEGER, 3)
+        USUAL(LINEAR_INTEGER, 0)
+        USUAL(LINEAR_INTEGER, 1)
+        USUAL(LINEAR, 4)
+        USUAL(LINEAR, 5)
+        USUAL(LINEAR, 6)
+        USUAL(LINEAR, 7)
+        USUAL(LINEAR, 12)
+        USUAL(LINEAR, 13)
+        USUAL(LINEAR, 14)
+        USUAL(LINEAR, 15)
+    default:
+        convert(field, halves, words, out, count, field->operation, field->flags);
+    }
+}
+
+/* The words of some rows from byte `first` on, little-endian; 0 if a row is none. */
+static int gather(const uint8_t *data, Py_ssize_t width, Py_ssize_t frames, const int64_t *rows, Py_ssize_t count, int64_t first,
+                  uint64_t *words)
+{
+    const int swap = !little_endian_machine();
+    for (Py_ssize_t place = 0; place < count; place++) {
+        if (rows[place] < 0 || rows[place] >= frames)
+            return 0;
+        memcpy(&words[place], data + rows[place] * width + first, WORD_BYTES);
+        if (swap)
+            words[place] = swapped(words[place]);
+    }
+    return 1;
+}
+
+static int decode_segment(const Segment *segment, const Field *fields, const double *halves, const uint8_t *data, Py_ssize_t width,
+                          Py_ssize_t frames, const int64_t *order, uint64_t *out)
+{
+    uint64_t read[CHUNK];
+    for (int64_t done = 0; done < segment->count; done += CHUNK) {
+        Py_ssize_t some = (Py_ssize_t)(segment->count - done < CHUNK ? segment->count - done : CHUNK);
+        int64_t first = -1;
+        for (int64_t which = segment->low; which < segment->high; which++) {
+            const Field *field = &fields[which];
+            if (field->first_byte != first) {
+                first = field->first_byte;
+                if (!gather(data, width, frames, order + segment->begin + done, some, first, read))
+                    return 0;
+            }
+            convert_field(field, halves, read, out + segment->out + (which - segment->low) * segment->count + done, some);
+        }
+    }
+    return 1;
+}
+
+PyDoc_STRVAR(decode_doc,
+    "decode(fields, halves, data, width, order, segments, out, /)\n--\n\n"
+    "Decode segments (low, high, begin, count, out): fields low to high of the frames order[begin:begin + count], one field\n"
+    "after the other, from out[out] on. `data` has rows of `width` bytes.");
+
+static PyObject *decode(PyObject *self, PyObject *args)
+{
+    PyObject *objects[6], *answer = NULL;
+    Buffers buffers = {.count = 0};
+    const Field *fields;
+    const double *halves;
+    const uint8_t *data;
+    const int64_t *order;
+    const Segment *segments;
+    uint64_t *out;
+    Py_ssize_t width, field_count, half_count, size, frames, ordered, numbers, room;
+    int good = 1;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOnOOO", &objects[0], &objects[1], &objects[2], &width, &objects[3], &objects[4], &objects[5]))
+        return NULL;
+    if (!(fields = take(&buffers, objects[0], 1, 0, &field_count)) || !(halves = take(&buffers, objects[1], 8, 0, &half_count))
+        || !(data = take(&buffers, objects[2], 1, 0, &size)) || !(order = take(&buffers, objects[3], 8, 0, &ordered))
+        || !(segments = take(&buffers, objects[4], 8, 0, &numbers)) || !(out = take(&buffers, objects[5], 8, 1, &room)))
+        goto end;
+    if (width < WORD_BYTES || size % width || field_count % (Py_ssize_t)sizeof(Field) || numbers % 5 || half_count != HALVES
+        || (uintptr_t)fields % sizeof(uint64_t)) {
+        PyErr_SetString(PyExc_ValueError, "buffers of the wrong size");
+        goto end;
+    }
+    frames = size / width;
+    field_count /= (Py_ssize_t)sizeof(Field);
+    for (Py_ssize_t place = 0; good && place < field_count; place++)
+        good = fields[place].first_byte >= 0 && fields[place].first_byte <= width - WORD_BYTES && fields[place].left < 64
+               && fields[place].right < 64 && fields[place].operation < OPERATIONS;
+    for (Py_ssize_t place = 0; good && place < numbers / 5; place++) {
+        const Segment *one = &segments[place];
+        good = one->low >= 0 && one->low <= one->high && one->high <= field_count && one->begin >= 0 && one->begin <= ordered
+               && one->count >= 0 && one->count <= ordered - one->begin && one->out >= 0 && one->out <= room
+               && (!one->count || one->high - one->low <= (room - one->out) / one->count);
+    }
+    if (!good) {
+        PyErr_SetString(PyExc_ValueError, "a field or segment that lies outside");
+        goto end;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t place = 0; good && place < numbers / 5; place++)
+        good = decode_segment(&segments[place], fields, halves, data, width, frames, order, out);
+    Py_END_ALLOW_THREADS
+    if (!good) {
+        PyErr_SetString(PyExc_ValueError, "a row that lies outside");
+        goto end;
+    }
+    answer = Py_NewRef(Py_None);
+end:
+    release(&buffers);
+    return answer;
+}
+
+/* ---- values to rows ---- */
+
+enum { NOT_NUMBERS, DOUBLES, SIGNED_NUMBERS, UNSIGNED_NUMBERS };
+
+/* What the items of an array are; only numbers of eight bytes are known here. */
+static int kind_of(const Py_buffer *view)
+{
+    const char *format = view->format ? view->format : "B";
+    if (view->itemsize != 8 || view->ndim != 1 || (uintptr_t)view->buf % 8)
+        return NOT_NUMBERS;
+    if (!strcmp(format, "d"))
+        return DOUBLES;
+    if (!strcmp(format, "l") || !strcmp(format, "q"))
+        return SIGNED_NUMBERS;
+    if (!strcmp(format, "L") || !strcmp(format, "Q"))
+        return UNSIGNED_NUMBERS;
+    return NOT_NUMBERS;
+}
+
+static PyObject *as_object(const void *items, Py_ssize_t place, int kind)
+{
+    if (kind == DOUBLES)
+        return PyFloat_FromDouble(((const double *)items)[place]);
+    if (kind == SIGNED_NUMBERS)
+        return PyLong_FromLongLong(((const int64_t *)items)[place]);
+    return PyLong_FromUnsignedLongLong(((const uint64_t *)items)[place]);
+}
+
+#define EXTREMES(Type)                                                                                                         \
+    static int extremes_of_##Type(const Type *items, Py_ssize_t count, Py_ssize_t *least, Py_ssize_t *greatest)                \
+    {                                                                                                                          \
+        Py_ssize_t first = 0;                                                                                                  \
+        Type low, high;                                                                                                        \
+        while (first < count && items[first] != items[first])                                                                  \
+            first++;                                                                                                           \
+        if (first == count)                                                                                                    \
+            return 0;                                                                                                          \
+        *least = *greatest = first;                                                                                            \
+        low = high = items[first];                                                                                             \
+        for (Py_ssize_t place = first + 1; place < count; place++) {                                                           \
+            if (items[place] < low) {                                                                                          \
+                low = items[place];                                                                                            \
+                *least = place;                                                                                                \
+            }                                                                                                                  \
+            if (items[place] > high) {                                                                                         \
+                high = items[place];                                                                                           \
+                *greatest = place;                                                                                             \
+            }                                                                                                                  \
+        }                                                                                                                      \
+        return 1;                                                                                                              \
+    }
+
+EXTREMES(double)
+EXTREMES(int64_t)
+EXTREMES(uint64_t)
+
+static PyObject *extremes_of(PyObject *values)
+{
+    Py_buffer view;
+    Py_ssize_t least = 0, greatest = 0, count;
+    PyObject *answer = NULL, *low, *high, *last;
+    int kind, any;
+    if (PyObject_GetBuffer(values, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0) {
+        PyErr_Clear();
+        return Py_NewRef(Py_None);
+    }
+    kind = kind_of(&view);
+    count = view.len / 8;
+    if (kind == NOT_NUMBERS || !count) {
+        PyBuffer_Release(&view);
+        return Py_NewRef(Py_None);
+    }
+    any = kind == DOUBLES          ? extremes_of_double(view.buf, count, &least, &greatest)
+          : kind == SIGNED_NUMBERS ? extremes_of_int64_t(view.buf, count, &least, &greatest)
+                                   : extremes_of_uint64_t(view.buf, count, &least, &greatest);
+    low = any ? as_object(view.buf, least, kind) : Py_NewRef(Py_None);
+    high = any ? as_object(view.buf, greatest, kind) : Py_NewRef(Py_None);
+    last = as_object(view.buf, count - 1, kind);
+    if (low && high && last)
+        answer = Py_BuildValue("(nOOO)", count, low, high, last);
+    Py_XDECREF(low);
+    Py_XDECREF(high);
+    Py_XDECREF(last);
+    PyBuffer_Release(&view);
+    return answer;
+}
+
+PyDoc_STRVAR(extremes_doc,
+    "extremes(columns, /)\n--\n\n"
+    "Of each array of numbers: how many, the first least and the first greatest, NaN apart (None if there is nothing else),\n"
+    "and the last. None for an array that is empty or holds something else than doubles and integers of 64 bits.");
+
+static PyObject *extremes(PyObject *self, PyObject *columns)
+{
+    Py_ssize_t count = PySequence_Size(columns);
+    PyObject *answer = count < 0 ? NULL : PyList_New(count);
+    (void)self;
+    for (Py_ssize_t place = 0; answer && place < count; place++) {
+        PyObject *values = PySequence_GetItem(columns, place), *one = values ? extremes_of(values) : NULL;
+        Py_XDECREF(values);
+        if (!one || PyList_SetItem(answer, place, one) < 0)
+            Py_CLEAR(answer);
+    }
+    return answer;
+}
+
+typedef struct {
+    Py_buffer rows;
+    Py_buffer values;
+    int kind;
+} Column;
+
+/* Columns of a batch, and their values in order of the frames. */
+typedef struct {
+    Column *columns;
+    Py_ssize_t count;
+    Py_ssize_t total;
+    uint32_t *owner;
+    uint32_t *place;
+} Table;
+
+static void close_table(Table *table)
+{
+    while (table->count) {
+        Column *column = &table->columns[--table->count];
+        PyBuffer_Release(&column->rows);
+        PyBuffer_Release(&column->values);
+    }
+    PyMem_Free(table->columns);
+    PyMem_Free(table->owner);
+    PyMem_Free(table->place);
+    memset(table, 0, sizeof *table);
+}
+
+/* Bring the values of a batch of `frames` frames in order: by frame, those of a frame in order of the columns.
+ * 1 if done, 0 if a column holds what is not known here, -1 with an exception. */
+static int open_table(Table *table, PyObject *rows, PyObject *values, Py_ssize_t frames)
+{
+    Py_ssize_t count = PySequence_Size(rows), *next = NULL;
+    int outcome = -1;
+    memset(table, 0, sizeof *table);
+    if (count < 0 || PySequence_Size(values) != count || count > INT32_MAX || frames > INT32_MAX) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "columns of unequal length");
+        return -1;
+    }
+    if (!(table->columns = PyMem_Calloc((size_t)count + 1, sizeof(Column))) || !(next = PyMem_Calloc((size_t)frames + 1, sizeof *next))) {
+        PyErr_NoMemory();
+        goto end;
+    }
+    for (Py_ssize_t which = 0; which < count; which++) {
+        Column *column = &table->columns[which];
+        PyObject *one = PySequence_GetItem(rows, which), *other = PySequence_GetItem(values, which);
+        int held = one && other && PyObject_GetBuffer(one, &column->rows, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) == 0;
+        int both = held && PyObject_GetBuffer(other, &column->values, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) == 0;
+        Py_XDECREF(one);
+        Py_XDECREF(other);
+        if (!both) {
+            if (held)
+                PyBuffer_Release(&column->rows);
+            if (PyErr_ExceptionMatches(PyExc_ValueError) || PyErr_ExceptionMatches(PyExc_BufferError)) {
+                PyErr_Clear();
+                outcome = 0;
+            }
+            goto end;
+        }
+        table->count++;
+        column->kind = kind_of(&column->values);
+        if (column->kind == NOT_NUMBERS) {
+            outcome = 0;
+            goto end;
+        }
+        if (kind_of(&column->rows) != SIGNED_NUMBERS || column->rows.len != column->values.len
+            || table->total > INT32_MAX - column->rows.len / 8) {
+            PyErr_SetString(PyExc_ValueError, "rows must be as many integers of 64 bits as there are values");
+            goto end;
+        }
+        for (Py_ssize_t place = 0; place < column->rows.len / 8; place++) {
+            int64_t row = ((const int64_t *)column->rows.buf)[place];
+            if (row < 0 || row >= frames) {
+                PyErr_SetString(PyExc_ValueError, "a row that lies outside");
+                goto end;
+            }
+            next[row + 1]++;
+        }
+        table->total += column->rows.len / 8;
+    }
+    if (!(table->owner = PyMem_Malloc(((size_t)table->total + 1) * sizeof(uint32_t)))
+        || !(table->place = PyMem_Malloc(((size_t)table->total + 1) * sizeof(uint32_t)))) {
+        PyErr_NoMemory();
+        goto end;
+    }
+    for (Py_ssize_t row = 0; row < frames; row++)
+        next[row + 1] += next[row];
+    for (Py_ssize_t which = 0; which < count; which++) {
+        const int64_t *own = table->columns[which].rows.buf;
+        for (Py_ssize_t place = 0; place < table->columns[which].rows.len / 8; place++) {
+            Py_ssize_t to = next[own[place]]++;
+            table->owner[to] = (uint32_t)which;
+            table->place[to] = (uint32_t)place;
+        }
+    }
+    outcome = 1;
+end:
+    PyMem_Free(next);
+    if (outcome != 1)
+        close_table(table);
+    return outcome;
+}
+
+PyDoc_STRVAR(in_order_doc,
+    "in_order(rows, values, t_ns, times, owners, doubles, /)\n--\n\n"
+    "Write the values of columns by frame, those of a frame in order of the columns: time, number of the column, value as\n"
+    "a double. False, and nothing written, if a column holds something else than doubles and integers of 64 bits.");
+
+static PyObject *in_order(PyObject *self, PyObject *args)
+{
+    PyObject *rows, *values, *objects[4], *answer = NULL;
+    Buffers buffers = {.count = 0};
+    Table table = {0};
+    const int64_t *t_ns;
+    int64_t *times;
+    int32_t *owners;
+    double *doubles;
+    Py_ssize_t frames, counts[3];
+    int known;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOOOO", &rows, &values, &objects[0], &objects[1], &objects[2], &objects[3]))
+        return NULL;
+    if (!(t_ns = take(&buffers, objects[0], 8, 0, &frames)) || !(times = take(&buffers, objects[1], 8, 1, &counts[0]))
+        || !(owners = take(&buffers, objects[2], 4, 1, &counts[1])) || !(doubles = take(&buffers, objects[3], 8, 1, &counts[2])))
+        goto end;
+    if ((known = open_table(&table, rows, values, frames)) < 0)
+        goto end;
+    if (!known) {
+        answer = Py_NewRef(Py_False);
+        goto end;
+    }
+    if (counts[0] != table.total || counts[1] != table.total || counts[2] != table.total) {
+        PyErr_SetString(PyExc_ValueError, "columns must be as long as there are values");
+        goto end;
+    }
+    for (Py_ssize_t to = 0; to < table.total; to++) {
+        const Column *column = &table.columns[table.owner[to]];
+        const uint32_t place = table.place[to];
+        const void *items = column->values.buf;
+        times[to] = t_ns[((const int64_t *)column->rows.buf)[place]];
+        owners[to] = (int32_t)table.owner[to];
+        doubles[to] = column->kind == DOUBLES          ? ((const double *)items)[place]
+                      : column->kind == SIGNED_NUMBERS ? (double)((const int64_t *)items)[place]
+                                                       : (double)((const uint64_t *)items)[place];
+    }
+    answer = Py_NewRef(Py_True);
+end:
+    close_table(&table);
+    release(&buffers);
+    return answer;
+}
+
+/* Text that grows. */
+typedef struct {
+    char *at;
+    size_t size;
+    size_t room;
+} Writing;
+
+static int make_room(Writing *out, size_t more)
+{
+    if (out->room - out->size < more) {
+        size_t room = out->room + out->room / 2 + more + 4096;
+        char *at = PyMem_Realloc(out->at, room);
+        if (!at) {
+            PyErr_NoMemory();
+            return 0;
+        }
+        out->at = at;
+        out->room = room;
+    }
+    return 1;
+}
+
+static void append(Writing *out, const char *text, size_t size)
+{
+    memcpy(out->at + out->size, text, size);
+    out->size += size;
+}
+
+enum { NUMBER_MOST = 32 }; /* more than any integer of 64 bits and any repr() of a double has */
+
+static size_t digits_of(uint64_t value, char *text)
+{
+    char reversed[NUMBER_MOST];
+    size_t size = 0;
+    do
+        reversed[size++] = (char)('0' + value % 10);
+    while (value /= 10);
+    for (size_t place = 0; place < size; place++)
+        text[place] = reversed[size - 1 - place];
+    return size;
+}
+
+static size_t integer_text(int64_t value, char *text)
+{
+    if (value >= 0)
+        return digits_of((uint64_t)value, text);
+    text[0] = '-';
+    return 1 + digits_of(0 - (uint64_t)value, text + 1);
+}
+
+enum { REMEMBERED = 4096 };
+
+/* Doubles whose text was made lately: signals take few values, and the shortest digits are dear. */
+typedef struct {
+    uint64_t bits;
+    uint8_t size;
+    char text[NUMBER_MOST - 1];
+} Remembered;
+
+/* repr() of a double into `text`; 0 with an exception. */
+static size_t double_text(double value, char *text, Remembered *memory)
+{
+    uint64_t bits;
+    Remembered *one;
+    char *made;
+    size_t size;
+    memcpy(&bits, &value, sizeof bits);
+    one = &memory[(bits * UINT64_C(0x9E3779B97F4A7C15)) >> 52];
+    if (!one->size || one->bits != bits) {
+        if (!(made = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, NULL)))
+            return 0;
+        size = strlen(made);
+        if (size > sizeof one->text) {
+            PyMem_Free(made);
+            PyErr_SetString(PyExc_SystemError, "a number of more digits than there are");
+            return 0;
+        }
+        memcpy(one->text, made, size);
+        one->size = (uint8_t)size;
+        one->bits = bits;
+        PyMem_Free(made);
+    }
+    memcpy(text, one->text, one->size);
+    return one->size;
+}
+
+static size_t value_text(const Column *column, uint32_t place, int json, char *text, Remembered *memory)
+{
+    if (column->kind == DOUBLES) {
+        double value = ((const double *)column->values.buf)[place];
+        if (json && !isfinite(value)) {
+            const char *word = value != value ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
+            memcpy(text, word, strlen(word));
+            return strlen(word);
+        }
+        return double_text(value, text, memory);
+    }
+    if (column->kind == SIGNED_NUMBERS)
+        return integer_text(((const int64_t *)column->values.buf)[place], text);
+    return digits_of(((const uint64_t *)column->values.buf)[place], text);
+}
+
+PyDoc_STRVAR(text_rows_doc,
+    "text_rows(rows, values, t_ns, begin, heads, end, json, /)\n--\n\n"
+    "A line a value, by frame and in order of the columns: begin, time, heads[column], repr of the value, end; with `json`\n"
+    "NaN and infinities are words in quotes. None if a column holds something else than doubles and integers of 64 bits.");
+
+static PyObject *text_rows(PyObject *self, PyObject *args)
+{
+    PyObject *rows, *values, *object, *heads, *answer = NULL;
+    const char *begin, *finish;
+    Py_ssize_t begin_size, end_size, frames;
+    int json, known;
+    Buffers buffers = {.count = 0};
+    Table table = {0};
+    Writing out = {0};
+    const int64_t *t_ns;
+    const char **head = NULL;
+    Py_ssize_t *head_size = NULL;
+    Remembered *memory = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOy#Oy#p", &rows, &values, &object, &begin, &begin_size, &heads, &finish, &end_size, &json))
+        return NULL;
+    if (!PyTuple_Check(heads)) {
+        PyErr_SetString(PyExc_TypeError, "heads must be a tuple");
+        return NULL;
+    }
+    if (!(t_ns = take(&buffers, object, 8, 0, &frames)) || (known = open_table(&table, rows, values, frames)) < 0)
+        goto end;
+    if (!known) {
+        answer = Py_NewRef(Py_None);
+        goto end;
+    }
+    if (PyTuple_Size(heads) != table.count) {
+        PyErr_SetString(PyExc_ValueError, "a head for each column is needed");
+        goto end;
+    }
+    head = PyMem_Calloc((size_t)table.count + 1, sizeof *head);
+    head_size = PyMem_Calloc((size_t)table.count + 1, sizeof *head_size);
+    memory = PyMem_Calloc(REMEMBERED, sizeof *memory);
+    if (!head || !head_size || !memory) {
+        PyErr_NoMemory();
+        goto end;
+    }
+    for (Py_ssize_t which = 0; which < table.count; which++) {
+        char *text;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(heads, which), &text, &head_size[which]) < 0)
+            goto end;
+        head[which] = text;
+    }
+    for (Py_ssize_t to = 0; to < table.total; to++) {
+        const uint32_t owner = table.owner[to], place = table.place[to];
+        const Column *column = &table.columns[owner];
+        size_t size;
+        if (!make_room(&out, (size_t)begin_size + (size_t)head_size[owner] + (size_t)end_size + 2 * NUMBER_MOST))
+            goto end;
+        append(&out, begin, (size_t)begin_size);
+        out.size += integer_text(t_ns[((const int64_t *)column->rows.buf)[place]], out.at + out.size);
+        append(&out, head[owner], (size_t)head_size[owner]);
+        if (!(size = value_text(column, place, json, out.at + out.size, memory)))
+            goto end;
+        out.size += size;
+        append(&out, finish, (size_t)end_size);
+    }
+    answer = PyBytes_FromStringAndSize(out.at, (Py_ssize_t)out.size);
+end:
+    PyMem_Free(out.at);
+    PyMem_Free(head);
+    PyMem_Free(head_size);
+    PyMem_Free(memory);
+    close_table(&table);
+    release(&buffers);
+    return answer;
+}
+
+/* ---- the module ---- */
+
+static PyMethodDef methods[] = {
+    {"candump", candump, METH_VARARGS, candump_doc},     {"gvret", gvret, METH_VARARGS, gvret_doc},
+    {"decode", decode, METH_VARARGS, decode_doc},        {"extremes", extremes, METH_O, extremes_doc},
+    {"in_order", in_order, METH_VARARGS, in_order_doc},  {"text_rows", text_rows, METH_VARARGS, text_rows_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static int prepare(PyObject *module)
+{
+    memset(nibbles, NO_DIGIT, sizeof nibbles);
+    for (int digit = 0; digit < 16; digit++)
+        nibbles[(unsigned char)"0123456789abcdef"[digit]] = nibbles[(unsigned char)"0123456789ABCDEF"[digit]] = (unsigned char)digit;
+    if (sizeof(Field) != 32 || sizeof(Segment) != 40) {
+        PyErr_SetString(PyExc_ImportError, "this machine lays structures out otherwise");
+        return -1;
+    }
+    return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, prepare}, {0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "nevgate_accelerator",
+    .m_doc = "The hot loops of nevgate's bulk decoding.",
+    .m_methods = methods,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit_nevgate_accelerator(void)
+{
+    return PyModuleDef_Init(&definition);
+}
