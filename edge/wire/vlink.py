@@ -62,28 +62,27 @@ def cobs_decode(src: bytes | bytearray, n: int, dst: bytearray) -> int:
     Args:
         src: what stood between two delimiters.
         n: how many of its bytes.
-        dst: takes what is decoded; what does not fit it is malformed.
+        dst: at least n - 1 bytes; those behind what is decoded may change too.
 
     Returns:
-        How many bytes were written, or -1 where `src` is not COBS.
+        How many bytes were decoded, or -1 where `src` is not COBS.
     """
-    at = out = 0
-    room = len(dst)
+    if not n or src.find(b"\x00", 0, n) >= 0:
+        return -1
+    length = n - 1
+    dst[:length] = src[1:n]
+    code = at = src[0]
     while at < n:
+        # What follows a full block is no zero, so its code leaves a hole, which the rest closes.
+        if code == _FULL:
+            out = at - n + length
+            length -= 1
+            dst[out:length] = src[at + 1 : n]
+        else:
+            dst[at - n + length] = 0
         code = src[at]
-        at += 1
-        run = code - 1
-        if run < 0 or at + run > n or out + run > room or src.find(b"\x00", at, at + run) >= 0:
-            return -1
-        dst[out : out + run] = src[at : at + run]
-        at += run
-        out += run
-        if code != _FULL and at < n:
-            if out == room:
-                return -1
-            dst[out] = 0
-            out += 1
-    return out if n else -1
+        at += code
+    return length if at == n else -1
 
 
 def missing_between(sequence: int, following: int) -> int:
@@ -178,9 +177,10 @@ class Decoder:
         self.too_long = 0
         self.skipped_bytes = 0
         self._line = bytearray(limit + limit // _RUN + 1)
+        self._limit = limit
         self._filled = 0
         self._overlong = False
-        self._decoded = bytearray(limit)
+        self._decoded = bytearray(limit + limit // _RUN + 1)
         self._view = memoryview(self._decoded)
         self._fresh: bytes | bytearray = b""
         self._at = 0
@@ -248,6 +248,8 @@ class Decoder:
         n = cobs_decode(self._line, came, self._decoded)
         if n < 0:
             self.bad_cobs += 1
+        elif n > self._limit:
+            self.too_long += 1
         elif n < HEADER + CRC or not self._crc_fits(n):
             self.bad_crc += 1
         else:

@@ -9,13 +9,11 @@ from hypothesis import strategies as st
 
 from edge.wire import vlink, vlink_frames, vlink_messages
 from edge.wire.vlink_frames import (
-    FD_LENGTHS,
-    KIND_BITRATE_SWITCH,
     KIND_ERROR,
-    KIND_ERROR_STATE,
     KIND_EXTENDED,
     KIND_FD,
     KIND_REMOTE,
+    data_length,
 )
 
 
@@ -87,36 +85,32 @@ host_hellos = st.builds(vlink_messages.HostHello, u8, u32)
 Told = tuple[int, int, int, bytes]
 
 
-@st.composite
-def frames(draw: st.DrawFn, *, fd: bool = True) -> Told:
-    """One frame: microseconds since the one before, kind, id, data."""
-    extended = draw(st.booleans())
-    can_id = draw(st.integers(0, 0x1FFFFFFF if extended else 0x7FF))
-    kind = KIND_EXTENDED if extended else 0
-    length = 0
-    if fd and draw(st.booleans()):
-        code = draw(st.integers(0, 15))
-        kind |= KIND_FD | code
-        kind |= draw(
-            st.sampled_from(
-                [0, KIND_ERROR_STATE, KIND_BITRATE_SWITCH, KIND_ERROR_STATE | KIND_BITRATE_SWITCH]
-            )
-        )
-        length = FD_LENGTHS[code]
-    else:
-        code = draw(st.integers(0, 8) | st.integers(0, 15))
-        special = draw(st.sampled_from([0, 0, 0, KIND_REMOTE, KIND_ERROR]))
-        kind |= special | code
-        length = 0 if special == KIND_REMOTE else min(code, 8)
-    return draw(u16), kind, can_id, draw(st.binary(min_size=length, max_size=length))
+HEAD = 9
 
 
-@st.composite
-def frames_messages(draw: st.DrawFn, *, fd: bool = True) -> vlink_frames.Frames:
+def told_by(octets: bytes, *, fd: bool) -> tuple[Told, ...]:
+    """Make frames out of any bytes: one draw for many frames, and still smaller bytes are smaller frames."""
+    told: list[Told] = []
+    at = 0
+    while at + HEAD <= len(octets) and len(told) < 255:
+        choice, kind = octets[at], octets[at + 1]
+        delta_us = int.from_bytes(octets[at + 2 : at + 4], "little") if told else 0
+        can_id = int.from_bytes(octets[at + 4 : at + 8], "little")
+        if not fd or choice & 1:
+            kind &= ~KIND_FD
+            kind &= ~(KIND_REMOTE if kind & KIND_ERROR else 0)
+            kind = kind if choice & 2 else (kind & ~0x0F) | 8
+        length = data_length(kind)
+        data = octets[at + HEAD : at + HEAD + length].ljust(length, b"\xa5")
+        told.append((delta_us, kind, can_id & (0x1FFFFFFF if kind & KIND_EXTENDED else 0x7FF), data))
+        at += HEAD + length
+    return tuple(told)
+
+
+def frames_messages(*, fd: bool = True) -> st.SearchStrategy[vlink_frames.Frames]:
     """FRAMES that fit a packet."""
-    told = draw(st.lists(frames(fd=fd), max_size=12))
-    first = [(0, *frame[1:]) if n == 0 else frame for n, frame in enumerate(told)]
-    return vlink_frames.Frames(draw(u8), draw(u32), draw(u64), tuple(first))
+    told = st.binary(max_size=300).map(lambda octets: told_by(octets, fd=fd))
+    return st.builds(vlink_frames.Frames, u8, u32, u64, told)
 
 
 messages: st.SearchStrategy[tuple[int, Message]] = st.one_of(

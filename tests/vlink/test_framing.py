@@ -32,7 +32,7 @@ def packets_of(decoder: vlink.Decoder, *pieces: bytes) -> list[tuple[int, int, b
 @example(bytes(1024))
 @example(b"\1" * 1016)
 def test_cobs_has_no_zero_little_overhead_and_a_way_back(plain: bytes) -> None:
-    line, back = bytearray(1100), bytearray(1024)
+    line, back = bytearray(1100), bytearray(1100)
     n = vlink.cobs_encode(plain, len(plain), line)
     assert 0 not in line[:n]
     assert len(plain) < n <= len(plain) + len(plain) // 254 + 1
@@ -61,11 +61,19 @@ def test_what_is_no_cobs_is_told(line: str) -> None:
     assert vlink.cobs_decode(bytes.fromhex(line), len(bytes.fromhex(line)), bytearray(64)) == -1
 
 
-@given(st.binary(min_size=1, max_size=600), st.integers(0, 600))
-def test_cobs_writes_no_further_than_its_room(line: bytes, room: int) -> None:
-    out = bytearray(room)
-    assert vlink.cobs_decode(line, len(line), out) <= room
-    assert len(out) == room
+@given(bytes_of_few_values | st.binary(max_size=600))
+def test_cobs_stays_within_its_room(line: bytes) -> None:
+    out = bytearray(max(len(line) - 1, 0))
+    assert vlink.cobs_decode(line, len(line), out) < max(len(line), 1)
+    assert len(out) == max(len(line) - 1, 0)
+
+
+def test_a_packet_one_byte_too_long_is_set_aside() -> None:
+    longest, longer = vlink.Encoder(64), vlink.Encoder(65)
+    decoder = vlink.Decoder(64)
+    kept = bytes(range(1, 58))
+    assert packets_of(decoder, longer.encode(1, kept + b"x") + longest.encode(1, kept)) == [(1, 0, kept)]
+    assert (decoder.too_long, decoder.bad_crc, decoder.bad_cobs) == (1, 0, 0)
 
 
 @given(st.lists(st.tuples(kinds, payloads), max_size=8), st.data())
