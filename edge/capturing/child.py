@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import socket
@@ -66,6 +67,8 @@ def _work(connection: Connection, descriptor: int, clock: Clock, lacking: tuple[
             buffer_bytes=order.buffer_bytes,
             pace=opened.pace,
         )
+        # What is there now stays: a collection that went over it would hold frames up.
+        gc.freeze()
         serving.run(early[1:])
     except NevgateError as error:
         connection.send(Failed(type(error).__name__, error.what, error.where, error.todo))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from contextlib import ExitStack
 from pathlib import Path
@@ -69,6 +70,8 @@ def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbos
             gateway.door.mask,
             len(gateway.sampler.items),
         )
+        # What is there now stays: a collection that went over it would hold events up.
+        gc.freeze()
         run_watched(
             gateway,
             loaded,
