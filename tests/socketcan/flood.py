@@ -41,16 +41,29 @@ class _Message(ctypes.Structure):
     _fields_ = (("header", _Header), ("length", ctypes.c_uint))
 
 
-def flood(link: str, rate: int, duration_s: float, *, mixed: bool) -> int:
-    """Send; tell how many frames the kernel took."""
+def flood(
+    link: str, rate: int, duration_s: float, *, mixed: bool, flexible: bool = False, ids: range = range(0x800)
+) -> int:
+    """Send; tell how many frames the kernel took.
+
+    Args:
+        link: where.
+        rate: frames a second.
+        duration_s: for how long.
+        mixed: whether each third frame is of CAN FD.
+        flexible: whether all are, with random bytes behind their number.
+        ids: what they are called, one after the other.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     numbers = np.arange(BURST)
-    fd = (numbers % 3 == 0) & mixed
+    fd = (numbers % 3 == 0) & mixed | flexible
     frames = np.zeros(
         BURST, np.dtype([("id", "u4"), ("length", "u1"), ("n", "u8"), ("rest", "V56")], align=True)
     )
     assert frames.itemsize == 72
     frames["length"] = np.where(fd, 64, 8)
+    if flexible:
+        frames["rest"] = np.frombuffer(os.urandom(56 * BURST), "V56")
     index = socket.if_nametoindex(link)
     names = [
         ctypes.create_string_buffer(
@@ -78,7 +91,7 @@ def flood(link: str, rate: int, duration_s: float, *, mixed: bool) -> int:
                 continue
             part = frames[first : first + count]
             part["n"] = sent + numbers[:count]
-            part["id"] = part["n"] % 0x800
+            part["id"] = ids.start + part["n"] % len(ids)
             begin = ctypes.byref(messages, first * ctypes.sizeof(_Message))
             taken = libc.sendmmsg(sender.fileno(), begin, count, 0)
             if taken < 0:
