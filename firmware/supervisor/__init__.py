@@ -1,0 +1,1 @@
+"""The power supervisor: owns the power of the gateway beside this microcontroller."""
