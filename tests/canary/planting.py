@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from itertools import cycle
 
 from edge.policy.classes import DataClass
 
@@ -18,6 +19,9 @@ TEXT_EVERY_S = 4
 """Messages in segments are sent so seldom."""
 
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+_NO_DIGITS = "GHJKLMNPRSTUVWXYZghijkmnopqrstuvwxyz"
+_LETTERS_AT = (_LETTERS,) * (BYTES - 2) + (_NO_DIGITS,)
+"""From what each letter of words is drawn, over and over: no `BYTES` of them can be hexadecimal digits."""
 
 
 class Kind(IntEnum):
@@ -101,7 +105,9 @@ def content(kind: Kind, second: int) -> bytes:
     length = TEXT_BYTES.get(kind, BYTES)
     drawn = hashlib.blake2b(f"canary {kind:d} {second}".encode(), digest_size=length).digest()
     if kind in TEXT_BYTES:
-        return "".join(_LETTERS[one % len(_LETTERS)] for one in drawn).encode()
+        return "".join(
+            letters[one % len(letters)] for letters, one in zip(cycle(_LETTERS_AT), drawn, strict=False)
+        ).encode()
     return drawn
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from edge.frames import FrameBatch
 from edge.gateway import Gateway
 from edge.policy.admission import Use
 from edge.policy.classes import DataClass
-from tests.canary.planting import BYTES, CLASS_OF, Canary, Kind, content
+from tests.canary.planting import BYTES, CLASS_OF, TEXT_BYTES, Canary, Kind, content
 from tests.canary.run import Outcome, run
 from tests.canary.scanning import Scanner
 from tests.canary.script import one_drive, the_drives
@@ -166,3 +167,10 @@ def test_digits_and_letters_are_found(text: str) -> None:
         base64=base64.b64encode(b"\x01" + bits).decode(),
     )
     assert {hit.canary for hit in scanner.text(words.encode("latin-1"))} == {canary}
+
+
+def test_no_part_of_a_word_could_be_data_in_hexadecimal_digits() -> None:
+    for kind, length in TEXT_BYTES.items():
+        words = [content(kind, second) for second in range(2000)]
+        parts = [word[at : at + BYTES] for word in words for at in range(length - BYTES + 1)]
+        assert not [part for part in parts if re.fullmatch(rb"[0-9a-fA-F]+", part)]
