@@ -127,6 +127,24 @@ def reached(modules: Collection[str], tests: Sequence[str], root: Path) -> Reach
     return Reach.read(answer.read_text())
 
 
+def compile_once(tests: Sequence[str]) -> None:
+    """Leave the bytecode of all that some tests import beside it, so that no break has it compiled again.
+
+    A broken module is compiled from its own source and not kept, see `_Broken`.
+    """
+
+    def work() -> int:
+        sys.dont_write_bytecode = False
+        return _pytest(["--collect-only", *tests], [])
+
+    process = Process(work, 3600.0)
+    try:
+        while process.verdict() is None:
+            select.select([process.end], [], [], 1.0)
+    finally:
+        process.stop()
+
+
 class Process:
     """Work in a process of its own, forked off this one, that may last so long.
 

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from tests.policy.mutant_runs import Process, Reach, against, prepare, reached
+from tests.policy.mutant_runs import Process, Reach, against, compile_once, prepare, reached
 from tests.policy.mutators import Mutation, mutations
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +111,7 @@ class Lab:
         self.root = root
         self.sources = {module: (root / module).read_bytes() for module in modules}
         self._say = say
+        compile_once(tests)
         self.digest = _digest(
             sorted(
                 path
