@@ -26,23 +26,31 @@ class Format:
         endings: file name endings it usually has, in small letters.
         recognises: whether a file that begins with the given bytes has this format.
         open: opens such a file.
-        divisible: whether a `Span` of it can be read.
+        divisible: whether a `Span` can be read of a file that begins with the given `HEAD_BYTES`.
+        margin_bytes: how far over both ends of a span its reading reaches as a rule; see `Recording.reach`.
     """
 
     name: str
     endings: tuple[str, ...]
     recognises: Callable[[bytes], bool]
     open: Callable[[Opening], Recording]
-    divisible: bool = False
+    divisible: Callable[[bytes], bool] = lambda _: False
+    margin_bytes: int = 0
+
+
+def _always(head: bytes) -> bool:
+    """Whatever it says."""
+    del head
+    return True
 
 
 FORMATS: tuple[Format, ...] = (
     Format("MF4", (".mf4", ".mdf"), mf4.recognises, mf4.Mf4Recording),
-    Format("BLF", (".blf",), blf.recognises, blf.BlfRecording),
-    Format("GVRET CSV", (".csv",), gvret.recognises, gvret.GvretRecording, divisible=True),
+    Format("BLF", (".blf",), blf.recognises, blf.BlfRecording, divisible=_always, margin_bytes=1 << 20),
+    Format("GVRET CSV", (".csv",), gvret.recognises, gvret.GvretRecording, divisible=_always),
     Format("BUSMASTER log", (), busmaster.recognises, busmaster.BusmasterRecording),
-    Format("candump log", (".log",), candump.recognises, candump.CandumpRecording, divisible=True),
-    Format("CRTD", (".crtd",), crtd.recognises, crtd.CrtdRecording, divisible=True),
+    Format("candump log", (".log",), candump.recognises, candump.CandumpRecording, divisible=_always),
+    Format("CRTD", (".crtd",), crtd.recognises, crtd.CrtdRecording, divisible=_always),
     Format("TRC", (".trc",), trc.recognises, trc.TrcRecording),
     Format("ASC", (".asc",), asc.recognises, asc.AscRecording),
 )
@@ -88,7 +96,7 @@ def open_recording(
             todo="Known are " + ", ".join(known.name for known in FORMATS),
         )
     span = span or Span()
-    if (span.begin or span.end is not None) and not found.divisible:
+    if (span.begin or span.end is not None) and not found.divisible(head):
         raise ValueError(f"a recording of the format {found.name} is not divisible")
     names = MappingProxyType(dict(buses or {}))
     return found.open(Opening(path, names, batch_frames, zone, span))

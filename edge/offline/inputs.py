@@ -20,7 +20,7 @@ class RecordingInput:
         location: path or URL.
         name: by which it is kept apart from all others of the run: its path below the folder that was named.
         stat: of the file.
-        divisible: whether its format can be read in pieces.
+        divisible: whether it can be read in pieces.
     """
 
     location: str
@@ -90,10 +90,11 @@ def _recording(storage: Storage, location: str, name: str) -> RecordingInput | N
         raise SourceError("is gone", where=location)
     try:
         with storage.reading(location) as file:
-            known = recognised(file.read(HEAD_BYTES), location)
+            head = file.read(HEAD_BYTES)
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}", where=location) from error
-    return None if known is None else RecordingInput(location, name, stat, known.divisible)
+    known = recognised(head, location)
+    return None if known is None else RecordingInput(location, name, stat, known.divisible(head))
 
 
 def _kept_apart(recordings: Sequence[RecordingInput]) -> tuple[RecordingInput, ...]:

@@ -11,10 +11,10 @@ from typing import Any, Self
 
 from edge.account import Hop
 from edge.bus.formats.base import Span
-from edge.bus.recording import open_recording
+from edge.bus.recording import HEAD_BYTES, open_recording
 from edge.offline.decoding import decode_recording
 from edge.offline.job import DecodeJob, prepared
-from edge.offline.storage import storage_of
+from edge.offline.storage import storage_of, with_margin
 from edge.offline.summary import Summary
 from edge.offline.tables import open_table
 
@@ -104,20 +104,35 @@ def decode_piece(piece: DecodePiece, job: DecodeJob) -> PieceResult:
     Raises:
         NevgateError: if the recording cannot be read, or the table not be written.
     """
-    with storage_of(piece.recording).at_hand(piece.recording, piece.span) as path:
-        if not piece.table:
-            return _decoded(piece, path, job, None)
-        with storage_of(piece.table).draft(piece.table) as table:
-            result = _decoded(piece, path, job, table)
-    storage_of(piece.table).write(f"{piece.table}.json", result.as_json())
+    try:
+        result = _decoded_of(piece, job, piece.span)
+    except _BeyondError:
+        result = _decoded_of(piece, job, Span())
+    if piece.table:
+        storage_of(piece.table).write(f"{piece.table}.json", result.as_json())
     return result
 
 
-def _decoded(piece: DecodePiece, path: Path, job: DecodeJob, table: Path | None) -> PieceResult:
+class _BeyondError(Exception):
+    """What was read was not at hand."""
+
+
+def _decoded_of(piece: DecodePiece, job: DecodeJob, span: Span) -> PieceResult:
+    """Decode a piece of a recording of which `span` is at hand."""
+    with storage_of(piece.recording).at_hand(piece.recording, span) as path:
+        if not piece.table:
+            return _decoded(piece, path, job, None, span)
+        with storage_of(piece.table).draft(piece.table) as table:
+            return _decoded(piece, path, job, table, span)
+
+
+def _decoded(piece: DecodePiece, path: Path, job: DecodeJob, table: Path | None, span: Span) -> PieceResult:
     size, sha256 = _digest(path, piece.span)
     with open_recording(path, buses=dict(job.buses), span=piece.span) as source:
         decoder = prepared(job).decoder(None if table is None else open_table(table))
         summary = decode_recording(source, decoder, part=True)
+        if source.reach is not None and storage_of(piece.recording).copies:
+            _check_reach(source.reach, span, path)
         return PieceResult(
             summary=summary,
             account=_plain(source.hop()),
@@ -130,6 +145,15 @@ def _decoded(piece: DecodePiece, path: Path, job: DecodeJob, table: Path | None)
             version=piece.version,
             span=(piece.span.begin, piece.span.end),
         )
+
+
+def _check_reach(reach: tuple[int, int], span: Span, path: Path) -> None:
+    """See that what was read was at hand."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    begin, end = with_margin(span, head, path.name)
+    if reach[0] < begin or (end is not None and reach[1] > end):
+        raise _BeyondError
 
 
 def _plain(hop: Hop) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, ClassVar, cast
 
 from edge.bus.formats.base import Span
 from edge.bus.formats.lines import BLOCK_BYTES
-from edge.bus.recording import HEAD_BYTES
+from edge.bus.recording import HEAD_BYTES, recognised
 from edge.errors import NevgateError
 
 COPY_BYTES = 1 << 20
@@ -42,7 +42,13 @@ class Stat:
 
 
 class Storage(ABC):
-    """Where files are; every location is a path or URL as a person writes it."""
+    """Where files are; every location is a path or URL as a person writes it.
+
+    Attributes:
+        copies: whether what `at_hand` hands out is a copy, which may have holes.
+    """
+
+    copies: ClassVar[bool] = False
 
     @abstractmethod
     def stat(self, location: str) -> Stat | None:
@@ -72,7 +78,10 @@ class Storage(ABC):
     @abstractmethod
     @contextmanager
     def at_hand(self, location: str, span: Span) -> Iterator[Path]:
-        """A local file that holds at least what reading `span` of the recording `location` needs."""
+        """A local file that holds at least what reading `span` of the recording `location` needs.
+
+        Of a format with `Recording.reach`: what it needs as a rule, see `with_margin`.
+        """
 
     @abstractmethod
     @contextmanager
@@ -231,6 +240,19 @@ def _is_special(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
+def with_margin(span: Span, head: bytes, name: str) -> tuple[int, int | None]:
+    """A span, and what reading it reaches over its ends as a rule.
+
+    Args:
+        span: of a recording.
+        head: the recording's first `HEAD_BYTES`.
+        name: of the recording.
+    """
+    known = recognised(head, name)
+    margin = 0 if known is None else known.margin_bytes
+    return max(0, span.begin - margin), None if span.end is None else span.end + margin
+
+
 class UrlStorage(Storage):
     """Whatever fsspec reaches: S3 and its like, memory, HTTP, SFTP.
 
@@ -240,6 +262,8 @@ class UrlStorage(Storage):
     Raises:
         StorageError: if fsspec, or what it needs for the scheme, is not installed.
     """
+
+    copies: ClassVar[bool] = True
 
     def __init__(self, scheme: str) -> None:
         try:
@@ -310,18 +334,20 @@ class UrlStorage(Storage):
                 path.open("wb") as near,
             ):
                 size = int(far.size)
-                end = size if span.end is None else min(span.end, size)
-                near.write(_range(far, 0, min(HEAD_BYTES, size)))
-                begin = min(span.begin, size)
-                while begin:
+                head = _range(far, 0, min(HEAD_BYTES, size))
+                near.write(head)
+                first, last = with_margin(span, head, location)
+                end = size if last is None else min(last, size)
+                begin = min(first, size)
+                while begin and first == span.begin:
                     begin -= min(BLOCK_BYTES, begin)
                     block = _range(far, begin, min(BLOCK_BYTES, size - begin))
                     near.seek(begin)
                     near.write(block)
                     if b"\n" in block:
                         break
-                near.seek(span.begin)
-                for place in range(span.begin, end, COPY_BYTES):
+                near.seek(first)
+                for place in range(first, end, COPY_BYTES):
                     near.write(_range(far, place, min(COPY_BYTES, end - place)))
                 near.truncate(size)
             yield path

@@ -45,11 +45,12 @@ class Defect:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a recording in lines, which is read as if all before it had been.
+    """A stretch of a recording, which is read as if all before it had been.
 
     Attributes:
         begin: the byte at which reading begins, a multiple of `edge.bus.formats.lines.BLOCK_BYTES`. A line
-            that begins before it and ends in or behind it is of this span.
+            that begins before it and ends in or behind it is of this span; of BLF, containers are that begin
+            in it.
         end: the byte at which it ends, a multiple of the same; None for the end of the file.
         carried: what the reader knew after all before `begin`, as `Recording.carried_out` says it; None lets
             it guess, and `Recording.carried_in` tells what the guess was.
@@ -69,7 +70,7 @@ class Opening:
         buses: names of the buses by the recording's channel labels; a label that it lacks names its own bus.
         batch_frames: the most frames in a batch.
         zone: the time zone of wall-clock times that the format writes without one; None if unknown.
-        span: the part of it to read; only of a format in lines each of which stands for itself.
+        span: the part of it to read; only of a format that is divisible.
     """
 
     path: Path
@@ -87,6 +88,8 @@ class Recording(FrameSource):
 
     Attributes:
         carried_in: what was taken as known before the span; see `Span.carried`.
+        reach: first byte and end of what was read besides the file's beginning, known at the end, of a
+            format whose spans reach over their ends by any length; else None.
     """
 
     _unix_stamped: ClassVar[bool] = False
@@ -94,6 +97,7 @@ class Recording(FrameSource):
 
     def __init__(self, opening: Opening) -> None:
         self.carried_in = ""
+        self.reach: tuple[int, int] | None = None
         self._path = opening.path
         self._span = opening.span
         self._zone = opening.zone

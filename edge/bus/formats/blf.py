@@ -1,43 +1,40 @@
 """Vector's BLF, its objects read through python-can's reader; what is torn around them is stepped over here.
 
-python-can stops for good at the first byte that it cannot place. Therefore containers are unpacked here and
-handed to it whole object by whole object; an object or a container that is torn costs itself alone. The
-layout is that of python-can's `blf.py`.
+python-can stops for good at the first byte that it cannot place. Therefore containers are unpacked by
+`blf_objects` and handed to it whole object by whole object; an object or a container that is torn costs
+itself alone. A span holds the containers that begin in it.
 """
 
 from __future__ import annotations
 
 import io
 import struct
-import zlib
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from typing import BinaryIO
 
 from can.io.blf import BLFParseError, BLFReader
 
-from edge.bus.formats.base import Recording
+from edge.bus.formats.base import Opening, Recording
+from edge.bus.formats.blf_objects import (
+    CONTAINER,
+    CONTAINER_HEADER,
+    OBJECT_HEADER,
+    SIGNATURE,
+    STORED,
+    Standing,
+    containers,
+    guessed,
+    objects_of,
+)
 from edge.bus.formats.rows import CUT_SHORT, MalformedError, Piece, piece_of, row_of
 from edge.clock import NS_PER_S
 from edge.errors import SourceError
 
 FILE_HEADER = struct.Struct("<4sLBBBBBBBBQQLL8H8H")
 FILE_HEADER_BYTES = 144
-OBJECT_HEADER = struct.Struct("<4sHHLL")
-CONTAINER_HEADER = struct.Struct("<H6xL4x")
-SIGNATURE = b"LOBJ"
-
-CONTAINER = 10
-CAN_ERROR, CAN_ERROR_EXT = 2, 73
-SMALLEST = {1: 48, 86: 48, CAN_ERROR_EXT: 64, 100: 112, 101: 72, CAN_ERROR: 36}
-"""Bytes of the shortest whole object of each type that holds a frame, its header of 32 bytes included."""
-
-CAN_FD_ERROR = 104
-STORED, DEFLATED = 0, 2
-OBJECT_MAX_BYTES = 64 << 20
-UNPACKED_MAX_BYTES = 64 << 20
 PIECE_FRAMES = 16384
-TORN = "torn container"
 
 
 def recognises(head: bytes) -> bool:
@@ -48,8 +45,18 @@ def recognises(head: bytes) -> bool:
 class BlfRecording(Recording):
     """A BLF log; t_ns 0 is its start, whose date it states without a time zone."""
 
-    _rest_of_container = b""
-    _sought = False
+    def __init__(self, opening: Opening) -> None:
+        self._begun = b""
+        self._begun_is_of: deque[tuple[int, int, int]] = deque()
+        self._sought = False
+        self._at = 0
+        super().__init__(opening)
+
+    @property
+    def carried_out(self) -> str:
+        """See `Recording.carried_out`."""
+        begun, skip, _ = self._begun_is_of[0] if self._begun_is_of else (self._at, 0, 0)
+        return Standing(self._at, begun, skip, self._sought).text()
 
     def _pieces(self) -> Iterator[Piece]:
         with self._path.open("rb") as file:
@@ -58,11 +65,37 @@ class BlfRecording(Recording):
                 raise SourceError("is cut short within the header of a BLF log", where=str(self._path))
             fields = FILE_HEADER.unpack(header)
             self._read_start(fields[14:22])
-            file.seek(max(fields[1], FILE_HEADER.size))
-            for container in self._containers(file):
-                yield from self._frames(self._whole_objects(container))
-            if len(self._rest_of_container) >= OBJECT_HEADER.size:
+            size = file.seek(0, io.SEEK_END)
+            self._at = max(fields[1], FILE_HEADER.size)
+            if self._span.begin:
+                self._take_up(file, size)
+            file.seek(self._at)
+            first = self._begun_is_of[0][0] if self._begun_is_of else self._at
+            for at, container in containers(file, self._span.end, self._refuse):
+                yield from self._frames(self._whole_objects(at, container))
+            self.reach = first, file.tell()
+            # Nothing follows the end, whatever the padding of the last container would reach.
+            self._at = min(file.tell(), size)
+            if self._span.end is None and len(self._begun) >= OBJECT_HEADER.size:
                 self._refuse(CUT_SHORT, "end")
+
+    def _take_up(self, file: BinaryIO, size: int) -> None:
+        """Stand where reading all before the span leads."""
+        told = self._span.carried
+        standing = guessed(file, self._span.begin, self._at, size) if told is None else Standing.of_text(told)
+        self.carried_in = standing.text()
+        self._at, self._sought = standing.at, standing.sought
+        file.seek(standing.begun)
+        skip = standing.skip
+        for at, container in containers(file, standing.at, lambda *_: None):
+            self._keep(at, skip, container[skip:])
+            skip = 0
+
+    def _keep(self, at: int, skip: int, content: bytes) -> None:
+        """Let what is left of a container behind its first `skip` unpacked bytes wait for the next one."""
+        if content:
+            self._begun += content
+            self._begun_is_of.append((at, skip, len(content)))
 
     def _read_start(self, fields: tuple[int, ...]) -> None:
         """The start as a Windows SYSTEMTIME: year, month, weekday, day, hour, minute, second, millisecond."""
@@ -72,99 +105,25 @@ class BlfRecording(Recording):
         try:
             self._started_at(datetime(year, month, day, hour, minute, second, millisecond * 1000))  # noqa: DTZ001 - the log states no zone
         except ValueError:
-            self._tally.facts["start times that are none"] += 1
+            if not self._span.begin:
+                self._tally.facts["start times that are none"] += 1
 
-    def _containers(self, file: BinaryIO) -> Iterator[bytes]:
-        """The unpacked contents of each log container; what is torn is counted and stepped over."""
-        while True:
-            at = file.tell()
-            header = file.read(OBJECT_HEADER.size)
-            if len(header) < OBJECT_HEADER.size:
-                if header.strip(b"\0"):
-                    self._refuse(CUT_SHORT, f"byte {at}")
-                return
-            signature, _, _, size, kind = OBJECT_HEADER.unpack(header)
-            if signature != SIGNATURE or not OBJECT_HEADER.size <= size <= OBJECT_MAX_BYTES:
-                self._refuse(TORN, f"byte {at}")
-                if not _seek_signature(file, at + 1):
-                    return
-                continue
-            body = file.read(size - OBJECT_HEADER.size)
-            cut = len(body) < size - OBJECT_HEADER.size
-            file.seek(size % 4, io.SEEK_CUR)
-            if kind == CONTAINER:
-                yield self._unpacked(body, at, cut=cut)
-            elif not cut:
-                yield header + body + bytes(size % 4)
-            if cut:
-                self._refuse(CUT_SHORT, f"byte {at}")
-                return
-
-    def _unpacked(self, body: bytes, at: int, *, cut: bool) -> bytes:
-        if len(body) < CONTAINER_HEADER.size:
-            return b""
-        method, _ = CONTAINER_HEADER.unpack_from(body)
-        packed = body[CONTAINER_HEADER.size :]
-        if method == STORED:
-            return packed
-        if method == DEFLATED:
-            unpacker = zlib.decompressobj()
-            unpacked = bytearray()
-            try:
-                # By small steps, so that what precedes a torn place is kept.
-                for begin in range(0, len(packed), 256):
-                    unpacked += unpacker.decompress(packed[begin : begin + 256], UNPACKED_MAX_BYTES)
-                    if len(unpacked) > UNPACKED_MAX_BYTES:
-                        break
-            except zlib.error:
-                pass
-            if not unpacker.eof and not cut:
-                self._refuse(TORN, f"byte {at}")
-            return bytes(unpacked)
-        self._refuse("container packed in an unknown way", f"byte {at}")
-        return b""
-
-    def _whole_objects(self, container: bytes) -> bytes:
-        """The frames' objects in `container` that are whole, one after the other.
-
-        The beginning of an object at the end waits for the next container. Bytes between objects are passed
-        over up to the next signature; more of them than padding is a torn place.
-        """
-        data = self._rest_of_container + container
-        self._rest_of_container = b""
-        whole = bytearray()
-        place = 0
-        while True:
-            found = data.find(SIGNATURE, place)
-            if (found < 0 or found > place + 8) and not self._sought and len(data) - place >= 8:  # noqa: PLR2004 - padding
-                self._refuse("torn object", f"unpacked byte {place}")
-            self._sought = found < 0 and len(data) - place >= 8  # noqa: PLR2004 - padding
-            if found < 0:
-                self._rest_of_container = data[max(place, len(data) - 3) :]
-                return bytes(whole)
-            if len(data) - found < OBJECT_HEADER.size:
-                self._rest_of_container = data[found:]
-                return bytes(whole)
-            _, header_size, version, size, kind = OBJECT_HEADER.unpack_from(data, found)
-            if not OBJECT_HEADER.size <= size <= OBJECT_MAX_BYTES:
-                self._refuse("torn object", f"unpacked byte {found}")
-                self._sought = True
-                place = found + len(SIGNATURE)
-                continue
-            if found + size > len(data):
-                self._rest_of_container = data[found:]
-                return bytes(whole)
-            body = data[found : found + size]
-            place = found + size
-            if kind == CAN_FD_ERROR:
-                self._refuse("CAN FD error object", f"unpacked byte {found}")
-            elif kind not in SMALLEST:
-                self._tally.facts["objects that hold no frame"] += 1
-            elif size < SMALLEST[kind] or version not in (1, 2):
-                self._refuse("torn object", f"unpacked byte {found}")
-            else:
-                whole += _as_extended_error(header_size, version, body) if kind == CAN_ERROR else body
-                whole += bytes(-len(whole) % 4)
+    def _whole_objects(self, at: int, container: bytes) -> bytes:
+        """The frames' objects that end in a container; the beginning of one at its end waits for the next."""
+        self._keep(at, 0, container)
+        found = objects_of(self._begun, sought=self._sought)
+        self._sought = found.sought
+        for cause, place in found.refused:
+            self._refuse(cause, place)
+        if found.frameless:
+            self._tally.facts["objects that hold no frame"] += found.frameless
+        self._begun, passed = self._begun[found.rest :], found.rest
+        while passed:
+            begun, skip, length = self._begun_is_of.popleft()
+            if length > passed:
+                self._begun_is_of.appendleft((begun, skip + passed, length - passed))
+            passed -= min(passed, length)
+        return bytes(found.whole)
 
     def _frames(self, objects: bytes) -> Iterator[Piece]:
         """Let python-can read whole objects, under a header without a start so that its times stay exact."""
@@ -188,24 +147,3 @@ class BlfRecording(Recording):
         except (BLFParseError, struct.error, ValueError, OverflowError):
             self._refuse("torn object", "object")
         yield piece_of(rows)
-
-
-def _as_extended_error(header_size: int, version: int, body: bytes) -> bytes:
-    """A CAN_ERROR object (channel, length) as the CAN_ERROR_EXT that begins alike, which python-can reads."""
-    size = SMALLEST[CAN_ERROR_EXT]
-    head = OBJECT_HEADER.pack(SIGNATURE, header_size, version, size, CAN_ERROR_EXT)
-    return head + body[OBJECT_HEADER.size : SMALLEST[CAN_ERROR]].ljust(size - len(head), b"\0")
-
-
-def _seek_signature(file: BinaryIO, begin: int) -> bool:
-    """Go to the next object's signature at or after `begin`; tell whether there is one."""
-    file.seek(begin)
-    rest = b""
-    while read := file.read(1 << 20):
-        found = (rest + read).find(SIGNATURE)
-        if found >= 0:
-            file.seek(begin - len(rest) + found)
-            return True
-        rest = (rest + read)[-3:]
-        begin = file.tell()
-    return False
