@@ -61,6 +61,7 @@ class GuestCase(pytest.Item):
         """Wait for what came of it, and let that be the result here."""
         reports = self._bench.reports(self.nodeid, self.config)
         for report in reports:
+            self.user_properties += [(key, value) for key, value in report.user_properties]
             for title, text in report.sections:
                 self.add_report_section(report.when or "call", f"{title}, in the guest", text)
         failed = [report.longreprtext for report in reports if report.failed]

@@ -1,4 +1,4 @@
-"""`Drive`: ``nevgate run`` as a process on a virtual bus, while programs of can-utils send and record."""
+"""``nevgate run`` as a process on a bus, and `Drive`: while programs of can-utils send and record."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from edge.control.client import ControlClient
 from edge.errors import ControlError
@@ -63,8 +64,12 @@ class Line:
     frame: tuple[str, int | None, str]
 
 
-def configuration(folder: Path) -> Path:
+NEVGATE = (sys.executable, "-m", "edge")
+
+
+def configuration(folder: Path, channel: str = BUS, options: str = "fd = true") -> Path:
     """Write that of a gateway that collects every bit of four messages and keeps the frames."""
+    folder.mkdir(exist_ok=True)
     write_signing_key(folder / "vehicle.pem", SigningKey.seeded(b"vehicle"))
     (folder / "bus.dbc").write_text(DATABASE, encoding="ascii")
     (folder / "bus.classes.toml").write_text(CLASSES, encoding="ascii")
@@ -72,7 +77,7 @@ def configuration(folder: Path) -> Path:
     path = folder / "nevgate.toml"
     path.write_text(
         '[vehicle]\nvin = "LNVTEST0000000001"\n'
-        f'[[bus]]\nname = "pt"\ninterface = "socketcan"\nchannel = "{BUS}"\nfd = true\n'
+        f'[[bus]]\nname = "pt"\ninterface = "socketcan"\nchannel = "{channel}"\n{options}\n'
         '[[bus.database]]\nfile = "bus.dbc"\n'
         f"{signed_policy(folder, OPERATION_AND_POSITION)}"
         '[journal]\nfolder = "journal"\nframes = true\n'
@@ -137,11 +142,75 @@ def recorded(path: Path) -> Iterator[None]:
         process.wait(PATIENCE_S)
 
 
+class Running:
+    """``nevgate run`` as a process, which ends in order with the ``with`` block.
+
+    Attributes:
+        account: what it printed in the end; empty before.
+    """
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+        self._log = config.with_name("gateway.log")
+        self._control = ControlClient(config.with_name("journal") / "control.sock")
+        self.account: dict[str, Any] = {}
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    @property
+    def bus(self) -> Mapping[str, Any]:
+        """How its only bus stands, as its control socket says."""
+        (found,) = self.state()["buses"]
+        told: Mapping[str, Any] = found
+        return told
+
+    def state(self) -> dict[str, Any]:
+        return self._control.ask({"do": "state"})
+
+    def frames(self) -> dict[str, Any]:
+        """The account of its bus."""
+        (found,) = (hop for hop in self.account["hops"] if hop["name"] == "bus pt")
+        told: dict[str, Any] = found
+        return told
+
+    def __enter__(self) -> Self:
+        words = [*NEVGATE, "run", "--config", str(self._config), "--no-live", "--json", "--verbose"]
+        output = self._config.with_name("account.json")
+        with self._log.open("wb") as errors, output.open("wb") as out:
+            self._process = subprocess.Popen([*words, "--drain", "0"], stdout=out, stderr=errors)
+        try:
+            until(
+                lambda: self._process.poll() is not None or answers(self._control),
+                "the gateway does not answer",
+            )
+            assert self._process.poll() is None, self.log
+        except BaseException:
+            self._process.kill()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._process.send_signal(signal.SIGTERM)
+                self._process.wait(PATIENCE_S)
+                self.account = json.loads(self._config.with_name("account.json").read_text())
+        finally:
+            self._process.kill()
+            self._process.wait()
+
+
 class Drive:
     """A gateway that has run while canplayer and cangen sent and candump recorded.
 
     Attributes:
         sent: how many frames.
+        bus: how its bus stood, as its control socket said.
+        log: what it wrote.
         account: what it printed in the end.
         recording: what candump wrote.
         exported: the frames of its journal, as ``nevgate journal export`` writes them.
@@ -150,17 +219,10 @@ class Drive:
     def __init__(self, folder: Path) -> None:
         self.sent = PLAYED + GENERATED
         config = configuration(folder)
-        recording, exported, log = folder / "candump.log", folder / "exported.log", folder / "gateway.log"
+        recording, exported = folder / "candump.log", folder / "exported.log"
         played = folder / "play.log"
         played.write_text(to_play(), encoding="ascii")
-        nevgate = [sys.executable, "-m", "edge"]
-        words = [*nevgate, "run", "--config", str(config), "--no-live", "--json", "--verbose", "--drain", "0"]
-        with log.open("wb") as errors, (folder / "account.json").open("wb") as out:
-            gateway = subprocess.Popen(words, stdout=out, stderr=errors)
-        try:
-            control = ControlClient(folder / "journal" / "control.sock")
-            until(lambda: gateway.poll() is not None or answers(control), "the gateway does not answer")
-            assert gateway.poll() is None, log.read_text()
+        with Running(config) as gateway:
             with recorded(recording):
                 run(["canplayer", "-I", str(played), f"{BUS}=rec"])
                 random = ["-I", f"{RANDOM:X}", "-L", "8", "-D", "r"]
@@ -168,14 +230,10 @@ class Drive:
                 until(
                     lambda: recording.read_bytes().count(b"\n") == PLAYED + GENERATED, "candump misses frames"
                 )
-            gateway.send_signal(signal.SIGTERM)
-            gateway.wait(PATIENCE_S)
-        finally:
-            gateway.kill()
-            gateway.wait()
-        self.account: dict[str, Any] = json.loads((folder / "account.json").read_text())
+            self.bus = gateway.bus
+        self.account, self.log = gateway.account, gateway.log
         self.recording = read_lines(recording)
-        run([*nevgate, "journal", "export", str(exported), "--config", str(config)])
+        run([*NEVGATE, "journal", "export", str(exported), "--config", str(config)])
         self.exported = read_lines(exported)
 
 

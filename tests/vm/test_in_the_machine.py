@@ -1,16 +1,32 @@
 """All cases that run inside the virtual machine; one file, so that one machine is booted for them."""
 
-from tests.vm.cases_conformance import TestPythonCanOnVcan, TestRawOnVcan, TestRingOnVcan
-from tests.vm.cases_gateway import TestTheGatewayBesideCanUtils
+from tests.vm.cases_conformance import (
+    TestPythonCanOnController,
+    TestPythonCanOnVcan,
+    TestRawOnController,
+    TestRawOnVcan,
+    TestRingOnController,
+    TestRingOnVcan,
+)
+from tests.vm.cases_gateway import (
+    TestAControllerThatTakesPart,
+    TestTheGatewayBesideCanUtils,
+    TestTheGatewayByEachWay,
+)
 from tests.vm.cases_kernel import TestWhatLinksDoToSockets, TestWhatSocketsSee, bus, wire
 from tests.vm.cases_links import TestCaptureGoesOn, TestWhatIsToldOfALink
 
 __all__ = [
+    "TestAControllerThatTakesPart",
     "TestCaptureGoesOn",
+    "TestPythonCanOnController",
     "TestPythonCanOnVcan",
+    "TestRawOnController",
     "TestRawOnVcan",
+    "TestRingOnController",
     "TestRingOnVcan",
     "TestTheGatewayBesideCanUtils",
+    "TestTheGatewayByEachWay",
     "TestWhatIsToldOfALink",
     "TestWhatLinksDoToSockets",
     "TestWhatSocketsSee",
