@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+ACCELERATOR := $(VENV)/.accelerator
 
 .PHONY: help demo test check mutation canary crash powercut vm damage soak canary-live bench bench-bulk bench-peers packages venv clean
 
@@ -12,12 +13,16 @@ help: ## show this list
 packages: ## install the Debian packages that the tests use (needs apt; asks for no rights it lacks)
 	@sh .ci/debian-packages $(PYTHON)
 
-venv: $(STAMP) ## make the virtual environment with everything in it
+venv: $(STAMP) $(ACCELERATOR) ## make the virtual environment with everything in it
 
 $(STAMP): pyproject.toml constraints.txt | packages
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
+
+# Never needed: where it cannot be built its tests say so and skip.
+$(ACCELERATOR): accelerator/nevgate_accelerator.c accelerator/setup.py accelerator/pyproject.toml $(STAMP)
+	@sh .ci/accelerator $(BIN)/python $@
 
 demo: venv ## run vehicle, buses, gateway, broker and platform, and balance their account
 	$(BIN)/nevgate demo

@@ -1,5 +1,6 @@
 """Builds the module for the stable ABI: one wheel a machine serves every Python from 3.11 on."""
 
+# ruff: noqa: INP001 - pip runs this, nothing imports it
 from setuptools import Extension, setup
 
 setup(
