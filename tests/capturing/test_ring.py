@@ -44,6 +44,7 @@ with CaptureProcess(plan, OPERATION, "first", clock=SystemClock(), notify=told.a
             reader.to_the_end()
         hop = reader.hop("bus pt")
         said = {"frames": reader.frames, "facts": dict(hop.facts), "told": [one.text for one in told]}
+        said["buses"] = [[one.bus, one.way, one.listening] for one in capture.buses]
         print(json.dumps({**said, "balanced": Account.of(capture.hops()).balanced}), flush=True)
 """
 
@@ -107,6 +108,7 @@ def test_a_ring_is_read_with_one_right_and_opened_again_under_the_filter(wire: C
         assert said["balanced"]
         assert said["told"] == [], "nothing is open that need not be"
         assert "'reopened': 1" in str(said["facts"])
+        assert said["buses"] == [["pt", "ring", "cannot tell"]]
         assert ask(0)["balanced"]
         gateway.stdin.close()
     assert gateway.returncode == 0
