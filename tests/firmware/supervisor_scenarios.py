@@ -225,4 +225,10 @@ SCENARIOS = [
     Scenario("ignition on at an empty battery", [_at(60_000, True, 11_500), _at(30_000, True, GOOD)], m.ON),
     Scenario("supervisor reset while driving", [_at(120_000, True, CHARGING)], m.ON, powered=True),
     Scenario("supervisor reset while parked", [_at(120_000, False, GOOD)], m.OFF, powered=True),
+    Scenario(
+        "a bus that never sleeps, then a charger",
+        [_at(600_000, False, GOOD, True), _at(60_000, False, CHARGING, True)],
+        m.WATCHING,
+        parameters={"watch_budget_ms": 500_000},
+    ),
 ]
