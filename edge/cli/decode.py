@@ -18,7 +18,7 @@ from edge.offline.decoding import ANY_BUS
 from edge.offline.engines import Engine, HereEngine, ProcessEngine, cores
 from edge.offline.inputs import Inputs, find_inputs
 from edge.offline.job import DecodeJob, prepared
-from edge.offline.storage import storage_of
+from edge.offline.storage import storage_of, without_file_scheme
 from edge.offline.tables import ENDINGS, ExportError
 from edge.offline.target import RecordingOutcome, Target
 from edge.policy.classes import DataClass
@@ -103,10 +103,10 @@ def command(
     --policy everything is decoded: that is for files of your own test vehicles.
 
     A folder means all recordings in it; patterns (quoted, also with **) and URLs such as s3://bucket/trips
-    work as well. All cores share the work: long candump, GVRET CSV and CRTD logs are cut into pieces, other
-    formats are read a file a process. The outcome is the same to the byte, whatever --jobs and --engine.
-    With several recordings --out is a folder: a table for each, and manifest.json, which says what was
-    read. If a run fails or is killed, the same command with --resume goes on with what is missing.
+    work as well. All cores share the work: long candump, GVRET CSV, CRTD and BLF logs are cut into pieces,
+    other formats are read a file a process. The outcome is the same to the byte, whatever --jobs and
+    --engine. With several recordings --out is a folder: a table for each, and manifest.json, which says what
+    was read. If a run fails or is killed, the same command with --resume goes on with what is missing.
 
     \b
     Examples:
@@ -121,6 +121,8 @@ def command(
         raise click.UsageError("--resume goes on with what --out names")
     if (engine == "dask") != (scheduler is not None):
         raise click.UsageError("--engine dask and --scheduler ADDRESS belong together")
+    recordings = tuple(map(without_file_scheme, recordings))
+    out = None if out is None else without_file_scheme(out)
     inputs = find_inputs(recordings)
     folder = out is not None and _is_folder(out, recordings, inputs)
     job = DecodeJob(
@@ -142,7 +144,7 @@ def command(
         )
     total = sum(one.stat.size for one in inputs.recordings)
     report = Report(ready.files, class_files, out, several=len(inputs.recordings) > 1)
-    _run(inputs, job, target, _engine(engine, scheduler, jobs, total), report, resume=resume)
+    _run(inputs, job, target, _engine(engine, scheduler, jobs, total, out), report, resume=resume)
     if report.failed and not report.several:
         raise NevgateError(report.failed[0].failure)
     if as_json_:
@@ -194,14 +196,14 @@ def _run(
                 tell(f"{outcome.recording.location}: {hint}")
 
 
-def _engine(name: str, scheduler: str | None, jobs: int | None, total: int) -> Engine:
-    """Who decodes; processes are not begun for what one has done sooner."""
+def _engine(name: str, scheduler: str | None, jobs: int | None, total: int, out: str | None) -> Engine:
+    """Who decodes; processes are not begun for what one has done sooner, or what others could not see."""
     if name == "dask":
         from edge.offline.dask_engine import DaskEngine  # noqa: PLC0415 - an extra that only this needs
 
         return DaskEngine(scheduler or "")
     wanted = jobs if jobs is not None else cores()
-    if wanted == 1 or (jobs is None and total < _SMALL_BYTES):
+    if wanted == 1 or (jobs is None and total < _SMALL_BYTES) or (out or "").startswith("memory://"):
         return HereEngine()
     return ProcessEngine(wanted)
 

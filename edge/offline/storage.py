@@ -22,6 +22,8 @@ from edge.errors import NevgateError
 
 COPY_BYTES = 1 << 20
 _WILDCARDS = frozenset("*?[")
+_OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss"})
+"""Have no folders to make; making one would make a bucket of a name that was mistyped."""
 
 
 class StorageError(NevgateError):
@@ -126,6 +128,11 @@ def storage_of(location: str) -> Storage:
     if not mark:
         return LocalStorage()
     return UrlStorage(scheme)
+
+
+def without_file_scheme(location: str) -> str:
+    """The path that a URL of this machine's files means; all else as it is."""
+    return location.removeprefix("file://")
 
 
 def inside(folder: str, *names: str) -> str:
@@ -361,10 +368,14 @@ class UrlStorage(Storage):
             path.touch()
             yield path
             waiting = f"{location.removesuffix(name)}.{os.urandom(8).hex()}-{name}"
-            with _told(location):
-                self._files.makedirs(location.rsplit("/", 1)[0], exist_ok=True)
-                self._files.put_file(str(path), waiting)
-                self._files.mv(waiting, location)
+            try:
+                with _told(location):
+                    if self._scheme not in _OBJECT_STORES:
+                        self._files.makedirs(location.rsplit("/", 1)[0], exist_ok=True)
+                    self._files.put_file(str(path), waiting)
+                    self._files.mv(waiting, location)
+            except FileNotFoundError as error:
+                raise StorageError("cannot be written (there is no such folder)", where=location) from error
 
     def _bare(self, location: str) -> str:
         """A location as fsspec itself names it."""

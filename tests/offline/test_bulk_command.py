@@ -91,6 +91,14 @@ def test_another_job_does_not_resume(fleet: Path) -> None:
         run(fleet, *words, "--resume", "--signals", "*.Low")
 
 
+def test_urls_of_files_are_their_paths(fleet: Path) -> None:
+    run(fleet, f"file://{fleet}/trips", "--out", f"file://{fleet}/far", "--format", "csv")
+    run(fleet, str(fleet / "trips"), "--out", str(fleet / "near"), "--format", "csv")
+    assert (fleet / "far" / "0.log.csv").read_bytes() == (fleet / "near" / "0.log.csv").read_bytes()
+    manifest = json.loads((fleet / "far" / "manifest.json").read_text())
+    assert manifest["recordings"][0]["recording"] == str(fleet / "trips" / "0.log")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

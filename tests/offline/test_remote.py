@@ -112,6 +112,18 @@ def test_a_scheme_that_nobody_knows_is_said() -> None:
         storage_of("nosuch://x/y")
 
 
+def test_a_bucket_that_is_not_there_is_said_and_not_made(s3: str) -> None:
+    assert s3
+    with pytest.raises(NevgateError, match="cannot be"):
+        storage_of("s3://mistyped/x").write("s3://mistyped/x", b"")
+    assert storage_of("s3://mistyped").stat("s3://mistyped/x") is None
+
+
+def test_a_place_where_nothing_can_be_written_is_said() -> None:
+    with pytest.raises(NevgateError, match="cannot be written"):
+        storage_of("file:///proc/nowhere/x").write("file:///proc/nowhere/x", b"")
+
+
 def test_a_draft_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), LocalStorage().draft(str(tmp_path / "table.csv")) as path:  # noqa: PT012 - the draft is the block
         path.write_text("half")
