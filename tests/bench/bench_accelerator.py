@@ -29,8 +29,8 @@ from edge.offline.tables import open_table
 from tests.bench.bulk_recording import DATABASE, peers, write_database, write_log, write_sample
 from tests.bench.comparison import Comparison
 
-LOG_BYTES = 24 << 20
-ROUNDS = 3
+LOG_BYTES = 8 << 20
+ROUNDS = 5
 PEER_FRAMES = 20_000
 ALONE = "cantools decode, a call a frame"
 READ, DECODE, SUMMED = "lines to frames", "frames to values (the decode step)", "values summed up"
