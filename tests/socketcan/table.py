@@ -115,6 +115,8 @@ def page(outcomes: Outcomes, columns: Sequence[tuple[str, str]]) -> str:
     told = (
         f"{passed} of {len(outcomes.order) * len(columns)} cells passed; host: Linux {platform.release()}.\n"
     )
+    if not any(MEDIA[medium] == "VM" for _, medium in columns):
+        told += "The virtual machine was left out (`--host-only`): run it without that for the rest.\n"
     return "\n".join([HEAD + told, *lines, "", "Not to be had:", "", *explained, ""])
 
 
