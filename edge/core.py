@@ -94,6 +94,11 @@ class Core:
         """Name of the mask that the last batch went through; empty before the first."""
         return self._mask
 
+    @property
+    def watched_until_ns(self) -> int | None:
+        """When the watch after switching off ends, boot-monotonic; None where the rules ask for none now."""
+        return None if self._reporter is None else self._reporter.watched_until_ns
+
     def take(self, batch: FrameBatch) -> Iterator[Record]:
         """Take in a batch and make the records of every instant up to its newest frame.
 

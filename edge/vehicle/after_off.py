@@ -26,6 +26,11 @@ class AfterOff:
         self._charge: Value | None = None
         self._off_ns: int | None = None
 
+    @property
+    def watched_until_ns(self) -> int | None:
+        """When the watch after switching off ends, boot-monotonic; None while the vehicle is in use."""
+        return None if self._off_ns is None else self._off_ns + self._rules.watch_after_off_ns
+
     def take(self, sample: Sample) -> bool:
         """Take in the next sample; tell whether the records that fall due at this time are made."""
         state, charge = sample.values.get(STATE_ITEM), sample.values.get(CHARGE_ITEM)

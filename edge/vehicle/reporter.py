@@ -44,6 +44,11 @@ class Reporter:
         watched = self._alarm is not None or self._after_off is not None
         return ALARM_PERIOD_NS if watched and self._rules.period_ns > ALARM_PERIOD_NS else None
 
+    @property
+    def watched_until_ns(self) -> int | None:
+        """See `AfterOff.watched_until_ns`; None where the vehicle's state is not known."""
+        return None if self._after_off is None else self._after_off.watched_until_ns
+
     def restart(self) -> None:
         """Begin anew after a time of which there are no samples."""
         if self._alarm is not None:
