@@ -31,6 +31,14 @@ ACK_REFUSED = 1
 ACK_UNKNOWN = 2
 ACK_BUSY = 3
 
+RESET_UNKNOWN = 0
+RESET_POWER_ON = 1
+RESET_PIN = 2
+RESET_WATCHDOG = 3
+RESET_PROGRAM = 4
+RESET_BROWN_OUT = 5
+RESET_DEEP_SLEEP = 6
+
 NO_TEMPERATURE = -32768
 NO_SUPPLY = 65535
 NO_IGNITION = 255
@@ -266,7 +274,7 @@ class Status(_Message):
         supervisor: the state of the supervisor of power, 0 where there is none.
         heap_free: bytes.
         loop_worst_us: the longest turn of the main loop since the STATUS before.
-        reset_cause: why the device booted (docs/vlink.md).
+        reset_cause: `RESET_*`.
     """
 
     def __init__(
