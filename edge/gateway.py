@@ -259,8 +259,8 @@ class Gateway:
                         self._add(record)
                     self._hand_on_events()
                 self._keep_time()
-                self.consenting.follow(capture)
                 self._look_at_buses(capture)
+                self.consenting.follow(capture)
                 self.cabin.look()
                 self.road.step()
                 self.road.check()
@@ -313,6 +313,11 @@ class Gateway:
     def supply_lost(self) -> None:
         """The supply is going: commit, and send what matters most first."""
         self.road.supply_lost()
+
+    @property
+    def watched_until_ns(self) -> int | None:
+        """Until when the rules ask for the vehicle to be watched, boot-monotonic; None where for no watch."""
+        return self._core.watched_until_ns
 
     def account(self) -> Account:
         """The account so far, hop by hop along the road."""
@@ -382,11 +387,6 @@ class Gateway:
         if t_ns - self._reported_ns >= self._report_ns:
             self._report()
 
-    def _report(self) -> None:
-        """Tell the platforms the account as it is now."""
-        self._reported_ns = self._clock.boot_ns()
-        self.road.report(self.account(), self._clock.timebase(), self._reported_ns, self._since_ns)
-
     def _look_at_buses(self, capture: MaskedSource) -> None:
         """Tell of alarms here, and have the platforms hear of them soon."""
         changed = False
@@ -397,10 +397,15 @@ class Gateway:
         if self._alarm_unreported and self._clock.boot_ns() - self._reported_ns >= _ALARM_REPORT_S * NS_PER_S:
             self._report()
 
+    def _report(self) -> None:
+        """Tell the platforms the account as it is now."""
+        self._reported_ns = self._clock.boot_ns()
+        self._alarm_unreported = False
+        self.road.report(self.account(), self._clock.timebase(), self._reported_ns, self._since_ns)
+
     def _wait_for_room(self, stop: threading.Event) -> None:
         never = threading.Event()
         while not self.road.room() and not stop.is_set():
-        self._alarm_unreported = False
             self.road.check()
             self._clock.wait(never, _FULL_WAIT_S)
             self.road.step()
