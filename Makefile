@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ACCELERATOR := $(VENV)/.accelerator
 
-.PHONY: help demo test check mutation canary crash powercut vm damage soak canary-live bench bench-bulk bench-peers packages venv clean
+.PHONY: help demo test check mutation canary crash powercut vm firmware-long damage soak canary-live bench bench-bulk bench-peers packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -53,6 +53,9 @@ vm: packages venv ## boot a kernel with CAN in a virtual machine: conformance, l
 	@sh .ci/debian-packages $(PYTHON) qemu-system-x86_64=qemu-system-x86 candump=can-utils
 	NEVGATE_VM=all $(BIN)/python -m pytest tests/vm -v --durations=0
 
+firmware-long: venv ## the line to microcontrollers: a million frames between CPython and MicroPython, every bit of long packets
+	NEVGATE_FIRMWARE_LONG=1 $(BIN)/python -m pytest tests/vlink -v --durations=0
+
 damage: venv ## damage a journal in every way and print what is reported and what survives
 	$(BIN)/python -m tests.journal.damage
 
@@ -71,7 +74,7 @@ bench-peers: packages venv ## nevgate and its peers on the same frames in turn; 
 bench: venv ## measure ours and the peers in turn, print medians and ratios
 	$(BIN)/python -m tests.bench
 
-bench-bulk: venv ## 10 GB decoded in bulk: on both cores, on Dask, killed and resumed; needs 35 GB of disk for a while
+bench-bulk: venv ## 10 GB decoded in bulk: on both cores, on Dask, killed and resumed; needs 20 GB of disk for a while
 	$(BIN)/python -m tests.bench.bulk_run
 
 clean: ## remove what the other doors made
