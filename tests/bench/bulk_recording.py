@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,11 +75,16 @@ def write_sample(folder: Path, size: int = 0) -> int:
     """
     frames = write_log(folder / SAMPLE, size)
     if importlib.util.find_spec("asammdf") is not None:
-        with can.MF4Writer(folder / SAMPLE_MF4, str(folder / DATABASE)) as writer:
-            for message in can.LogReader(folder / SAMPLE):
-                message.channel = BUSES.index(str(message.channel)) + 1
-                writer.on_message_received(message)
+        # nevgate keeps asammdf out of the python-can of its own process.
+        subprocess.run([sys.executable, "-m", __spec__.name, str(folder)], check=True)
     return frames
+
+
+def _write_mf4(folder: Path) -> None:
+    with can.MF4Writer(folder / SAMPLE_MF4, str(folder / DATABASE)) as writer:
+        for message in can.LogReader(folder / SAMPLE):
+            message.channel = BUSES.index(str(message.channel)) + 1
+            writer.on_message_received(message)
 
 
 def peers(folder: Path) -> dict[str, Callable[[], None]]:
@@ -105,3 +112,7 @@ def _asammdf(folder: Path) -> None:
                 extracted.select(
                     [(None, group, at) for at in range(1, len(extracted.groups[group].channels))]
                 )
+
+
+if __name__ == "__main__":
+    _write_mf4(Path(sys.argv[1]))

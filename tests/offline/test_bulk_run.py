@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import sys
 from dataclasses import replace
 from itertools import pairwise
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import can
 import pytest
+from rich.console import Console
 
 from edge.bus.formats.lines import BLOCK_BYTES
 from tests.bench.bulk_recording import BLOCK_LINES, BUSES, write_database, write_log
@@ -19,9 +22,12 @@ from tests.bench.bulk_run import (
     RESUMED,
     BulkRun,
     BulkRunError,
+    Outcome,
     Recording,
     dask_cluster,
     disagreements,
+    peer_rates,
+    show,
 )
 
 PROGRAM = (sys.executable, "-m", "tests.offline.small_pieces")
@@ -68,3 +74,14 @@ def test_the_log_is_one_of_frames_whose_times_go_on(tmp_path: Path) -> None:
     steps = {round((b.timestamp - a.timestamp) * 1e6) for a, b in pairwise(messages)}
     assert steps == {31}
     assert bytes(messages[0].data) == bytes(messages[BLOCK_LINES].data)
+
+
+def test_peers_decode_a_sample_and_the_table_names_them(tmp_path: Path) -> None:
+    write_database(tmp_path)
+    rates = peer_rates(tmp_path, 1)
+    assert len(rates) == 1 + (importlib.util.find_spec("asammdf") is not None)
+    made = Outcome("1 process", "long.log", 100, 10_000_000, 5, 5, 150, 120, "", 36, "a", "b")
+    out = io.StringIO()
+    Console(file=out, width=200).print(show([made], rates))
+    assert "2,000,000" in out.getvalue()
+    assert all(name in out.getvalue() for name in rates)
