@@ -53,6 +53,7 @@ def cells_of(
     wall_ns: npt.NDArray[np.int64],
     hardware: Bools,
     local: Bools,
+    interface: npt.NDArray[np.int32] | None = None,
     protocol: npt.NDArray[np.integer] | int | None = None,
 ) -> tuple[Cells, Mapping[str, int]]:
     """Read N frames of the kernel.
@@ -68,6 +69,7 @@ def cells_of(
         wall_ns: stamps, as in `Cells`.
         hardware: whose stamp it is, as in `Cells`.
         local: who sent it, as in `Cells`.
+        interface: where it came from, as in `Cells`; None if there is but one.
         protocol: ethertypes, where they are known; None trusts the size, and a mark of CAN XL.
             One number if it is the same for all.
 
@@ -78,6 +80,8 @@ def cells_of(
     if not count:
         return Cells.none(), {}
     malformed: dict[str, int] = {}
+    if interface is None:
+        interface = np.zeros(count, np.int32)
     if isinstance(size, int) and protocol in {None, _PROTOCOL_OF.get(size, -1)} and size in _PROTOCOL_OF:
         fd = np.full(count, size == FD_BYTES)
     else:
@@ -89,8 +93,8 @@ def cells_of(
             xl = (frames[:, 4] & _XL_MARK) != 0 if protocol is None else protocol == XL_PROTOCOL
             _count(malformed, XL_FRAME, ~known & xl)
             _count(malformed, NO_FRAME_SIZE, ~known & ~xl)
-            frames, fd, wall_ns, hardware, local = (
-                column[known] for column in (frames, fd, wall_ns, hardware, local)
+            frames, fd, wall_ns, hardware, local, interface = (
+                column[known] for column in (frames, fd, wall_ns, hardware, local, interface)
             )
     head = frames[:, :_DATA_AT].copy()
     can_id = head.view(np.uint32)[:, 0]
@@ -105,8 +109,9 @@ def cells_of(
             _count(malformed, DATA_TOO_LONG, ~fits & ~fd)
             _count(malformed, NO_FD_LENGTH, ~fits & fd)
             _count(malformed, ID_OUT_OF_RANGE, fits & ~in_range)
-            frames, head, can_id, length, fd, wall_ns, hardware, local = (
-                column[good] for column in (frames, head, can_id, length, fd, wall_ns, hardware, local)
+            frames, head, can_id, length, fd, wall_ns, hardware, local, interface = (
+                column[good]
+                for column in (frames, head, can_id, length, fd, wall_ns, hardware, local, interface)
             )
     if flexible:
         fd_flags = np.where(fd, head[:, 5], np.uint8(0))
@@ -132,6 +137,7 @@ def cells_of(
         fd=fd,
         fd_flags=fd_flags,
         local=local,
+        interface=interface,
         data=data,
     ), malformed
 

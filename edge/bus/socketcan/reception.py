@@ -27,6 +27,8 @@ class Cells:
         fd: bool, whether it is a frame of CAN FD.
         fd_flags: uint8, ``canfd_frame.flags``; 0 for a classic frame.
         local: bool, whether a program of this machine sent it, as far as that can be told.
+        interface: int32, by which number the kernel knows the interface that it came from; 0 where there is
+            but one.
         data: uint8 of shape (N, 8) or (N, 64); bytes past `length` are 0. Not shown by `repr`.
     """
 
@@ -37,6 +39,7 @@ class Cells:
     fd: Bools
     fd_flags: npt.NDArray[np.uint8]
     local: Bools
+    interface: npt.NDArray[np.int32]
     data: npt.NDArray[np.uint8]
 
     def __len__(self) -> int:
@@ -56,6 +59,7 @@ class Cells:
             fd=np.empty(0, np.bool_),
             fd_flags=np.empty(0, np.uint8),
             local=np.empty(0, np.bool_),
+            interface=np.empty(0, np.int32),
             data=np.empty((0, 8), np.uint8),
         )
 

@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import fields
 
@@ -60,24 +60,20 @@ _SO_TIMESTAMPING = getattr(socket, "SO_TIMESTAMPING", 37)
 _STAMP_ON_RECEPTION, _STAMP_BY_KERNEL = 1 << 3, 1 << 4
 _STAMP_IN_CONTROLLER, _STAMP_BY_CONTROLLER = 1 << 2, 1 << 6
 
-_LOAD_BYTE, _LOAD_HALF, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x28, 0x15, 0x06
+_LOAD_WORD, _LOAD_BYTE, _LOAD_HALF, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x30, 0x28, 0x15, 0x06
 _ANCILLARY = 0xFFFFF000
-_PROTOCOL, _PACKET_TYPE = _ANCILLARY, _ANCILLARY + 4
-_ADMIT_FRAMES = (
-    (_LOAD_BYTE, 0, 0, _PACKET_TYPE),
-    (_JUMP_IF_EQUAL, 5, 0, _OUTGOING),
-    (_LOAD_HALF, 0, 0, _PROTOCOL),
-    (_JUMP_IF_EQUAL, 2, 0, CLASSIC_PROTOCOL),
-    (_JUMP_IF_EQUAL, 1, 0, FD_PROTOCOL),
-    (_JUMP_IF_EQUAL, 0, 1, XL_PROTOCOL),
-    (_RETURN, 0, 0, FD_BYTES),
-    (_RETURN, 0, 0, 0),
-)
-"""Received frames of CAN pass, of each as much as a frame of CAN FD has (linux/filter.h)."""
-_LINK_HEAD = 0xFFE00000
-_ADMIT_FRAMES_OF_ETHERNET = (*_ADMIT_FRAMES[:2], (_LOAD_HALF, 0, 0, _LINK_HEAD + 12), *_ADMIT_FRAMES[3:])
+_PROTOCOL, _PACKET_TYPE, _INTERFACE = _ANCILLARY, _ANCILLARY + 4, _ANCILLARY + 8
+_LINK_HEAD_PROTOCOL = 0xFFE00000 + 12
 """Ethernet takes ethertypes below 1536 for lengths (IEEE 802.3, 3.2.6), so they are read from its head."""
 _ADMIT_NOTHING = ((_RETURN, 0, 0, 0),)
+_ADDRESS = struct.Struct("=HHi12x")
+"""``struct sockaddr_ll``: family, protocol and number of the interface, 0 for all."""
+INTERFACES_MAX = 200
+"""The filter jumps over one step for each, and not over more than 255."""
+
+_Step = tuple[int, int, int, int]
+
+_LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 _TIMER_LATE_S = 0.002
 """How late the kernel's timer may be on a busy machine before a frame counts as late."""
@@ -95,8 +91,12 @@ class RingReception(Reception):
 
     Nothing is ever sent: the sockets are bound to receive, and hold no ring for sending.
 
+    Frames of several interfaces stand in one ring in the order in which they came; `Cells.interface` tells
+    them apart. The kernel then tells nothing of an interface that goes down or away, and where one comes back
+    under another number, `admit` lets its frames in.
+
     Args:
-        interface: its name, such as ``can0``. One that is down can be opened.
+        interfaces: their names, such as ``can0``. One that is down can be opened.
         ring_bytes: memory for frames that wait: 112 bytes a classic frame, 168 one of CAN FD.
         block_bytes: memory of a block, rounded up to pages; None: one page. At least 8 blocks are made.
         block_timeout_ms: after that time a block is handed over although it is not full; up to twice as long
@@ -107,7 +107,7 @@ class RingReception(Reception):
 
     Raises:
         OSError: ``EPERM`` without ``CAP_NET_RAW``; ``ENODEV`` without such an interface; ``ENOMEM``;
-            ``EMEDIUMTYPE`` if the interface is none of CAN.
+            ``EMEDIUMTYPE`` if an interface is none of CAN, or not of the kind of the others.
     """
 
     way = "ring"
@@ -115,8 +115,7 @@ class RingReception(Reception):
 
     def __init__(
         self,
-        interface: str,
-        *,
+        *interfaces: str,
         ring_bytes: int = RING_BYTES,
         block_bytes: int | None = None,
         block_timeout_ms: int = BLOCK_TIMEOUT_MS,
@@ -138,11 +137,13 @@ class RingReception(Reception):
         self._order.acquire()
         with ExitStack() as stack:
             self._socket = stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0))
-            kind = self._kind_of(interface)
-            if kind != ARPHRD_CAN and not any_link:
-                raise OSError(errno.EMEDIUMTYPE, "is no CAN interface", interface)
-            self._ethernet = kind == ARPHRD_ETHER
-            self._admit(_ADMIT_FRAMES_OF_ETHERNET if self._ethernet else _ADMIT_FRAMES)
+            kinds = [self._kind_of(interface) for interface in interfaces]
+            for interface, kind in zip(interfaces, kinds, strict=True):
+                if (kind != ARPHRD_CAN and not any_link) or kind != kinds[0]:
+                    raise OSError(errno.EMEDIUMTYPE, "is no CAN interface", interface)
+            self._ethernet = kinds[0] == ARPHRD_ETHER
+            self._several = len(interfaces) > 1
+            self.admit(socket.if_nametoindex(interface) for interface in interfaces)
             self._ask_for_stamps(hardware_stamps)
             self._make_ring(block_bytes, block_count, block_timeout_ms)
             self._memory = mmap.mmap(self._socket.fileno(), block_bytes * block_count)
@@ -153,8 +154,16 @@ class RingReception(Reception):
             self._status = self._blocks.view(np.uint32)[:, STATUS_WORD]
             self._poll = select.poll()
             self._poll.register(self._socket, select.POLLIN)
-            self._socket.bind((interface, _ALL_PROTOCOLS))
+            self._listen(_ALL_PROTOCOLS, interfaces[0])
             stack.pop_all()
+
+    def admit(self, interfaces: Iterable[int]) -> None:
+        """Let in the frames of these interfaces, by the numbers that the kernel knows them by.
+
+        Raises:
+            OSError: there are too many.
+        """
+        self._attach(_frames_of(sorted(interfaces) if self._several else None, ethernet=self._ethernet))
 
     def fileno(self) -> int:
         """See `Reception.fileno`."""
@@ -207,10 +216,10 @@ class RingReception(Reception):
         if self._finished:
             return
         self._finished = True
-        self._admit(_ADMIT_NOTHING)
+        self._attach(_ADMIT_NOTHING)
         with suppress(OSError):
             # To listen to another protocol, the kernel waits until no frame is on its way into the ring.
-            self._socket.bind((self._socket.getsockname()[0], _UNUSED_PROTOCOL))
+            self._listen(_UNUSED_PROTOCOL, self._socket.getsockname()[0])
 
     def close(self) -> None:
         """See `Reception.close`."""
@@ -227,7 +236,17 @@ class RingReception(Reception):
         request = _REQUEST.pack(interface.encode(), 0)
         return int(_REQUEST.unpack(fcntl.ioctl(self._socket, _SIOCGIFHWADDR, request))[1])
 
-    def _admit(self, program: Sequence[tuple[int, int, int, int]]) -> None:
+    def _listen(self, protocol: int, interface: str) -> None:
+        """Take packets of a protocol from an interface, or from all where there are several."""
+        if not self._several:
+            self._socket.bind((interface, protocol))
+            return
+        # Python's own bind() takes no address without an interface.
+        address = _ADDRESS.pack(socket.AF_PACKET, socket.htons(protocol), 0)
+        if _LIBRARY.bind(self._socket.fileno(), address, len(address)):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    def _attach(self, program: Sequence[_Step]) -> None:
         code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
         where = struct.pack("HP", len(program), ctypes.addressof(code))
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, where)
@@ -270,6 +289,7 @@ class RingReception(Reception):
             wall_ns=packets.wall_ns,
             hardware=packets.hardware,
             local=np.zeros(len(packets), np.bool_),
+            interface=packets.interface,
             protocol=None if self._ethernet else packets.protocol,
         )
         for causes in (broken, unusable):
@@ -329,6 +349,42 @@ class RingReception(Reception):
         self._blocks = np.empty((0, 0), np.uint8)
         self._status = np.empty(0, np.uint32)
         self._memory.close()
+
+
+def _frames_of(interfaces: Sequence[int] | None, *, ethernet: bool) -> Sequence[_Step]:
+    """The filter that lets received frames of CAN pass, of each as much as a frame of CAN FD has.
+
+    Args:
+        interfaces: those from which they come; None for any.
+        ethernet: whether the ethertype stands in a head of Ethernet's.
+
+    Raises:
+        OSError: there are too many interfaces.
+    """
+    chosen = () if interfaces is None else interfaces
+    if len(chosen) > INTERFACES_MAX:
+        raise OSError(errno.E2BIG, "too many interfaces for one ring")
+    if interfaces is not None and not chosen:
+        return _ADMIT_NOTHING
+    # Jumps count the steps between; behind the last comparison stand what admits and what refuses.
+    onward = len(chosen) + 1 if chosen else 0
+    refuse = onward + 1
+    steps: list[_Step] = [
+        (_LOAD_BYTE, 0, 0, _PACKET_TYPE),
+        (_JUMP_IF_EQUAL, 4 + refuse, 0, _OUTGOING),
+        (_LOAD_HALF, 0, 0, _LINK_HEAD_PROTOCOL if ethernet else _PROTOCOL),
+        (_JUMP_IF_EQUAL, 2, 0, CLASSIC_PROTOCOL),
+        (_JUMP_IF_EQUAL, 1, 0, FD_PROTOCOL),
+        (_JUMP_IF_EQUAL, 0, refuse, XL_PROTOCOL),
+    ]
+    if chosen:
+        steps.append((_LOAD_WORD, 0, 0, _INTERFACE))
+        left = range(len(chosen) - 1, -1, -1)
+        steps += [
+            (_JUMP_IF_EQUAL, after, 0 if after else 1, number)
+            for after, number in zip(left, chosen, strict=True)
+        ]
+    return (*steps, (_RETURN, 0, 0, FD_BYTES), (_RETURN, 0, 0, 0))
 
 
 def _joined(parts: Sequence[Cells]) -> Cells:

@@ -40,9 +40,9 @@ _COMMON_STEP = 56
 
 _HEAD = np.dtype(
     {
-        "names": ["sec", "nsec", "snaplen", "size", "status", "mac", "protocol"],
-        "formats": ["u4", "u4", "u4", "u4", "u4", "u2", ">u2"],
-        "offsets": [4, 8, 12, 16, 20, 24, 50],
+        "names": ["sec", "nsec", "snaplen", "size", "status", "mac", "protocol", "interface"],
+        "formats": ["u4", "u4", "u4", "u4", "u4", "u2", ">u2", "i4"],
+        "offsets": [4, 8, 12, 16, 20, 24, 50, 52],
         "itemsize": _ROW_BYTES,
     }
 )
@@ -50,6 +50,8 @@ _STEP_WORD, _SECOND_WORD, _NANOSECOND_WORD, _SIZE_WORD, _STATUS_WORD = 0, 1, 2, 
 """Places in a packet's head of what ``tp_…`` calls next_offset, sec, nsec, len and status, likewise."""
 _CONSTANT_WORDS = slice(3, 13, 3)
 """``tp_snaplen``, ``tp_mac`` with ``tp_net``, ``tp_vlan_tpid``, and ``sll_family`` with ``sll_protocol``."""
+_INTERFACE_WORD = 13
+"""Place of ``sll_ifindex``."""
 _DATA_HALF = 12
 """Place of ``tp_mac``, in words of 2 bytes."""
 _PROTOCOL_AT = 50
@@ -66,6 +68,7 @@ class Packets:
         hardware: bool, whether the controller made the stamp.
         size: int64, bytes that the packet had; `frames` may hold fewer. One number if all are alike.
         protocol: uint16, its ethertype. One number if all are alike.
+        interface: int32, by which number the kernel knows the interface that it came from.
         frames: uint8 of shape (N, 72), or (N, 16) if all are of 16 bytes: its first bytes; what is beyond
             `size` means nothing.
     """
@@ -74,6 +77,7 @@ class Packets:
     hardware: Bools
     size: npt.NDArray[np.int64] | int
     protocol: npt.NDArray[np.uint16] | int
+    interface: npt.NDArray[np.int32]
     frames: npt.NDArray[np.uint8]
 
     def __len__(self) -> int:
@@ -150,6 +154,7 @@ def _alike(blocks: npt.NDArray[np.uint8]) -> Packets | None:
         hardware=words[:, _STATUS_WORD] >= _HARDWARE,
         size=size,
         protocol=int(picked[0, _PROTOCOL_AT]) << 8 | int(picked[0, _PROTOCOL_AT + 1]),
+        interface=words[:, _INTERFACE_WORD].view(np.int32),
         frames=picked[:, DATA_AT:],
     )
 
@@ -233,6 +238,7 @@ def _copied(
         hardware=(head["status"] & _HARDWARE) != 0,
         size=size,
         protocol=protocol,
+        interface=head["interface"],
         frames=frames,
     )
     whole = (mac >= PACKET_HEAD_BYTES) & (mac + snaplen <= room) & (snaplen >= np.minimum(size, FD_BYTES))
@@ -244,5 +250,6 @@ def _copied(
         hardware=packets.hardware[whole],
         size=size[whole],
         protocol=protocol[whole],
+        interface=packets.interface[whole],
         frames=frames[whole],
     )

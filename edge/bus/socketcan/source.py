@@ -7,22 +7,23 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 import numpy as np
 
 from edge.account import Hop
-from edge.bus.socketcan.bus_state import BusState, ControllerState, StateChange
+from edge.bus.socketcan.arrivals import Arrivals
+from edge.bus.socketcan.bus_state import BusState
 from edge.bus.socketcan.follow import LinkEvent
-from edge.bus.socketcan.link_report import LINES_MAX, LINES_PERIOD_S, LinkReport
+from edge.bus.socketcan.link_report import LinkReport
 from edge.bus.socketcan.reception import Cells, Reception
-from edge.bus.socketcan.stamping import Stamping
+from edge.bus.socketcan.state_log import StateLog
 from edge.bus.source import FrameSource
 from edge.bus.tally import Tally
 from edge.clock import NS_PER_S, Clock, Timebase
 from edge.errors import SourceError
-from edge.frames import FrameBatch, FrameFlag
+from edge.frames import FrameBatch
 
 LOST = {"ring": "lost: kernel ring full", "raw": "lost: socket buffer full"}
 """Causes by `Reception.way` under which the account names what the kernel had no room for."""
@@ -33,25 +34,7 @@ REOPEN_FIRST_S, REOPEN_MAX_S = 0.1, 5.0
 LOSSES_PERIOD_S = 1.0
 LAST_FRAMES = 1 << 20
 """Taken at most when the source is closed, where a way to receive cannot keep further frames out."""
-OFFSET_NEAR_NS = 100_000
-"""Readings of both clocks that lie closer together are taken as they are."""
-
 _COME_BACK = frozenset({LinkEvent.UP, LinkEvent.BACK, LinkEvent.OTHER_DEVICE})
-_ID_BITS = np.uint32(0x1FFFFFFF)
-_KIND_SHIFT = np.uint32(29)
-_ERROR_BIT, _REMOTE_BIT, _EXTENDED_BIT = 1, 2, 4
-_FLAGS = np.array(
-    [
-        FrameFlag.ERROR
-        if kind & _ERROR_BIT
-        else (FrameFlag.EXTENDED if kind & _EXTENDED_BIT else 0)
-        | (FrameFlag.REMOTE if kind & _REMOTE_BIT else 0)
-        for kind in range(8)
-    ],
-    np.uint16,
-)
-"""Flags of a frame by the three uppermost bits of the kernel's id."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -106,10 +89,9 @@ class SocketCanSource(FrameSource):
         self._complete_ns: int | None = None
         self._behind = False
         self._delay_s = REOPEN_FIRST_S
-        self._lines_ns, self._lines = clock.boot_ns(), 0
         self._index: int | None = None
-        self._timebase = clock.timebase()
-        self._stamping = Stamping(clock.boot_ns())
+        self._arrivals = Arrivals(clock)
+        self._state_log = StateLog(name, clock)
         self._reception: Reception | None = self._opened()
         self.way = self._reception.way
 
@@ -178,7 +160,7 @@ class SocketCanSource(FrameSource):
         with self._lock:
             self._settle()
             hop = self._tally.hop(f"bus {self._name}")
-        facts = {**hop.facts, **self._stamping.facts, **self.bus_state.facts}
+        facts = {**hop.facts, **self._arrivals.facts, **self.bus_state.facts}
         if self._link is not None:
             facts.update(self._link.facts)
         at_least = dict(hop.at_least)
@@ -242,52 +224,10 @@ class SocketCanSource(FrameSource):
 
     def _accept(self, cells: Cells) -> None:
         """Make a batch of frames, and keep it to be handed on."""
-        timebase = self._steady_timebase()
-        kind = cells.can_id >> _KIND_SHIFT
-        flags = _FLAGS[kind]
-        if np.count_nonzero(cells.fd):
-            switches = (cells.fd_flags.astype(np.uint16) & 3) * np.uint16(FrameFlag.BITRATE_SWITCH)
-            flags |= np.where(cells.fd, switches | np.uint16(FrameFlag.FD), np.uint16(0))
-        if np.count_nonzero(cells.local):
-            flags |= cells.local * np.uint16(FrameFlag.TRANSMITTED)
-        count = len(cells)
-        batch = FrameBatch(
-            t_ns=self._stamping.boot_ns(cells.wall_ns, cells.hardware, self._clock.boot_ns(), timebase),
-            bus=np.zeros(count, np.uint8),
-            arbitration_id=cells.can_id & _ID_BITS,
-            flags=flags,
-            length=cells.length.astype(np.uint16),
-            data=cells.data,
-            buses=self.buses,
-            timebase=timebase,
-        )
-        self._tally.entered += count
-        if np.count_nonzero(kind & _ERROR_BIT):
-            self._tell(self.bus_state.follow(batch))
+        batch = self._arrivals.batch(cells, np.zeros(len(cells), np.uint8), self.buses)
+        self._tally.entered += len(batch)
+        self._state_log.tell(self.bus_state.follow(batch))
         self._taken.append(batch)
-
-    def _tell(self, changes: Sequence[StateChange]) -> None:
-        """Log changes of the controller's state; a bus that flaps must not fill the log."""
-        if not changes:
-            return
-        now_ns = self._clock.boot_ns()
-        if now_ns - self._lines_ns >= LINES_PERIOD_S * NS_PER_S:
-            self._lines_ns, self._lines = now_ns, 0
-        for change in changes[: max(0, LINES_MAX - self._lines)]:
-            level = logging.WARNING if change.state >= ControllerState.PASSIVE else logging.INFO
-            logger.log(level, "bus %s: %s", self._name, change)
-        if self._lines < LINES_MAX <= self._lines + len(changes):
-            logger.warning("bus %s: further states are counted, and told again in a minute", self._name)
-        self._lines += len(changes)
-
-    def _steady_timebase(self) -> Timebase:
-        """The clock's timebase; the middle of three where this process was held up between two clocks."""
-        timebase = self._clock.timebase()
-        if abs(timebase.wall_offset_ns - self._timebase.wall_offset_ns) > OFFSET_NEAR_NS:
-            readings = (timebase, self._clock.timebase(), self._clock.timebase())
-            timebase = sorted(readings, key=lambda reading: reading.wall_offset_ns)[1]
-        self._timebase = timebase
-        return timebase
 
     def _failed(self, error: OSError) -> None:
         """Wait for an interface that went down; give up one that is gone, or that fails again."""
@@ -296,7 +236,7 @@ class SocketCanSource(FrameSource):
         self._behind = False
         if error.errno != errno.ENETDOWN or again:
             self._give_back()
-            self._stamping.reopened()
+            self._arrivals.reopened()
             self._delay_s = REOPEN_FIRST_S
             self._retry_ns = self._clock.boot_ns() + round(self._delay_s * NS_PER_S)
 
