@@ -70,7 +70,7 @@ CAUSES: tuple[str, ...] = (
 NAMES: dict[int, str] = {
     POWER_ON: "power on",
     POWER_OFF: "power off",
-    SHUTDOWN_PLEASE: "shut down please",
+    SHUTDOWN_PLEASE: "shutdown please",
     SUPPLY_FALLING: "supply falling",
     IGNITION: "ignition",
     CRANKING_BEGINS: "cranking begins",
