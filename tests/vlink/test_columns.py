@@ -72,7 +72,8 @@ def damaged(draw: st.DrawFn) -> bytes:
     payload = bytearray(payload_of(draw(frames_messages())))
     for _ in range(draw(st.integers(0, 3))):
         payload[draw(st.integers(13, len(payload) - 1))] = draw(st.integers(0, 255))
-    return bytes(payload[: draw(st.integers(0, len(payload)) | st.just(len(payload)))])
+    behind = draw(st.sampled_from([b"", b"\0", bytes(13)]))
+    return bytes(payload[: draw(st.integers(0, len(payload)) | st.just(len(payload)))]) + behind
 
 
 @given(st.lists(damaged() | st.binary(max_size=60), max_size=5))
@@ -81,6 +82,11 @@ def test_a_malformed_payload_is_set_aside_whole_and_no_other(payloads: list[byte
     rows, malformed = one_by_one(payloads)
     assert rows_of(columns) == rows
     assert columns.malformed == malformed
+
+
+def test_bytes_behind_frames_of_several_kinds_make_a_payload_malformed() -> None:
+    message = vlink_frames.Frames(0, 0, 0, ((0, 3, 1, b"abc"), (1, 8, 1, bytes(8))))
+    assert frame_columns([payload_of(message) + b"\0"]).malformed == 1
 
 
 def test_frames_that_no_door_has_seen_are_not_shown() -> None:

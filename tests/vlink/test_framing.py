@@ -76,6 +76,14 @@ def test_a_packet_one_byte_too_long_is_set_aside() -> None:
     assert (decoder.too_long, decoder.bad_crc, decoder.bad_cobs) == (1, 0, 0)
 
 
+def test_a_packet_too_long_is_set_aside_also_where_its_line_is_not() -> None:
+    decoder = vlink.Decoder()
+    line = vlink.Encoder(vlink.LIMIT + 1).encode(1, bytes(vlink.LIMIT - vlink.HEADER - vlink.CRC + 1))
+    assert len(line) < vlink.LINE_LIMIT
+    assert packets_of(decoder, line) == []
+    assert (decoder.too_long, decoder.skipped_bytes) == (1, len(line) - 1)
+
+
 @given(st.lists(st.tuples(kinds, payloads), max_size=8), st.data())
 def test_packets_come_back_however_the_line_is_cut(
     sent: list[tuple[int, bytes]], data: st.DataObject

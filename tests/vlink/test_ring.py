@@ -145,6 +145,21 @@ def test_numbers_and_counters_wrap_at_32_bits(packer: Packer) -> None:
 
 
 @packers
+def test_numbers_go_on_from_packet_to_packet(packer: Packer) -> None:
+    made = ring.Ring(0, 20, False, 0)
+    made.state[ring.NUMBER_LOW], made.state[ring.NUMBER_HIGH] = 0xFFFE, 5
+    packet, line = bytearray(vlink.LIMIT), bytearray(vlink.LINE_LIMIT)
+    lines: list[bytes] = []
+    for n in range(6):
+        packer.put(made.state, made.cells, n, 0, n, b"", 0)
+        if n & 1:
+            end = packer.fill(made.state, made.cells, packet, 1020)
+            lines.append(bytes(line[: packer.seal(packet, end, line, vlink.FRAMES, len(lines))]))
+    assert [row[0] for row in rows_of(lines)] == list(range(0x5FFFE, 0x60004))
+    assert len(lines) == 3
+
+
+@packers
 def test_after_a_gap_the_next_packet_tells_the_number(packer: Packer) -> None:
     made = ring.Ring(0, 6, False, 0)
     packet, line = bytearray(vlink.LIMIT), bytearray(vlink.LINE_LIMIT)
