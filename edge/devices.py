@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from edge.bus import multicast
 from edge.bus.condition import BusCondition, Conditions
 from edge.bus.merge import merge
-from edge.bus.socketcan.choose import open_socketcan
+from edge.bus.socketcan.choose import RING, open_socketcan
+from edge.bus.socketcan.ring import BLOCK_TIMEOUT_MS, RING_BYTES
+from edge.bus.socketcan.sharing import BusOfRing, open_together
 from edge.bus.source import FrameSource
 from edge.clock import Clock
 from edge.config import BusSection, Config, GpsdSection, IioSection, NmeaSection
@@ -17,6 +21,12 @@ from edge.sensors.gpsd import Gpsd
 from edge.sensors.iio import IioAccelerometer
 from edge.sensors.nmea_serial import NmeaSerial
 from edge.sensors.source import ItemSource
+
+LOW_BLOCK_TIMEOUT_MS = 1
+"""In low latency a ring keeps a frame no longer than it must: up to twice that passes."""
+
+FEW = 2
+"""From so many buses on, sharing a ring spares something."""
 
 
 def open_buses(config: Config, clock: Clock, conditions: Conditions | None = None) -> FrameSource:
@@ -41,14 +51,65 @@ def open_buses(config: Config, clock: Clock, conditions: Conditions | None = Non
     )
     told = conditions or Conditions()
     with ExitStack() as stack:
-        sources = [stack.enter_context(_open_bus(bus, clock, told)) for bus in live]
+        low = config.capture.latency == "low"
+        together = _together(live, clock, told, low=low)
+        sources = [stack.enter_context(source) for source in together.values()]
+        taken = {bus for buses in together for bus in buses}
+        sources += [
+            stack.enter_context(_open_bus(bus, clock, told, low=low)) for bus in live if bus.name not in taken
+        ]
         stack.pop_all()
+    if len(sources) == 1 and together:
+        return sources[0]
     return merge(sources, horizon_s=config.sampling.reorder_horizon_s, clock=clock)
 
 
-def _open_bus(bus: BusSection, clock: Clock, conditions: Conditions) -> FrameSource:
+def _together(
+    live: Sequence[BusSection], clock: Clock, conditions: Conditions, *, low: bool
+) -> dict[tuple[str, ...], FrameSource]:
+    """Open buses of SocketCAN that want the same of a ring with one, where that works; by their names."""
+    alike: defaultdict[tuple[bool, int, int], list[BusOfRing]] = defaultdict(list)
+    for bus in live:
+        if bus.interface != SOCKETCAN:
+            continue
+        options, _ = SocketCanOptions.of(bus.options)
+        if options.way in {None, RING} and not options.hardware_stamps:
+            wanted = (
+                options.any_link,
+                options.ring_bytes or RING_BYTES,
+                options.block_timeout_ms or _block_timeout_ms(low=low),
+            )
+            alike[wanted].append(
+                BusOfRing(bus.name, bus.channel, bus.fd, bus.bitrate, bus.data_bitrate, options.listen_only)
+            )
+    found: dict[tuple[str, ...], FrameSource] = {}
+    with ExitStack() as stack:
+        for (any_link, ring_bytes, block_timeout_ms), buses in alike.items():
+            if len(buses) < FEW:
+                continue
+            source = open_together(
+                buses,
+                clock=clock,
+                any_link=any_link,
+                ring_bytes=ring_bytes,
+                block_timeout_ms=block_timeout_ms,
+                conditions=conditions,
+            )
+            if source is not None:
+                found[tuple(bus.name for bus in buses)] = stack.enter_context(source)
+        stack.pop_all()
+    return found
+
+
+def _block_timeout_ms(*, low: bool) -> int:
+    return LOW_BLOCK_TIMEOUT_MS if low else BLOCK_TIMEOUT_MS
+
+
+def _open_bus(bus: BusSection, clock: Clock, conditions: Conditions, *, low: bool) -> FrameSource:
     if bus.interface == SOCKETCAN:
         options, others = SocketCanOptions.of(bus.options)
+        if options.block_timeout_ms is None:
+            options = options.model_copy(update={"block_timeout_ms": _block_timeout_ms(low=low)})
         return open_socketcan(
             bus.name,
             bus.channel,

@@ -64,6 +64,7 @@ class SocketCanConformance(ABC):
 
     Attributes:
         column: what is tested, on what: the heading of its column in docs/conformance.md.
+        buses: what the source says that it reads; frames are sent on the first.
         no_fd: why the medium carries no CAN FD; empty if it does.
         no_errors: why no error frame can be made on it; empty if they can.
         tells_local: whether frames that this machine sent are marked.
@@ -74,6 +75,7 @@ class SocketCanConformance(ABC):
     """
 
     column: ClassVar[tuple[str, str]]
+    buses: ClassVar[tuple[str, ...]] = ("pt",)
     no_fd: ClassVar[str] = ""
     no_errors: ClassVar[str] = ""
     tells_local: ClassVar[bool] = False
@@ -292,7 +294,7 @@ class SocketCanConformance(ABC):
     def test_nothing_comes_that_was_not_sent(self, both: Ends, source: FrameSource) -> None:
         batch = source.read(0.1)
         assert batch is not None
-        assert (len(batch), batch.buses, source.hop().entered) == (0, ("pt",), 0)
+        assert (len(batch), batch.buses, source.hop().entered) == (0, self.buses, 0)
         assert self.sent_and_taken(both, source, classic(0x1)) == [(0x1, FrameFlag(0), b"")]
 
     def test_what_came_before_the_close_is_still_read(self, both: Ends) -> None:

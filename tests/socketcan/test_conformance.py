@@ -6,11 +6,13 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from edge.bus.condition import Conditions
 from edge.bus.live import InterfaceSource
 from edge.bus.socketcan.choose import open_socketcan
 from edge.bus.socketcan.link import LinkWatch
 from edge.bus.socketcan.link_report import LinkReport
 from edge.bus.socketcan.raw import BUFFER_BYTES, RawReception
+from edge.bus.socketcan.sharing import BusOfRing, open_together
 from edge.bus.socketcan.source import SocketCanSource
 from edge.bus.socketcan.watched import WatchedSource
 from edge.bus.source import FrameSource
@@ -18,7 +20,7 @@ from edge.clock import SystemClock
 from tests.bench.peers.packet_bus import PacketBus
 from tests.socketcan.cable_socket import cable_socket
 from tests.socketcan.conformance import Ends, SocketCanConformance
-from tests.socketcan.veth import NEAR, Cable, cable
+from tests.socketcan.veth import NEAR, SECOND, Cable, cable
 
 
 class OnVirtualCable(SocketCanConformance):
@@ -50,6 +52,17 @@ class TestRingOnVirtualCable(OnVirtualCable):
     @classmethod
     def opened(cls, wire: Cable, *, small: bool) -> FrameSource:
         return open_ring(wire, small=small)
+
+
+class TestSharedRingOnVirtualCable(OnVirtualCable):
+    """The bus has its ring together with a second one, which says nothing."""
+
+    column = ("shared ring", "veth")
+    buses = ("pt", "body")
+
+    @classmethod
+    def opened(cls, wire: Cable, *, small: bool) -> FrameSource:
+        return open_shared(wire, small=small)
 
 
 class TestRawOnVirtualCable(OnVirtualCable):
@@ -91,6 +104,22 @@ def open_ring(wire: Cable, *, small: bool) -> FrameSource:
             "pt", NEAR, clock=SystemClock(), way="ring", any_link=True, ring_bytes=ring_bytes
         )
     )
+
+
+def open_shared(wire: Cable, *, small: bool) -> FrameSource:
+    wire.add(*SECOND)
+    source = wire.namespace.call(
+        lambda: open_together(
+            [BusOfRing("pt", NEAR), BusOfRing("body", SECOND[0])],
+            clock=SystemClock(),
+            any_link=True,
+            ring_bytes=1 << 14 if small else 8 << 20,
+            block_timeout_ms=4,
+            conditions=Conditions(),
+        )
+    )
+    assert source is not None
+    return source
 
 
 def open_raw(wire: Cable, *, small: bool) -> FrameSource:

@@ -24,6 +24,8 @@ from tests.egress.namespaces import Namespace
 
 CLASSIC, FD, XL = 0x000C, 0x000D, 0x000E
 NEAR, FAR = "can0", "far0"
+SECOND = "can1", "far1"
+"""Both ends of a second cable, where there is one."""
 UP_S = 10.0
 _TUNSETIFF, _TUNSETLINK, _IFF_TUN = 0x400454CA, 0x400454CD, 1
 _EVERYBODY = b"\xff" * 6
@@ -44,6 +46,14 @@ class Cable:
 
     def unplug(self) -> None:
         self.namespace.ip("link", "del", NEAR)
+
+    def add(self, near: str, far: str) -> None:
+        """Make a further cable in the same namespace, unless it is there."""
+        if near in self.namespace.call(lambda: [name for _, name in socket.if_nameindex()]):
+            return
+        self.namespace.ip("link", "add", near, "type", "veth", "peer", "name", far)
+        self.namespace.ip("link", "set", far, "up")
+        self.up(near)
 
     def up(self, link: str = NEAR) -> None:
         """Set an interface up, and wait until the kernel lets frames through."""

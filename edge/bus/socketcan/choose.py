@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -95,7 +95,7 @@ def open_socketcan(
     told.tell(replace(told.of(name), interface=where, listening_required=listen_only == REQUIRED))
     with ExitStack() as stack:
         expected = Expected(bitrate, data_bitrate, fd, listen_only == REQUIRED)
-        opening.link = _link(name, channel, clock, expected, told, stack)
+        opening.link = watch_link(name, channel, clock, expected, told, stack)
         for each in (RING, RAW) if way is None else (way,):
             if each == PYTHON_CAN:
                 continue
@@ -184,28 +184,14 @@ class _Opening:
         return open_reception
 
     def _ring(self, channel: str) -> Reception:
-        size = self._ring_bytes
-        while True:
-            try:
-                reception = RingReception(
-                    channel,
-                    ring_bytes=size,
-                    block_timeout_ms=self._block_timeout_ms,
-                    hardware_stamps=self._hardware_stamps,
-                    any_link=self._any_link,
-                )
-            except OSError as error:
-                if error.errno not in {errno.ENOMEM, errno.ENOBUFS} or size // 2 < RING_BYTES_MIN:
-                    raise
-                size //= 2
-            else:
-                short = (
-                    ""
-                    if size == self._ring_bytes
-                    else f", no memory for the {_size(self._ring_bytes)} asked for"
-                )
-                self.words = f"a ring of {_size(size)}{short}"
-                return reception
+        reception, self.words = open_ring(
+            (channel,),
+            ring_bytes=self._ring_bytes,
+            block_timeout_ms=self._block_timeout_ms,
+            hardware_stamps=self._hardware_stamps,
+            any_link=self._any_link,
+        )
+        return reception
 
     def _raw(self, channel: str) -> Reception:
         reception = RawReception.open(
@@ -221,7 +207,34 @@ class _Opening:
         return reception
 
 
-def _link(
+def open_ring(
+    channels: Sequence[str], *, ring_bytes: int, block_timeout_ms: int, hardware_stamps: bool, any_link: bool
+) -> tuple[RingReception, str]:
+    """Open a ring, smaller where the kernel has not so much memory; say in words what it is.
+
+    Raises:
+        OSError: see `RingReception`.
+    """
+    size = ring_bytes
+    while True:
+        try:
+            reception = RingReception(
+                *channels,
+                ring_bytes=size,
+                block_timeout_ms=block_timeout_ms,
+                hardware_stamps=hardware_stamps,
+                any_link=any_link,
+            )
+        except OSError as error:
+            if error.errno not in {errno.ENOMEM, errno.ENOBUFS} or size // 2 < RING_BYTES_MIN:
+                raise
+            size //= 2
+        else:
+            short = "" if size == ring_bytes else f", no memory for the {_size(ring_bytes)} asked for"
+            return reception, f"a ring of {_size(size)}{short}"
+
+
+def watch_link(
     name: str, channel: str, clock: Clock, expected: Expected, conditions: Conditions, stack: ExitStack
 ) -> LinkReport | None:
     """What watches the link, where the kernel can be asked."""

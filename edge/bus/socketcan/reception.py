@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -108,3 +108,15 @@ class Reception(Closing):
     @abstractmethod
     def close(self) -> None:
         """Close the sockets; a second call does nothing. `lost` and `malformed` still tell the rest."""
+
+
+class SharedReception(Reception):
+    """Open sockets on several interfaces at once; `Cells.interface` tells where each frame came from."""
+
+    @abstractmethod
+    def admit(self, interfaces: Iterable[int]) -> None:
+        """Let in the frames of these interfaces, by the numbers that the kernel knows them by, and no others.
+
+        Raises:
+            OSError: there are too many.
+        """

@@ -27,7 +27,7 @@ from edge.bus.socketcan.kernel_frames import (
     XL_PROTOCOL,
     cells_of,
 )
-from edge.bus.socketcan.reception import Cells, Reception
+from edge.bus.socketcan.reception import Cells, SharedReception
 from edge.bus.socketcan.ring_block import STATUS_WORD, packets_of
 
 RING_BYTES = 8 << 20
@@ -81,7 +81,7 @@ _LAST_S = 1.0
 """At least so long the last, half filled block is waited for at the end: the kernel's timer hands it over."""
 
 
-class RingReception(Reception):
+class RingReception(SharedReception):
     """A ring of blocks in memory of the kernel's, filled by it and emptied here.
 
     The kernel hands a block over when it is full or `block_timeout_ms` have passed. Frames of all kinds stand
@@ -158,11 +158,7 @@ class RingReception(Reception):
             stack.pop_all()
 
     def admit(self, interfaces: Iterable[int]) -> None:
-        """Let in the frames of these interfaces, by the numbers that the kernel knows them by.
-
-        Raises:
-            OSError: there are too many.
-        """
+        """See `SharedReception.admit`; a ring that is bound to one interface keeps to that."""
         self._attach(_frames_of(sorted(interfaces) if self._several else None, ethernet=self._ethernet))
 
     def fileno(self) -> int:
