@@ -21,9 +21,11 @@ from typing import ClassVar
 
 import pytest
 
+from edge.bus.condition import Conditions
 from edge.bus.socketcan.choose import open_socketcan
 from edge.bus.socketcan.raw import BUFFER_BYTES
-from edge.bus.socketcan.ring import RING_BYTES
+from edge.bus.socketcan.ring import BLOCK_TIMEOUT_MS, RING_BYTES
+from edge.bus.socketcan.sharing import BusOfRing, open_together
 from edge.bus.source import FrameSource
 from edge.clock import SystemClock
 from tests.socketcan.conformance import Ends, Packet, SocketCanConformance
@@ -31,6 +33,7 @@ from tests.vm.interfaces import ip_link, raw_socket, virtual_bus
 
 BUS = "vcan5"
 BUS_THAT_GOES = "vcan6"
+SILENT_BUS = "vcan7"
 
 
 class OnVcan(SocketCanConformance):
@@ -107,6 +110,26 @@ class TestRingOnVcan(OnVcan):
     way = "ring"
 
 
+class TestSharedRingOnVcan(OnVcan):
+    """The bus has its ring together with a second one, which says nothing."""
+
+    column = ("shared ring", "vcan")
+    buses = ("pt", "body")
+    way = "ring"
+
+    @classmethod
+    @contextmanager
+    def ends(cls) -> Iterator[Ends]:
+        with ExitStack() as stack:
+            if kernel_has_can() and not os.geteuid():
+                stack.enter_context(virtual_bus(SILENT_BUS))
+            yield stack.enter_context(super().ends())
+
+    @classmethod
+    def opened(cls, small: bool, bus: str = BUS) -> FrameSource:
+        return open_shared(bus, SILENT_BUS, small=small)
+
+
 class TestRawOnVcan(OnVcan):
     column = ("raw", "vcan")
     way = "raw"
@@ -148,10 +171,25 @@ class TestRightsOnVcan:
 OPEN = f"""
 import logging, sys
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+from edge.bus.condition import Conditions
 from edge.bus.socketcan.choose import open_socketcan
 from edge.clock import SystemClock
 open_socketcan("pt", "{BUS}", clock=SystemClock()).close()
 """
+
+
+def open_shared(*channels: str, small: bool) -> FrameSource:
+    """Open the buses pt and body with one ring."""
+    source = open_together(
+        [BusOfRing(name, channel, fd=True) for name, channel in zip(("pt", "body"), channels, strict=True)],
+        clock=SystemClock(),
+        any_link=False,
+        ring_bytes=1 << 14 if small else RING_BYTES,
+        block_timeout_ms=BLOCK_TIMEOUT_MS,
+        conditions=Conditions(),
+    )
+    assert source is not None
+    return source
 
 
 def kernel_has_can() -> bool:

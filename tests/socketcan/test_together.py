@@ -115,6 +115,19 @@ def test_an_interface_that_comes_back_under_another_number_is_let_in() -> None:
     assert not bench.source.outage
 
 
+def test_an_interface_that_only_passes_through_the_name_is_not_let_in() -> None:
+    bench = Bench(PlayedRing())
+    bench.happens(0, deleted_link(index=3))
+    bench.read()
+    bench.happens(0, new_link(index=8, flags=0))
+    bench.read()
+    bench.happens(0, new_link(index=8, name="can7", flags=0))
+    bench.read()
+    bench.happens(0, new_link(index=8, name="can7"))
+    bench.read()
+    assert bench.reception.admitted == [(5,)]
+
+
 def test_what_the_kernel_lost_is_in_the_account() -> None:
     bench = Bench(PlayedRing(([classic(1)], [3])))
     bench.reception.dropped = 17

@@ -17,10 +17,14 @@ from tests.socketcan import on_vcan
 from tests.socketcan.conformance import Ends, Packet, SocketCanConformance
 from tests.vm.cases_links import HERE, LISTENING, SENDING, THERE, plug_in, unplug
 from tests.vm.guest import Monitor
-from tests.vm.interfaces import ip_link, raw_socket, set_controller
+from tests.vm.interfaces import ip_link, raw_socket, set_controller, virtual_bus
 
 
 class TestRingOnVcan(on_vcan.TestRingOnVcan):
+    pass
+
+
+class TestSharedRingOnVcan(on_vcan.TestSharedRingOnVcan):
     pass
 
 
@@ -97,6 +101,25 @@ class OnController(SocketCanConformance):
 class TestRingOnController(OnController):
     column = ("ring", "kvaser_pci")
     way = "ring"
+
+
+@pytest.mark.long
+class TestSharedRingOnController(OnController):
+    """The controller's bus has its ring together with one that no controller is on."""
+
+    column = ("shared ring", "kvaser_pci")
+    buses = ("pt", "body")
+    way = "ring"
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def silent_bus(cls) -> Iterator[None]:
+        with virtual_bus(on_vcan.SILENT_BUS):
+            yield
+
+    @classmethod
+    def opened(cls, small: bool) -> FrameSource:
+        return on_vcan.open_shared(HERE, on_vcan.SILENT_BUS, small=small)
 
 
 @pytest.mark.long

@@ -7,6 +7,8 @@ from tests.vm.cases_conformance import (
     TestRawOnVcan,
     TestRingOnController,
     TestRingOnVcan,
+    TestSharedRingOnController,
+    TestSharedRingOnVcan,
 )
 from tests.vm.cases_gateway import (
     TestAControllerThatTakesPart,
@@ -25,6 +27,8 @@ __all__ = [
     "TestRawOnVcan",
     "TestRingOnController",
     "TestRingOnVcan",
+    "TestSharedRingOnController",
+    "TestSharedRingOnVcan",
     "TestTheGatewayBesideCanUtils",
     "TestTheGatewayByEachWay",
     "TestWhatIsToldOfALink",

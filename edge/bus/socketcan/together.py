@@ -225,8 +225,7 @@ class TogetherSource(FrameSource):
         changed = False
         for place, member in enumerate(self.members):
             member.link.look()
-            state = member.link.state
-            index = None if state is None else state.index
+            index = self._index(member)
             if index != member.index:
                 member.index = index
                 changed = True
@@ -237,6 +236,13 @@ class TogetherSource(FrameSource):
                 self._tally.facts["outages" if away else "reopened"] += 1
         if changed:
             self._reception.admit(member.index for member in self.members if member.index is not None)
+
+    def _index(self, member: Member) -> int | None:
+        """Which interface is the member's now; another one only once it is up, see `LinkEvent.RENAMED`."""
+        state = member.link.state
+        if state is None or (member.link.outage and state.index != member.index):
+            return None
+        return state.index
 
     def _give(self, place: int, member: Member) -> None:
         """Take frames of an interface for those of a bus; what it had before still lies in the ring."""
