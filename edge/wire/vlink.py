@@ -75,6 +75,9 @@ def cobs_decode(src: bytes | bytearray, n: int, dst: bytearray) -> int:
     while at < n:
         # What follows a full block is no zero, so its code leaves a hole, which the rest closes.
         if code == _FULL:
+            # A second form of the same bytes would let a turned bit pass.
+            if at + 1 == n:
+                return -1
             out = at - n + length
             length -= 1
             dst[out:length] = src[at + 1 : n]

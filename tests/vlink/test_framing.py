@@ -56,9 +56,22 @@ def test_cobs_of_its_paper(plain: str, line: str) -> None:
     assert out[:n] == bytes.fromhex(line)
 
 
-@pytest.mark.parametrize("line", ["", "02", "05 11 22", "03 11 00", "00", "01 00", "ff 11"])
+@pytest.mark.parametrize(
+    "line", ["", "02", "05 11 22", "03 11 00", "00", "01 00", "ff 11", "ff" + 254 * "11" + "01"]
+)
 def test_what_is_no_cobs_is_told(line: str) -> None:
     assert vlink.cobs_decode(bytes.fromhex(line), len(bytes.fromhex(line)), bytearray(64)) == -1
+
+
+@given(st.lists(st.sampled_from([1, 1, 1, 2, 3, 255]), min_size=1, max_size=900).map(bytes))
+@example(b"\xff" * 255)
+@example(b"\xff" * 256)
+@example(b"\xff" * 255 + b"\1\1")
+def test_no_bytes_have_two_forms(line: bytes) -> None:
+    plain, again = bytearray(1024), bytearray(1024)
+    n = vlink.cobs_decode(line, len(line), plain)
+    if n >= 0:
+        assert again[: vlink.cobs_encode(plain, n, again)] == line
 
 
 @given(bytes_of_few_values | st.binary(max_size=600))
