@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from edge.errors import NevgateError
@@ -46,25 +47,43 @@ def splice(template: BinaryIO, parts: Iterable[BinaryIO], out: BinaryIO) -> None
         NevgateError: if one of them is no whole Parquet file.
     """
     metadata, _ = _footer(template)
-    groups: list[Value] = []
-    rows = 0
+    rows = count = 0
     out.write(MAGIC)
     place = len(MAGIC)
-    for part in parts:
-        mine, body = _footer(part)
-        part.seek(len(MAGIC))
-        _copy(part, out, body - len(MAGIC))
-        rows += _integer(mine[_NUM_ROWS][1])
-        for group in _items(mine[_ROW_GROUPS][1]):
-            _move(group, place - len(MAGIC), len(groups))
-            groups.append(group)
-        place += body - len(MAGIC)
-    metadata[_NUM_ROWS] = (6, rows)
-    metadata[_ROW_GROUPS] = (_LIST, (_STRUCT, groups))
-    footer = bytearray()
-    _write_struct(footer, metadata)
-    out.write(footer)
-    out.write(_TAIL.pack(len(footer), MAGIC))
+    # What describes the row groups grows with the file, so that it waits on the disk.
+    with TemporaryFile(prefix="nevgate-") as groups:
+        for part in parts:
+            mine, body = _footer(part)
+            part.seek(len(MAGIC))
+            _copy(part, out, body - len(MAGIC))
+            rows += _integer(mine[_NUM_ROWS][1])
+            described = bytearray()
+            for group in _items(mine[_ROW_GROUPS][1]):
+                _move(group, place - len(MAGIC), count)
+                _write_struct(described, _struct(group))
+                count += 1
+            groups.write(described)
+            place += body - len(MAGIC)
+        metadata[_NUM_ROWS] = (6, rows)
+        before, after = _around(metadata, count)
+        size = len(before) + groups.tell() + len(after)
+        groups.seek(0)
+        out.write(before)
+        _copy(groups, out, size - len(before) - len(after))
+        out.write(after)
+    out.write(_TAIL.pack(size, MAGIC))
+
+
+def _around(metadata: Struct, groups: int) -> tuple[bytes, bytes]:
+    """What stands before and behind so many row groups in a file's metadata."""
+    before, after = bytearray(), bytearray()
+    first = {number: field for number, field in metadata.items() if number < _ROW_GROUPS}
+    last = _write_fields(before, first, 0)
+    _write_field_head(before, _LIST, _ROW_GROUPS, last)
+    _write_list_head(before, _STRUCT, groups)
+    _write_fields(after, {key: field for key, field in metadata.items() if key > _ROW_GROUPS}, _ROW_GROUPS)
+    after.append(0)
+    return bytes(before), bytes(after)
 
 
 def _copy(file: BinaryIO, out: BinaryIO, left: int) -> None:
@@ -188,19 +207,37 @@ class _Reader:
 
 
 def _write_struct(out: bytearray, fields: Struct) -> None:
-    last = 0
+    _write_fields(out, fields, 0)
+    out.append(0)
+
+
+def _write_fields(out: bytearray, fields: Struct, last: int) -> int:
+    """Write fields that follow the one with the number `last`; tell the number of the last one."""
     for number, (kind, value) in sorted(fields.items()):
         if kind in {_TRUE, _FALSE}:
-            kind = _TRUE if value else _FALSE  # noqa: PLW2901 - a truth stands in its type
-        if 0 < number - last <= 0x0F:  # noqa: PLR2004 - of the protocol
-            out.append((number - last) << 4 | kind)
+            # A truth stands in its type.
+            _write_field_head(out, _TRUE if value else _FALSE, number, last)
         else:
-            out.append(kind)
-            _write_varint(out, _zigzagged(number))
-        last = number
-        if kind not in {_TRUE, _FALSE}:
+            _write_field_head(out, kind, number, last)
             _write_value(out, kind, value)
-    out.append(0)
+        last = number
+    return last
+
+
+def _write_field_head(out: bytearray, kind: int, number: int, last: int) -> None:
+    if 0 < number - last <= 0x0F:  # noqa: PLR2004 - of the protocol
+        out.append((number - last) << 4 | kind)
+    else:
+        out.append(kind)
+        _write_varint(out, _zigzagged(number))
+
+
+def _write_list_head(out: bytearray, inner: int, count: int) -> None:
+    if count < 0x0F:  # noqa: PLR2004 - of the protocol
+        out.append(count << 4 | inner)
+    else:
+        out.append(0xF0 | inner)
+        _write_varint(out, count)
 
 
 def _write_value(out: bytearray, kind: int, value: Value) -> None:
@@ -208,11 +245,7 @@ def _write_value(out: bytearray, kind: int, value: Value) -> None:
         _write_struct(out, value)
     elif isinstance(value, tuple):
         inner, items = value
-        if len(items) < 0x0F:  # noqa: PLR2004 - of the protocol
-            out.append(len(items) << 4 | inner)
-        else:
-            out.append(0xF0 | inner)
-            _write_varint(out, len(items))
+        _write_list_head(out, inner, len(items))
         for item in items:
             _write_value(out, inner, item)
     elif isinstance(value, bytes):

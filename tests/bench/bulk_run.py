@@ -189,6 +189,8 @@ class BulkRun:
         used_s = sum(run.cpu_s for run in runs) + (cpu_s(cluster.pid) - before_s if cluster else 0.0)
         summary = json.loads(runs[-1].out)
         summary.pop("out", None)
+        for one in summary.get("recordings", ()):
+            one.pop("table", None)
         made = Outcome(
             variant=variant.name,
             recording=recording.path.name,
