@@ -16,7 +16,6 @@ from rich.console import Console
 from edge.bus.formats.lines import BLOCK_BYTES
 from tests.bench.bulk_recording import BLOCK_LINES, BUSES, write_database, write_log
 from tests.bench.bulk_run import (
-    DASK_KILLED,
     KILLED,
     ONE,
     RESUMED,
@@ -24,14 +23,13 @@ from tests.bench.bulk_run import (
     BulkRunError,
     Outcome,
     Recording,
-    dask_cluster,
     disagreements,
     peer_rates,
     show,
 )
 
 PROGRAM = (sys.executable, "-m", "tests.offline.small_pieces")
-SIZE = 5 * BLOCK_BYTES
+SIZE = 4 * BLOCK_BYTES
 
 
 def make_run(folder: Path) -> tuple[BulkRun, Recording]:
@@ -45,10 +43,6 @@ def test_whatever_is_killed_the_outcome_is_the_same(tmp_path: Path) -> None:
     run, recording = make_run(tmp_path)
     outcomes = [run.outcome(variant, recording) for variant in (ONE, KILLED, RESUMED)]
     assert "(SIGKILL); it is tried again" in outcomes[1].said
-    pytest.importorskip("distributed")
-    with dask_cluster(tmp_path) as cluster:
-        outcomes.append(run.outcome(DASK_KILLED, recording, cluster))
-    assert "is gone" in outcomes[3].said
     assert disagreements(outcomes) == []
     assert all(one.sha256 for one in outcomes)
     assert all(one.cpu_s > 0.1 and one.worst_megabytes > 20 for one in outcomes)

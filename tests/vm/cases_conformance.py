@@ -28,6 +28,7 @@ class TestSharedRingOnVcan(on_vcan.TestSharedRingOnVcan):
     pass
 
 
+@pytest.mark.long
 class TestRawOnVcan(on_vcan.TestRawOnVcan):
     pass
 
