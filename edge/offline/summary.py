@@ -134,7 +134,7 @@ class Summary:
         """The summary as values that JSON knows, and NaN and infinities as Python writes them there."""
         return {
             **self.counts(),
-            "not_admitted": self.not_admitted,
+            "not_admitted": dict(sorted(self.not_admitted.items())),
             "masks": self.masks,
             "withheld": [[ref.bus, ref.message, ref.signal] for ref in sorted(self.withheld)],
             "signals": [

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from edge.bus.formats.lines import BLOCK_BYTES
+from tests.bench import bulk_recording
 from tests.bench.bulk_recording import BLOCK_LINES, BUSES, write_database, write_log
 from tests.bench.bulk_run import (
     KILLED,
@@ -70,7 +71,10 @@ def test_the_log_is_one_of_frames_whose_times_go_on(tmp_path: Path) -> None:
     assert bytes(messages[0].data) == bytes(messages[BLOCK_LINES].data)
 
 
-def test_peers_decode_a_sample_and_the_table_names_them(tmp_path: Path) -> None:
+def test_peers_decode_a_sample_and_the_table_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_recording, "BLOCK_LINES", 400)
     write_database(tmp_path)
     rates = peer_rates(tmp_path, 1)
     assert len(rates) == 1 + (importlib.util.find_spec("asammdf") is not None)

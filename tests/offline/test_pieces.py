@@ -156,6 +156,19 @@ def straight(path: Path, wanted: DecodeJob, out: Path) -> Summary:
     policy=st.booleans(),
 )
 @example(
+    file=(
+        "log",
+        (
+            b"(1700000000.000001) can0 100#0102030405060708\n(1700000000.000001) can0 100#0102030405060708\n"
+            b"(1700000000.000006) can0 123#R2\n(1700000000.000001) can0 100#0102030405060708"
+        ),
+    ),
+    size=40,
+    several=1,
+    ending=".csv",
+    policy=True,
+)
+@example(
     file=("csv", b"\n".join((GVRET[0], GVRET[2], GVRET[0]))), size=40, several=1, ending=".csv", policy=False
 )
 def test_pieces_give_the_table_and_summary_of_the_whole(
