@@ -66,6 +66,7 @@ class SocketCanConformance(ABC):
         column: what is tested, on what: the heading of its column in docs/conformance.md.
         buses: what the source says that it reads; frames are sent on the first.
         no_fd: why the medium carries no CAN FD; empty if it does.
+        no_remote: why the medium carries no remote frames; empty if it does.
         no_errors: why no error frame can be made on it; empty if they can.
         tells_local: whether frames that this machine sent are marked.
         counts_losses: whether what the kernel had no room for is in the account, to the frame.
@@ -77,6 +78,7 @@ class SocketCanConformance(ABC):
     column: ClassVar[tuple[str, str]]
     buses: ClassVar[tuple[str, ...]] = ("pt",)
     no_fd: ClassVar[str] = ""
+    no_remote: ClassVar[str] = ""
     no_errors: ClassVar[str] = ""
     tells_local: ClassVar[bool] = False
     counts_losses: ClassVar[bool] = True
@@ -149,6 +151,8 @@ class SocketCanConformance(ABC):
         ]
 
     def test_remote_frames_carry_the_length_that_they_ask_for(self, both: Ends, source: FrameSource) -> None:
+        if self.no_remote:
+            pytest.skip(self.no_remote)
         lengths = range(9)
         packets = [classic(0x123 | RTR_BIT, length=length) for length in lengths]
         packets += [classic(0x123 | RTR_BIT | EFF_BIT, length=length) for length in lengths]

@@ -47,6 +47,7 @@ class OnController(SocketCanConformance):
 
     way: ClassVar[str]
     no_fd = "kvaser_pci knows no CAN FD"
+    no_remote = "qemu's controllers stop at a remote frame"
     no_errors = "the virtual machine's bus knows no faults, and what is sent as an error frame is none there"
     burst = 500
 
