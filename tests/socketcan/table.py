@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "conformance.md"
 HOST, GUEST = "tests/socketcan/test_conformance.py", "tests/vm/test_in_the_machine.py"
 MEDIA: Mapping[str, str] = {"veth": "host", "vcan": "VM", "kvaser_pci": "VM"}
-WAYS = ("ring", "raw", "python-can")
+WAYS = ("ring", "shared ring", "raw", "python-can")
 NOT_RUN = "not run"
 SUITES = "OnVirtualCable or OnVcan or OnController"
 
