@@ -17,6 +17,7 @@ from edge.bus.socketcan.link_report import LOOK_PERIOD_S, LinkReport
 from edge.bus.socketcan.reception import Cells, SharedReception
 from edge.bus.socketcan.ring import INTERFACES_MAX, RingReception
 from edge.bus.socketcan.sharing import BusOfRing, open_together
+from edge.bus.socketcan.state_log import StateLog
 from edge.bus.socketcan.together import STRANGER, Member, TogetherSource
 from edge.bus.source import FrameSource
 from edge.clock import NS_PER_S, SystemClock, VirtualClock
@@ -63,7 +64,7 @@ class Bench:
 
     def member(self, name: str, channel: int) -> Member:
         watch = LinkWatch(f"can{channel}", self.clock, open_socket=lambda: self.kernels[channel])
-        return Member(name, LinkReport(watch, bus=name, clock=self.clock), self.clock)
+        return Member(name, LinkReport(watch, bus=name, clock=self.clock), StateLog(name, self.clock))
 
     def read(self) -> list[tuple[str, int]]:
         """Let the links be looked at, and read: buses and ids."""

@@ -92,7 +92,6 @@ def open_socketcan(
     opening = _Opening(name, channel, any_link, hardware_stamps, ring_bytes, block_timeout_ms, buffer_bytes)
     missed: list[tuple[str, SourceError]] = []
     told = conditions or Conditions()
-    told.tell(replace(told.of(name), interface=where, listening_required=listen_only == REQUIRED))
     with ExitStack() as stack:
         expected = Expected(bitrate, data_bitrate, fd, listen_only == REQUIRED)
         opening.link = watch_link(name, channel, clock, expected, told, stack)
@@ -237,7 +236,12 @@ def open_ring(
 def watch_link(
     name: str, channel: str, clock: Clock, expected: Expected, conditions: Conditions, stack: ExitStack
 ) -> LinkReport | None:
-    """What watches the link, where the kernel can be asked."""
+    """What watches the link, where the kernel can be asked; put down in any case what is read, and how."""
+    conditions.tell(
+        replace(
+            conditions.of(name), interface=f"socketcan {channel}", listening_required=expected.listen_only
+        )
+    )
     try:
         watch = stack.enter_context(LinkWatch(channel, clock))
     except SourceError as error:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from edge.bus.condition import Conditions
 from edge.bus.socketcan.choose import RING, open_ring, watch_link
-from edge.bus.socketcan.link_report import Expected, LinkReport
+from edge.bus.socketcan.link_report import Expected
 from edge.bus.socketcan.ring import INTERFACES_MAX
+from edge.bus.socketcan.state_log import StateLog
 from edge.bus.socketcan.together import Member, TogetherSource
 from edge.bus.source import FrameSource
 from edge.clock import Clock
@@ -69,10 +70,11 @@ def open_together(
     with ExitStack() as stack:
         members = []
         for bus in buses:
-            link = _link(bus, clock, conditions, stack)
+            expected = Expected(bus.bitrate, bus.data_bitrate, bus.fd, bus.listen_only == REQUIRED)
+            link = watch_link(bus.name, bus.channel, clock, expected, conditions, stack)
             if link is None or link.state is None:
                 return None
-            members.append(Member(bus.name, link, clock))
+            members.append(Member(bus.name, link, StateLog(bus.name, clock)))
         try:
             reception, words = open_ring(
                 [member.link.interface for member in members],
@@ -92,11 +94,3 @@ def open_together(
     channels = ", ".join(bus.channel for bus in buses)
     logger.info("buses %s: %s are read by %s together", names, channels, words)
     return source
-
-
-def _link(bus: BusOfRing, clock: Clock, conditions: Conditions, stack: ExitStack) -> LinkReport | None:
-    required = bus.listen_only == REQUIRED
-    told = replace(conditions.of(bus.name), interface=f"socketcan {bus.channel}", listening_required=required)
-    conditions.tell(told)
-    expected = Expected(bus.bitrate, bus.data_bitrate, bus.fd, required)
-    return watch_link(bus.name, bus.channel, clock, expected, conditions, stack)

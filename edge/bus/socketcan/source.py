@@ -5,46 +5,35 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import threading
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import numpy as np
 
 from edge.account import Hop
-from edge.bus.socketcan.arrivals import Arrivals
 from edge.bus.socketcan.bus_state import BusState
 from edge.bus.socketcan.follow import LinkEvent
+from edge.bus.socketcan.kernel_source import KernelSource
 from edge.bus.socketcan.link_report import LinkReport
 from edge.bus.socketcan.reception import Cells, Reception
 from edge.bus.socketcan.state_log import StateLog
-from edge.bus.source import FrameSource
-from edge.bus.tally import Tally
-from edge.clock import NS_PER_S, Clock, Timebase
+from edge.clock import NS_PER_S, Clock
 from edge.errors import SourceError
-from edge.frames import FrameBatch
 
-LOST = {"ring": "lost: kernel ring full", "raw": "lost: socket buffer full"}
-"""Causes by `Reception.way` under which the account names what the kernel had no room for."""
-
-WAIT_MAX_S = 0.1
-"""One waiting holds up closing and the account for so long at most."""
 REOPEN_FIRST_S, REOPEN_MAX_S = 0.1, 5.0
-LOSSES_PERIOD_S = 1.0
-LAST_FRAMES = 1 << 20
-"""Taken at most when the source is closed, where a way to receive cannot keep further frames out."""
+
 _COME_BACK = frozenset({LinkEvent.UP, LinkEvent.BACK, LinkEvent.OTHER_DEVICE})
 logger = logging.getLogger(__name__)
 
 
-class SocketCanSource(FrameSource):
-    """A live bus out of a reception that the kernel fills; there is no thread between.
+class SocketCanSource(KernelSource):
+    """One live bus out of a reception.
 
     An interface that goes down is waited for. One that has gone is opened anew, after 0.1 s and then after
     twice as long each time up to 5 s; `outage` says why nothing comes, the facts ``outages`` and ``reopened``
-    count it. What was received before is handed on all the same, at the end too. What the kernel had no
-    room for entered and is set aside, to the frame; what was sent while an interface was down is unknown.
+    count it. What was received before is handed on all the same, at the end too; what was sent while an
+    interface was down is unknown. `read` raises a `SourceError` where an interface has been away for longer
+    than `patience_s`.
 
     Args:
         name: name of the bus.
@@ -61,8 +50,6 @@ class SocketCanSource(FrameSource):
         SourceError: if the interface cannot be opened now; the `OSError` is its cause.
     """
 
-    live = True
-
     def __init__(
         self,
         *,
@@ -73,79 +60,25 @@ class SocketCanSource(FrameSource):
         link: LinkReport | None = None,
         patience_s: float | None = None,
     ) -> None:
+        super().__init__((name,), clock)
         self.bus_state = BusState()
         self._name = name
         self._where = f"bus {name} ({where})"
         self._open = open_reception
-        self._clock = clock
         self._link = link
         self._patience_s = patience_s
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._tally = Tally()
-        self._taken: deque[FrameBatch] = deque()
         self._outage = ""
-        self._away_ns = self._retry_ns = self._settled_ns = 0
-        self._complete_ns: int | None = None
-        self._behind = False
+        self._away_ns = self._retry_ns = 0
         self._delay_s = REOPEN_FIRST_S
         self._index: int | None = None
-        self._arrivals = Arrivals(clock)
         self._state_log = StateLog(name, clock)
-        self._reception: Reception | None = self._opened()
-        self.way = self._reception.way
-
-    @property
-    def buses(self) -> tuple[str, ...]:
-        """See `FrameSource.buses`: the one."""
-        return (self._name,)
-
-    @property
-    def timebase(self) -> Timebase:
-        """See `FrameSource.timebase`: the clock's."""
-        return self._clock.timebase()
-
-    @property
-    def complete_ns(self) -> int | None:
-        """See `FrameSource.complete_ns`."""
-        return None if self._taken else self._complete_ns
-
-    @property
-    def behind(self) -> bool:
-        """See `FrameSource.behind`."""
-        return bool(self._taken) or self._behind
+        reception = self._reception = self._opened()
+        self.way = reception.way
 
     @property
     def outage(self) -> str:
         """Why nothing can come from the interface at present; empty while it is there and up."""
         return self._outage
-
-    def fileno(self) -> int:
-        """A descriptor that becomes readable when there is something to read; -1 while there is none."""
-        reception = self._reception
-        return -1 if reception is None else reception.fileno()
-
-    def read(self, timeout_s: float) -> FrameBatch | None:
-        """See `FrameSource.read`; None only after `close`.
-
-        Raises:
-            SourceError: if the interface has been away for longer than `patience_s`.
-        """
-        left_s = timeout_s
-        while True:
-            wait_s = max(0.0, min(left_s, WAIT_MAX_S))
-            with self._lock:
-                batch = self._next(wait_s)
-                away = self._reception is None
-            if batch is not None:
-                return batch
-            if self._stop.is_set():
-                return None
-            if away and wait_s:
-                self._clock.wait(self._stop, wait_s)
-            left_s -= wait_s
-            if left_s <= 0:
-                return FrameBatch.empty(self.buses)
 
     def close(self) -> None:
         """See `FrameSource.close`; frames that were received before can still be read."""
@@ -157,28 +90,17 @@ class SocketCanSource(FrameSource):
 
     def hop(self) -> Hop:
         """See `FrameSource.hop`."""
-        with self._lock:
-            self._settle()
-            hop = self._tally.hop(f"bus {self._name}")
-        facts = {**hop.facts, **self._arrivals.facts, **self.bus_state.facts}
-        if self._link is not None:
-            facts.update(self._link.facts)
-        at_least = dict(hop.at_least)
-        if self.bus_state.overflows:
-            at_least["controller overflow"] = self.bus_state.overflows
-        return Hop(hop.name, hop.unit, hop.entered, hop.left, hop.set_aside, at_least, facts)
+        links = () if self._link is None else (self._link.facts,)
+        return self._hop(f"bus {self._name}", (self.bus_state,), links)
 
-    def _next(self, wait_s: float) -> FrameBatch | None:
-        """What comes next, if it comes in time."""
-        if self._stop.is_set() or self._taken:
-            return self._handed_on()
+    def _fill(self, wait_s: float) -> None:
+        """See `KernelSource`; opens the interface anew where that is due."""
         if self._link is not None:
             self._follow(self._link)
         if self._reception is None and not self._reopen():
             self._complete_ns = self._clock.boot_ns()
-            return None
+            return
         self._take(wait_s)
-        return self._handed_on()
 
     def _follow(self, link: LinkReport) -> None:
         """Open at once what is up again, and anew what is another interface now.
@@ -192,35 +114,21 @@ class SocketCanSource(FrameSource):
             self._failed(OSError(errno.ENODEV, os.strerror(errno.ENODEV)))
             self._retry_ns = 0
 
-    def _handed_on(self) -> FrameBatch | None:
-        if not self._taken:
-            return None
-        batch = self._taken.popleft()
-        self._tally.hand_on(batch)
-        return batch
-
     def _take(self, wait_s: float) -> None:
         """Take what the reception has; see to it when it fails."""
         reception = self._reception
         if reception is None:
             return
-        begun_ns = self._clock.boot_ns()
         try:
-            cells = reception.take(wait_s)
+            came = self._take_from(reception, wait_s)
         except OSError as error:
             self._failed(error)
         else:
-            self._behind = bool(len(cells)) and not reception.drained
-            if reception.drained:
-                self._complete_ns = begun_ns - round(reception.lag_s * NS_PER_S)
-            if len(cells):
-                self._accept(cells)
-            if self._outage and (len(cells) or (self._link is not None and not self._link.outage)):
+            if self._outage and (came or (self._link is not None and not self._link.outage)):
                 self._back()
             elif self._outage and self._link is not None:
                 self._lose_patience()
-        if self._clock.boot_ns() - self._settled_ns >= LOSSES_PERIOD_S * NS_PER_S:
-            self._settle()
+        self._settle_if_due()
 
     def _accept(self, cells: Cells) -> None:
         """Make a batch of frames, and keep it to be handed on."""
@@ -295,35 +203,6 @@ class SocketCanSource(FrameSource):
         except OSError as error:
             words = error.strerror or str(error)
             raise SourceError(f"cannot be opened: {words}", where=self._where) from error
-
-    def _settle(self) -> None:
-        """Put into the account what the kernel lost, and what was none of its frames."""
-        if self._reception is not None:
-            self._settle_with(self._reception)
-
-    def _settle_with(self, reception: Reception) -> None:
-        self._settled_ns = self._clock.boot_ns()
-        if lost := reception.lost():
-            self._tally.refuse(LOST.get(reception.way, "lost by the kernel"), lost)
-        malformed: Mapping[str, int] = reception.malformed()
-        for cause, count in malformed.items():
-            self._tally.refuse(cause, count)
-
-    def _give_back(self) -> None:
-        """Take what the reception still holds, then close it."""
-        reception, self._reception = self._reception, None
-        if reception is None:
-            return
-        reception.finish()
-        frames = 0
-        try:
-            while frames < LAST_FRAMES and len(cells := reception.take(0)):
-                self._accept(cells)
-                frames += len(cells)
-        except OSError as error:
-            logger.info("bus %s: nothing more can be received: %s", self._name, error.strerror)
-        reception.close()
-        self._settle_with(reception)
 
 
 def _index_of(link: LinkReport | None) -> int | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,17 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge.account import Hop
-from edge.bus.socketcan.arrivals import Arrivals
 from edge.bus.socketcan.bus_state import BusState
+from edge.bus.socketcan.kernel_source import KernelSource
 from edge.bus.socketcan.link_report import LinkReport
 from edge.bus.socketcan.reception import Cells, SharedReception
-from edge.bus.socketcan.source import LAST_FRAMES, LOSSES_PERIOD_S, LOST, WAIT_MAX_S
 from edge.bus.socketcan.state_log import StateLog
-from edge.bus.source import FrameSource
-from edge.bus.tally import Tally
-from edge.clock import NS_PER_S, Clock, Timebase
+from edge.clock import Clock
 from edge.errors import SourceError
-from edge.frames import FrameBatch, FrameFlag, UInt8s
+from edge.frames import FrameFlag, UInt8s
 
 STRANGER = "of an interface that is no bus"
 """Frames that were in the ring when their interface was given to nobody; the filter lets in no others."""
@@ -38,28 +33,25 @@ class Member:
     Attributes:
         name: of the bus.
         link: watches its interface; closed with the source.
-        clock: for lines of the log.
+        log: where it is told what happens to its controller.
         index: by which number the kernel knows the interface; None while it is gone.
         away: whether the interface was down or gone at the last look.
         state: what error frames said of the bus.
-        log: where that is told.
     """
 
     name: str
     link: LinkReport
-    clock: Clock
+    log: StateLog
     index: int | None = None
     away: bool = False
     state: BusState = field(default_factory=BusState)
-    log: StateLog = field(init=False)
 
     def __post_init__(self) -> None:
         self.index = None if self.link.state is None else self.link.state.index
         self.away = bool(self.link.outage)
-        self.log = StateLog(self.name, self.clock)
 
 
-class TogetherSource(FrameSource):
+class TogetherSource(KernelSource):
     """Live buses whose frames the kernel puts into one ring.
 
     Frames are handed on in the order in which the kernel took them, which is that of their times; where two
@@ -67,10 +59,9 @@ class TogetherSource(FrameSource):
     before. There is nothing to be merged, and the cost of a reading does not grow with the number of buses.
 
     An interface that goes down gives frames again as soon as it is up; one that comes back under another
-    number is let in as soon as its link is seen. The facts ``outages`` and ``reopened`` count that. What the
-    kernel had no room for entered and is set aside, to the frame; of which bus it was is not known.
-
-    Raises, when read, a `SourceError` if the kernel gives the ring no more.
+    number is let in as soon as its link is seen. The facts ``outages`` and ``reopened`` count that. Of which
+    bus it was what the kernel had no room for is not known. `read` raises a `SourceError` if the kernel gives
+    the ring no more.
 
     Args:
         members: the buses, at most 200.
@@ -81,69 +72,19 @@ class TogetherSource(FrameSource):
         members: the buses.
     """
 
-    live = True
-
     def __init__(self, members: Sequence[Member], reception: SharedReception, clock: Clock) -> None:
+        super().__init__(tuple(member.name for member in members), clock)
         self.members = tuple(members)
-        self._reception = reception
-        self._clock = clock
-        self._names = tuple(member.name for member in members)
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._tally = Tally()
-        self._arrivals = Arrivals(clock)
-        self._taken: list[FrameBatch] = []
+        self._ring = self._reception = reception
         self._place = np.empty(0, np.uint8)
         self._looked_ns = self._settled_ns = clock.boot_ns()
-        self._complete_ns: int | None = None
-        self._behind = False
-        self._closed = False
         for place, member in enumerate(self.members):
             self._give(place, member)
-
-    @property
-    def buses(self) -> tuple[str, ...]:
-        """See `FrameSource.buses`."""
-        return self._names
-
-    @property
-    def timebase(self) -> Timebase:
-        """See `FrameSource.timebase`: the clock's."""
-        return self._clock.timebase()
-
-    @property
-    def complete_ns(self) -> int | None:
-        """See `FrameSource.complete_ns`."""
-        return None if self._taken else self._complete_ns
-
-    @property
-    def behind(self) -> bool:
-        """See `FrameSource.behind`."""
-        return bool(self._taken) or self._behind
 
     @property
     def outage(self) -> str:
         """Why nothing can come from some of the interfaces, as of the last look; empty while all are up."""
         return "; ".join(member.link.outage for member in self.members if member.away)
-
-    def fileno(self) -> int:
-        """A descriptor that becomes readable when there is something to read."""
-        return self._reception.fileno()
-
-    def read(self, timeout_s: float) -> FrameBatch | None:
-        """See `FrameSource.read`; None only after `close`."""
-        left_s = timeout_s
-        while True:
-            wait_s = max(0.0, min(left_s, WAIT_MAX_S))
-            with self._lock:
-                batch = self._next(wait_s)
-            if batch is not None:
-                return batch
-            if self._stop.is_set():
-                return None
-            left_s -= wait_s
-            if left_s <= 0:
-                return FrameBatch.empty(self._names)
 
     def close(self) -> None:
         """See `FrameSource.close`; frames that were received before can still be read."""
@@ -151,54 +92,28 @@ class TogetherSource(FrameSource):
         with self._lock, ExitStack() as stack:
             for member in self.members:
                 stack.callback(member.link.close)
-            if not self._closed:
-                self._closed = True
-                stack.callback(self._reception.close)
-                self._take_the_last()
-        with self._lock:
-            self._settle()
+            self._give_back()
 
     def hop(self) -> Hop:
         """See `FrameSource.hop`; facts are those of all buses."""
-        with self._lock:
-            self._settle()
-            hop = self._tally.hop("merged buses")
-        facts = Counter(hop.facts) + Counter(self._arrivals.facts)
-        overflows = 0
-        for member in self.members:
-            facts.update(member.state.facts)
-            facts.update(member.link.facts)
-            overflows += member.state.overflows
-        at_least = {**hop.at_least, **({"controller overflow": overflows} if overflows else {})}
-        return Hop(hop.name, hop.unit, hop.entered, hop.left, hop.set_aside, at_least, {**hop.facts, **facts})
+        states = [member.state for member in self.members]
+        return self._hop("merged buses", states, [member.link.facts for member in self.members])
 
-    def _next(self, wait_s: float) -> FrameBatch | None:
-        """What comes next, if it comes in time."""
-        if not self._taken and not self._closed:
-            self._look()
-            begun_ns = self._clock.boot_ns()
-            cells = self._cells(wait_s)
-            self._behind = bool(len(cells)) and not self._reception.drained
-            if self._reception.drained:
-                self._complete_ns = begun_ns - round(self._reception.lag_s * NS_PER_S)
-            if len(cells):
-                self._accept(cells)
-            if begun_ns - self._settled_ns >= LOSSES_PERIOD_S * NS_PER_S:
-                self._settle()
-        if not self._taken:
-            return None
-        batch = self._taken.pop(0)
-        self._tally.hand_on(batch)
-        return batch
+    def _fill(self, wait_s: float) -> None:
+        """See `KernelSource`.
 
-    def _cells(self, wait_s: float) -> Cells:
+        Raises:
+            SourceError: the ring gives nothing any more.
+        """
+        self._look()
         try:
-            return self._reception.take(wait_s)
+            self._take_from(self._ring, wait_s)
         except OSError as error:
             words = error.strerror or str(error)
             raise SourceError(
                 f"cannot be read on: {words}", where=f"ring of {', '.join(self._names)}"
             ) from error
+        self._settle_if_due()
 
     def _accept(self, cells: Cells) -> None:
         """Make a batch of frames, and keep it to be handed on."""
@@ -235,7 +150,7 @@ class TogetherSource(FrameSource):
                 member.away = away
                 self._tally.facts["outages" if away else "reopened"] += 1
         if changed:
-            self._reception.admit(member.index for member in self.members if member.index is not None)
+            self._ring.admit(member.index for member in self.members if member.index is not None)
 
     def _index(self, member: Member) -> int | None:
         """Which interface is the member's now; another one only once it is up, see `LinkEvent.RENAMED`."""
@@ -253,19 +168,3 @@ class TogetherSource(FrameSource):
             more = np.full(member.index + 2 - len(self._place), _NOBODY, np.uint8)
             self._place = np.concatenate([self._place, more])
         self._place[member.index] = place
-
-    def _take_the_last(self) -> None:
-        """Take what the ring still holds."""
-        self._reception.finish()
-        frames = 0
-        while frames < LAST_FRAMES and len(cells := self._reception.take(0)):
-            self._accept(cells)
-            frames += len(cells)
-
-    def _settle(self) -> None:
-        """Put into the account what the kernel lost, and what was none of its frames."""
-        self._settled_ns = self._clock.boot_ns()
-        if lost := self._reception.lost():
-            self._tally.refuse(LOST[self._reception.way], lost)
-        for cause, count in self._reception.malformed().items():
-            self._tally.refuse(cause, count)
