@@ -181,6 +181,17 @@ class FrameBatch:
         ) and [mine.buses[bus] for bus in mine.bus] == [theirs.buses[bus] for bus in theirs.bus]
 
 
+ALIKE_NS = 1_000_000
+"""Wall offsets that differ by less are readings of one clock that nobody set meanwhile."""
+
+
+def alike(one: FrameBatch, other: FrameBatch) -> bool:
+    """Whether both may become one batch, under the timebase of either."""
+    first, second = one.timebase, other.timebase
+    apart_ns = abs(first.wall_offset_ns - second.wall_offset_ns)
+    return one.mask == other.mask and first.quality == second.quality and apart_ns < ALIKE_NS
+
+
 def concatenate(batches: Sequence[FrameBatch]) -> FrameBatch:
     """All frames of `batches` one after the other, the bus names united; mask and timebase must agree.
 

@@ -10,14 +10,11 @@ from edge.account import Hop
 from edge.bus.source import WAITING
 from edge.capture import Captured
 from edge.capturing.message import frame_bytes
-from edge.frames import FrameBatch, concatenate
+from edge.frames import FrameBatch, alike, concatenate
 from edge.sensors.observation import Observation
 
 HOP = "capture to core"
 CORE_TOO_SLOW = "core too slow, oldest given up"
-
-ALIKE_NS = 1_000_000
-"""Wall offsets that differ by less are readings of one clock that nobody set meanwhile."""
 
 JOINED_MOST_BYTES = 1 << 20
 
@@ -113,9 +110,7 @@ def _joined(items: Iterable[Item]) -> Iterator[Item]:
     size = 0
     for item in items:
         if run and not (
-            isinstance(item, FrameBatch)
-            and _alike(run[-1], item)
-            and size + _bytes(item) <= JOINED_MOST_BYTES
+            isinstance(item, FrameBatch) and alike(run[-1], item) and size + _bytes(item) <= JOINED_MOST_BYTES
         ):
             yield concatenate(run)
             run, size = [], 0
@@ -126,12 +121,6 @@ def _joined(items: Iterable[Item]) -> Iterator[Item]:
             yield item
     if run:
         yield concatenate(run)
-
-
-def _alike(one: FrameBatch, other: FrameBatch) -> bool:
-    first, second = one.timebase, other.timebase
-    apart_ns = abs(first.wall_offset_ns - second.wall_offset_ns)
-    return one.mask == other.mask and first.quality == second.quality and apart_ns < ALIKE_NS
 
 
 def _unit(item: Item) -> int:

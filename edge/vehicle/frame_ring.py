@@ -11,13 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.clock import NS_PER_S, Timebase
-from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, concatenate
+from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, alike, concatenate
 
 FRAME_BYTES = 17
 """What a frame costs beside its data: time 8, bus 1, id 4, flags 2, length 2."""
-
-ALIKE_NS = 1_000_000
-"""Wall offsets that differ by less are readings of one clock that nobody set meanwhile."""
 
 Column = TypeVar("Column", bound=npt.NDArray[Any])
 
@@ -101,7 +98,7 @@ class Past:
 
     Attributes:
         batches: in order of arrival, none of them empty. Batches that came with wall offsets less than
-            `ALIKE_NS` apart are one, under the first's.
+            `edge.frames.ALIKE_NS` apart are one, under the first's.
         complete_from_ns: frames of before this are missing, or were never there.
     """
 
@@ -143,7 +140,7 @@ class FrameRing:
         lost, kept = _split(batch, self._most_bytes)
         self._lose(lost)
         if len(kept):
-            if self._loose and not _alike(self._loose[0], kept):
+            if self._loose and not alike(self._loose[0], kept):
                 self._pack()
             self._chunks.append(_Chunk.of(kept, kept))
             self._bytes += self._chunks[-1].size
@@ -198,18 +195,11 @@ def _sizes(batch: FrameBatch) -> npt.NDArray[np.int64]:
     return batch.length.astype(np.int64) + FRAME_BYTES
 
 
-def _alike(one: FrameBatch, other: FrameBatch) -> bool:
-    """Whether both may be one batch."""
-    first, second = one.timebase, other.timebase
-    apart_ns = abs(first.wall_offset_ns - second.wall_offset_ns)
-    return one.mask == other.mask and first.quality == second.quality and apart_ns < ALIKE_NS
-
-
 def _joined(batches: Sequence[FrameBatch]) -> list[FrameBatch]:
     """The same frames in as few batches as may be."""
     runs: list[list[FrameBatch]] = []
     for batch in batches:
-        if runs and _alike(runs[-1][0], batch):
+        if runs and alike(runs[-1][0], batch):
             runs[-1].append(replace(batch, timebase=runs[-1][0].timebase))
         else:
             runs.append([batch])

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.clock import Timebase, TimeQuality
-from edge.frames import Frame, FrameBatch
-from edge.vehicle.frame_ring import ALIKE_NS, FRAME_BYTES, FrameRing
+from edge.frames import ALIKE_NS, Frame, FrameBatch
+from edge.vehicle.frame_ring import FRAME_BYTES, FrameRing
 
 MS = 1_000_000
 S = 1_000 * MS
