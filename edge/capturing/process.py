@@ -137,6 +137,7 @@ class CaptureProcess(MaskedSource):
         self.mask = ""
         self.items: tuple[str, ...] = ()
         self._place: str | None = None
+        self._told_buses: tuple[BusCondition, ...] = ()
         self._buses: tuple[BusCondition, ...] = ()
         self._live = True
         try:
@@ -369,7 +370,9 @@ class CaptureProcess(MaskedSource):
             case Report(t_ns=t_ns, adopted=adopted, hops=hops, place=place, buses=buses):
                 self._reported_ns = t_ns
                 self._place = place
-                self._buses = tuple(map(_printable_condition, buses))
+                if buses != self._told_buses:
+                    self._told_buses = buses
+                    self._buses = tuple(map(_printable_condition, buses))
                 self._lives.report(hops)
                 self._took_up(adopted)
             case Done(number=number):
