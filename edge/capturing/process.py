@@ -370,9 +370,7 @@ class CaptureProcess(MaskedSource):
             case Report(t_ns=t_ns, adopted=adopted, hops=hops, place=place, buses=buses):
                 self._reported_ns = t_ns
                 self._place = place
-                if buses != self._told_buses:
-                    self._told_buses = buses
-                    self._buses = tuple(map(_printable_condition, buses))
+                self._heard_of(buses)
                 self._lives.report(hops)
                 self._took_up(adopted)
             case Done(number=number):
@@ -395,6 +393,12 @@ class CaptureProcess(MaskedSource):
             self._lives.discard(frames, observations)
         else:
             self._lives.arrive(frames, observations)
+
+    def _heard_of(self, buses: tuple[BusCondition, ...]) -> None:
+        """Note how the buses stand, if that is news: every reading brings it, and it hardly ever changes."""
+        if buses != self._told_buses:
+            self._told_buses = buses
+            self._buses = tuple(map(_printable_condition, buses))
 
     def _took_up(self, adopted: int) -> None:
         with self._lock:
