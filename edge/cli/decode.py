@@ -15,9 +15,10 @@ from edge.cli.program import complete_file, emit_json
 from edge.errors import DatabaseError, NevgateError, PolicyError
 from edge.offline.bulk import BulkDecode
 from edge.offline.decoding import ANY_BUS
-from edge.offline.engines import Engine, HereEngine, ProcessEngine, cores
+from edge.offline.engines import Engine, HereEngine, ProcessEngine
 from edge.offline.inputs import Inputs, find_inputs
 from edge.offline.job import DecodeJob, prepared
+from edge.offline.processes import cores
 from edge.offline.storage import storage_of, without_file_scheme
 from edge.offline.tables import ENDINGS, ExportError
 from edge.offline.target import RecordingOutcome, Target

@@ -8,9 +8,10 @@ from itertools import islice
 from typing import Any
 
 from edge.errors import NevgateError
-from edge.offline.engines import Engine, Outcome, PieceFailure, Tell, attempt
+from edge.offline.engines import Engine, Outcome, PieceFailure, attempt
 from edge.offline.job import DecodeJob
 from edge.offline.piece import DecodePiece
+from edge.offline.processes import Tell
 
 _CONNECT_S = 20
 _PIECES_A_THREAD = 3

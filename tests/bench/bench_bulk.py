@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge.offline.engines import cores
+from edge.offline.processes import cores
 from tests.bench.bulk_recording import DATABASE, peers, write_database, write_log, write_sample
 from tests.bench.comparison import Comparison
 

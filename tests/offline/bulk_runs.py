@@ -9,9 +9,10 @@ import pytest
 from edge.bus.formats.lines import BLOCK_BYTES
 from edge.offline.bulk import BulkDecode
 from edge.offline.decoding import ANY_BUS
-from edge.offline.engines import Engine, Tell
+from edge.offline.engines import Engine
 from edge.offline.inputs import find_inputs
 from edge.offline.job import DecodeJob
+from edge.offline.processes import Tell
 from edge.offline.target import RecordingOutcome, Target
 from tests.offline.recordings import DBC
 

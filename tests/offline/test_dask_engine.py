@@ -13,9 +13,10 @@ import pytest
 from edge.bus.formats.lines import BLOCK_BYTES
 from edge.errors import NevgateError
 from edge.offline.dask_engine import DaskEngine
-from edge.offline.engines import Engine, HereEngine, Outcome, Tell
+from edge.offline.engines import Engine, HereEngine, Outcome
 from edge.offline.job import DecodeJob
 from edge.offline.piece import DecodePiece
+from edge.offline.processes import Tell
 from tests.offline.bulk_runs import content, make_job, run
 from tests.offline.recordings import candump
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge.bus.formats.base import Span
 from edge.bus.formats.lines import BLOCK_BYTES
 from edge.errors import NevgateError
+from edge.offline import engines
 from edge.offline.bulk import BulkDecode
-from edge.offline.engines import Engine, HereEngine, Outcome, PieceFailure, ProcessEngine, Tell
+from edge.offline.engines import Engine, HereEngine, Outcome, PieceFailure, ProcessEngine
 from edge.offline.inputs import find_inputs
 from edge.offline.job import DecodeJob
 from edge.offline.piece import DecodePiece
+from edge.offline.processes import Begun, Processes, Tell
 from edge.offline.target import Target
 from tests.offline.bulk_runs import content, make_job, run
 from tests.offline.recordings import candump, write_all
@@ -146,27 +149,31 @@ def test_one_that_fails_is_named_and_costs_no_other(tmp_path: Path) -> None:
     assert "cut short" in manifest["recordings"][2]["failure"]
 
 
-class Killing(ProcessEngine):
-    """Kills processes that have a piece, as often as told."""
+@pytest.fixture
+def killing(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Has processes killed, as often as told, that have just been given the second piece of a recording."""
 
-    def __init__(self, jobs: int, times: int) -> None:
-        super().__init__(jobs)
-        self._times = times
+    def arm(times: int) -> None:
+        left = iter(range(times))
 
-    def _give(self, piece: DecodePiece, job: DecodeJob) -> None:
-        super()._give(piece, job)
-        if self._times and piece.number == 1:
-            self._times -= 1
-            (pid,) = (worker.process.pid for worker in self._workers if worker.piece == piece)
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
+        class Killing(Processes[DecodePiece, Any]):
+            def _give(self, begun: Begun[DecodePiece]) -> int:
+                pid = super()._give(begun)
+                if begun.task.number == 1 and next(left, None) is not None:
+                    os.kill(pid, signal.SIGKILL)
+                return pid
+
+        monkeypatch.setattr(engines, "Processes", Killing)
+
+    return arm
 
 
 def test_a_process_that_dies_is_told_and_its_piece_tried_again(
-    trips: Path, expected: dict[str, bytes], tmp_path: Path
+    trips: Path, expected: dict[str, bytes], tmp_path: Path, killing: Callable[[int], None]
 ) -> None:
     told: list[str] = []
-    run(trips, tmp_path / "out", Killing(2, 1), tell=told.append)
+    killing(1)
+    run(trips, tmp_path / "out", ProcessEngine(2), tell=told.append)
     assert content(tmp_path / "out") == expected
     (words,) = told
     assert "long.log" in words
@@ -175,10 +182,11 @@ def test_a_process_that_dies_is_told_and_its_piece_tried_again(
 
 
 def test_a_piece_that_kills_twice_is_given_up_and_the_others_go_on(
-    trips: Path, expected: dict[str, bytes], tmp_path: Path
+    trips: Path, expected: dict[str, bytes], tmp_path: Path, killing: Callable[[int], None]
 ) -> None:
     told: list[str] = []
-    outcomes = run(trips, tmp_path / "out", Killing(1, 2), tell=told.append)
+    killing(2)
+    outcomes = run(trips, tmp_path / "out", ProcessEngine(1), tell=told.append)
     assert [outcome.failure for outcome in outcomes] == ["", "", "the processes that decoded it died"]
     assert "given up" in told[-1]
     assert not any(outcome.failure for outcome in run(trips, tmp_path / "out", HereEngine(), resume=True))
