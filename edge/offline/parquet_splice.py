@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
+from edge.closing import Closing
 from edge.errors import NevgateError
 
 MAGIC = b"PAR1"
@@ -35,43 +36,61 @@ Value = int | bytes | list["Value"] | dict[int, tuple[int, "Value"]] | tuple[int
 Struct = dict[int, tuple[int, Value]]
 
 
-def splice(template: BinaryIO, parts: Iterable[BinaryIO], out: BinaryIO) -> None:
-    """Write a file with the row groups of all `parts`, in order.
+class Splice(Closing):
+    """A file with the row groups of others, one after the other.
 
     Args:
-        template: a file of the same schema without a row group; its metadata become those of the whole.
-        parts: Parquet files that the same writer made.
         out: an empty file.
-
-    Raises:
-        NevgateError: if one of them is no whole Parquet file.
     """
-    metadata, _ = _footer(template)
-    rows = count = 0
-    out.write(MAGIC)
-    place = len(MAGIC)
-    # What describes the row groups grows with the file, so that it waits on the disk.
-    with TemporaryFile(prefix="nevgate-") as groups:
-        for part in parts:
-            mine, body = _footer(part)
-            part.seek(len(MAGIC))
-            _copy(part, out, body - len(MAGIC))
-            rows += _integer(mine[_NUM_ROWS][1])
-            described = bytearray()
-            for group in _items(mine[_ROW_GROUPS][1]):
-                _move(group, place - len(MAGIC), count)
-                _write_struct(described, _struct(group))
-                count += 1
-            groups.write(described)
-            place += body - len(MAGIC)
-        metadata[_NUM_ROWS] = (6, rows)
-        before, after = _around(metadata, count)
-        size = len(before) + groups.tell() + len(after)
-        groups.seek(0)
-        out.write(before)
-        _copy(groups, out, size - len(before) - len(after))
-        out.write(after)
-    out.write(_TAIL.pack(size, MAGIC))
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        # What describes the row groups grows with the file, so that it waits on the disk.
+        self._described = TemporaryFile(prefix="nevgate-")  # noqa: SIM115 - closed by `close`
+        self._rows = self._groups = 0
+        self._place = len(MAGIC)
+        out.write(MAGIC)
+
+    def add(self, part: BinaryIO) -> None:
+        """Take in the row groups of a file that the same writer made as all others.
+
+        Raises:
+            NevgateError: if it is no whole Parquet file.
+        """
+        metadata, body = _footer(part)
+        part.seek(len(MAGIC))
+        _copy(part, self._out, body - len(MAGIC))
+        self._rows += _integer(metadata[_NUM_ROWS][1])
+        described = bytearray()
+        for group in _items(metadata[_ROW_GROUPS][1]):
+            _move(group, self._place - len(MAGIC), self._groups)
+            _write_struct(described, _struct(group))
+            self._groups += 1
+        self._described.write(described)
+        self._place += body - len(MAGIC)
+
+    def finish(self, template: BinaryIO) -> None:
+        """Write the end of the file.
+
+        Args:
+            template: a file of the same schema without a row group; its metadata become those of the whole.
+
+        Raises:
+            NevgateError: if it is no whole Parquet file.
+        """
+        metadata, _ = _footer(template)
+        metadata[_NUM_ROWS] = (6, self._rows)
+        before, after = _around(metadata, self._groups)
+        groups_bytes = self._described.tell()
+        self._described.seek(0)
+        self._out.write(before)
+        _copy(self._described, self._out, groups_bytes)
+        self._out.write(after)
+        self._out.write(_TAIL.pack(len(before) + groups_bytes + len(after), MAGIC))
+
+    def close(self) -> None:
+        """Let go of what waits on the disk."""
+        self._described.close()
 
 
 def _around(metadata: Struct, groups: int) -> tuple[bytes, bytes]:
