@@ -78,3 +78,7 @@ class ControlError(NevgateError):
 
 class ReportError(NevgateError):
     """A report cannot be made, or does not hold."""
+
+
+class FirmwareError(NevgateError):
+    """The program of a board cannot be made, put on it, or does not hold."""

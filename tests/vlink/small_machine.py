@@ -131,12 +131,13 @@ def viper_module(source: Path, package: str, word: type[Word]) -> types.ModuleTy
     def viper(function: Any) -> Any:
         names = [name for name in function.__annotations__ if name != "return"]
 
-        def call(*arguments: Any) -> int:
+        def call(*arguments: Any) -> int | None:
             given = [
                 kinds[function.__annotations__[name]](argument)
                 for name, argument in zip(names, arguments, strict=True)
             ]
-            return int(function(*given))
+            found = function(*given)
+            return None if found is None else int(found)
 
         return call
 
