@@ -8,7 +8,8 @@ import click
 
 from edge.cli.program import emit_json
 from edge.errors import KeyFileError
-from edge.wire.key_files import write_signing_key
+from edge.wire.device_keys import DEVICE_ALGORITHM, DeviceKey
+from edge.wire.key_files import write_device_key, write_signing_key
 from edge.wire.keys import Algorithm, SigningKey
 
 
@@ -21,19 +22,25 @@ from edge.wire.keys import Algorithm, SigningKey
     show_default=True,
     help="How the key signs.",
 )
+@click.option("--device", is_flag=True, help="A key that a microcontroller shares with the platform.")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(path: Path, algorithm: str, force: bool, as_json: bool) -> None:
+def command(path: Path, *, algorithm: str, device: bool, force: bool, as_json: bool) -> None:
     """Make a key pair: PATH for the gateway alone, PATH with .pub for the platform.
 
     The private key is readable by its owner only (mode 0600) and is not encrypted, as the gateway starts
     without a person. The platform finds a vehicle's key by the name VIN.pub.pem: call PATH VIN.pem.
+
+    With --device it is one secret key for HMAC-SHA-256, for a telemetry node that cannot sign. Node and
+    platform both keep PATH secret; the platform finds it by the name VIN.device.pem. Records under it are
+    authenticated for the platform, and not provable to third parties.
 
     \b
     Examples:
       nevgate keys make vehicle.pem
       nevgate keys make keys/LNVGATE00XDEM0001.pem
       nevgate keys make /etc/nevgate/vehicle.pem --algorithm es256
+      nevgate keys make keys/LNVGATE00XDEM0001.device.pem --device
       nevgate keys make vehicle.pem --json | jq -r .key_id
     """
     if not path.name or path.name.endswith(".pub.pem"):
@@ -42,11 +49,14 @@ def command(path: Path, algorithm: str, force: bool, as_json: bool) -> None:
             where=f"'{path}'",
             todo="Name it after the vehicle, such as keys/LNVGATE00XDEM0001.pem",
         )
-    key = SigningKey.generate(Algorithm(algorithm))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise KeyFileError(f"cannot be made: {fault.strerror}", where=str(path.parent)) from fault
+    if device:
+        _make_device_key(path, force=force, as_json=as_json)
+        return
+    key = SigningKey.generate(Algorithm(algorithm))
     public_file = write_signing_key(path, key, force=force)
     if as_json:
         emit_json(
@@ -62,3 +72,14 @@ def command(path: Path, algorithm: str, force: bool, as_json: bool) -> None:
     click.echo(f"public key   {public_file}  (give it to the platform)")
     click.echo(f"algorithm    {key.public.algorithm.value}")
     click.echo(f"key id       {key.public.key_id.hex()}")
+
+
+def _make_device_key(path: Path, *, force: bool, as_json: bool) -> None:
+    key = DeviceKey.generate()
+    write_device_key(path, key, force=force)
+    if as_json:
+        emit_json({"device": str(path), "algorithm": DEVICE_ALGORITHM, "key_id": key.key_id.hex()})
+        return
+    click.echo(f"device key   {path}  (keep one copy on the node, one at the platform, both secret)")
+    click.echo(f"algorithm    {DEVICE_ALGORITHM}")
+    click.echo(f"key id       {key.key_id.hex()}")

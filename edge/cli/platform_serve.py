@@ -39,7 +39,7 @@ GREATEST_PORT = 65_535
     "--keys",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the vehicles' public keys, VEHICLE.pub.pem each.",
+    help="Folder of keys: VEHICLE.pub.pem of each vehicle, VEHICLE.device.pem of a telemetry node.",
 )
 @click.option(
     "--store", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The SQLite file."

@@ -81,15 +81,18 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A payload whose signature holds.
+    """A payload whose signature or code holds.
 
     Attributes:
         payload: what was signed.
         key_id: the key that signed it, 8 bytes.
+        provable: whether it convinces third parties: a signature does, the code of a key that is shared
+            (`edge.wire.mac0`) does not.
     """
 
     payload: bytes
     key_id: bytes
+    provable: bool = True
 
 
 class Verifier:

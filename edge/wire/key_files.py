@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from edge.errors import KeyFileError
+from edge.wire.device_keys import DeviceKey
 from edge.wire.keys import SigningKey, VerifyingKey
 
 PRIVATE_MODE = 0o600
@@ -35,15 +36,18 @@ def write_signing_key(path: Path, key: SigningKey, *, force: bool = False) -> Pa
         KeyFileError: a file exists and `force` is not given, or cannot be written.
     """
     beside = public_path(path)
-    if not force:
-        for each in (path, beside):
-            if os.path.lexists(each):
-                raise KeyFileError(
-                    "file exists already", where=str(each), todo="Name another, or replace it with --force"
-                )
+    _refuse_existing(path, beside, force=force)
     _write(path, key.to_pem(), PRIVATE_MODE)
     _write(beside, key.public.pem, PUBLIC_MODE)
     return beside
+
+
+def _refuse_existing(*paths: Path, force: bool) -> None:
+    for path in paths:
+        if not force and os.path.lexists(path):
+            raise KeyFileError(
+                "file exists already", where=str(path), todo="Name another, or replace it with --force"
+            )
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
@@ -127,3 +131,40 @@ def read_public_half(path: Path) -> VerifyingKey:
         KeyFileError: as `read_signing_key` and `read_verifying_key` say.
     """
     return read_signing_key(path).public if holds_private_key(path) else read_verifying_key(path)
+
+
+def write_device_key(path: Path, key: DeviceKey, *, force: bool = False) -> None:
+    """Write a device key for its owner alone.
+
+    Args:
+        path: the file.
+        key: the key.
+        force: whether a file that exists may be replaced.
+
+    Raises:
+        KeyFileError: the file exists and `force` is not given, or cannot be written.
+    """
+    _refuse_existing(path, force=force)
+    _write(path, key.to_text(), PRIVATE_MODE)
+
+
+def read_device_key(path: Path) -> DeviceKey:
+    """Read a device key.
+
+    Raises:
+        KeyFileError: the file is not there, others can read it, or it holds no device key.
+    """
+    content = _read(path, private=True)
+    try:
+        return DeviceKey.from_text(content)
+    except KeyFileError as error:
+        raise KeyFileError(error.what, where=str(path), todo=error.todo) from error
+
+
+def holds_device_key(path: Path) -> bool:
+    """Whether a key file says that it holds a device key.
+
+    Raises:
+        KeyFileError: the file cannot be read.
+    """
+    return b"NEVGATE DEVICE KEY" in _read(path, private=False)

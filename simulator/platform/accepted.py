@@ -40,6 +40,7 @@ class Accepted:
         losses: the range entries.
         predecessor: the 16 bytes of the stream that this one continues, if it says so.
         key_id: which key signed it.
+        provable: whether that convinces third parties; the code of a device does not.
     """
 
     vehicle: str
@@ -51,6 +52,12 @@ class Accepted:
     losses: tuple[LossRange, ...]
     predecessor: bytes | None
     key_id: bytes
+    provable: bool = True
+
+    @property
+    def device_key(self) -> bytes:
+        """The id of the device's key that it is authenticated under; empty for a signature."""
+        return b"" if self.provable else self.key_id
 
     @property
     def urgent(self) -> bool:
@@ -71,11 +78,18 @@ class AcceptedStatement:
         vehicle: who signed it.
         statement: what it says.
         key_id: which key signed it.
+        provable: whether that convinces third parties; the code of a device does not.
     """
 
     vehicle: str
     statement: Statement
     key_id: bytes
+    provable: bool = True
+
+    @property
+    def device_key(self) -> bytes:
+        """The id of the device's key that it is authenticated under; empty for a signature."""
+        return b"" if self.provable else self.key_id
 
     @property
     def boot(self) -> bytes:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from edge.catalogue.catalogue import builtin
 from edge.wire.key_files import read_signing_key, write_signing_key
-from edge.wire.keys import SigningKey, VerifyingKey
+from edge.wire.keys import SigningKey
 from edge.wire.limits import DEFAULT_LIMITS, Limits
 from simulator.platform.intake import Alert
 from simulator.platform.judge import Judge
-from simulator.platform.keyring import Keyring
+from simulator.platform.keyring import Keyring, VehicleKey
 from simulator.platform.pace import ReceiptPacer
 from simulator.platform.platform import Platform
 from simulator.platform.store import Store
@@ -35,7 +35,7 @@ def own_key(path: Path) -> tuple[SigningKey, bool]:
 @contextmanager
 def open_platform(
     *,
-    keys: Mapping[str, Iterable[VerifyingKey]],
+    keys: Mapping[str, Iterable[VehicleKey]],
     store: Path,
     key: SigningKey,
     receipt_interval_s: float = 1.0,
@@ -46,7 +46,7 @@ def open_platform(
     """A platform over a store, which is closed at the end.
 
     Args:
-        keys: the vehicles' public keys; `keyring.load_keys` reads them from a folder.
+        keys: the keys of vehicles and devices; `keyring.load_keys` reads them from a folder.
         store: the SQLite file, made when it is not there.
         key: signs the receipts.
         receipt_interval_s: longest wait of a message for its receipt.

@@ -11,6 +11,7 @@ from simulator.platform.accepted import Accepted
 
 DOUBLE = "double"
 CONFLICT = "conflicting double"
+AUTHENTICATED = "authenticated, not provable to third parties"
 FEWER_ITEMS = "repeated with fewer items"
 
 
@@ -67,6 +68,7 @@ class Books:
         for name, count in (
             ("range entries", len(accepted.losses) if tally.news else 0),
             ("came after being reported lost", tally.recovered),
+            (AUTHENTICATED, 0 if accepted.provable else tally.stored),
         ):
             if count:
                 self.record_facts[name] += count

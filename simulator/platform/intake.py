@@ -67,7 +67,7 @@ class RecordIntake:
                 sha256=digest,
                 kind=accepted.kind.topic,
                 key_id=accepted.key_id,
-                provable=True,
+                provable=accepted.provable,
                 boot=accepted.boot,
                 received_ns=now_ns,
                 signed=payload,

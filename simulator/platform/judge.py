@@ -79,7 +79,7 @@ class Judge:
             if road is MessageKind.EVENT:
                 read = _STATEMENTS.get(peek_kind(opened.payload, self.limits))
                 if read is not None:
-                    return _judge_statement(vehicle, read(opened.payload, self.limits), opened.key_id)
+                    return _judge_statement(vehicle, read(opened.payload, self.limits), opened)
             return self._judge_records(vehicle, road, opened)
         except WireError as error:
             raise RejectedError(Cause.MALFORMED, str(error)) from error
@@ -106,6 +106,7 @@ class Judge:
             losses=message.losses,
             predecessor=message.predecessor,
             key_id=opened.key_id,
+            provable=opened.provable,
         )
 
     def judge_status(self, vehicle: str, payload: bytes) -> Status:
@@ -128,11 +129,16 @@ class Judge:
             )
 
 
-def _judge_statement(vehicle: str, statement: Statement, key_id: bytes) -> AcceptedStatement:
+def _judge_statement(vehicle: str, statement: Statement, opened: Verified) -> AcceptedStatement:
     _check_vehicle(vehicle, statement.vehicle)
+    if not (opened.provable or isinstance(statement, TimeCorrections)):
+        raise RejectedError(
+            Cause.NOT_A_DEVICES,
+            f"a device has authenticated what must be signed: {statement_kind(statement)}",
+        )
     for timebase, t_ns in _moments(statement):
         _check_wall_time(timebase, t_ns, f"the {statement_kind(statement)}")
-    return AcceptedStatement(vehicle, statement, key_id)
+    return AcceptedStatement(vehicle, statement, opened.key_id, opened.provable)
 
 
 def _moments(statement: Statement) -> Iterator[tuple[Timebase, int]]:

@@ -55,7 +55,9 @@ def list_records(
 ) -> Listing:
     """A row for each value of each record, only of `items` if any are named.
 
-    The time is that of the signed record; what a later fix has made of it stands beside it.
+    The time is that of the signed record; what a later fix has made of it stands beside it. Records are
+    `signed`, or only `authenticated` under a key that their device shares with the platform, and then not
+    provable to third parties.
     """
     columns = (
         "time",
@@ -66,13 +68,15 @@ def list_records(
         "stream",
         "number",
         "kind",
+        "proof",
+        "provable",
         "item",
         "name",
         "value",
         "unit",
         "meaning",
     )
-    brief = ("time", "vehicle", "number", "item", "name", "value", "unit", "meaning")
+    brief = ("time", "vehicle", "number", "proof", "item", "name", "value", "unit", "meaning")
     return Listing(columns, _record_rows(records, catalogue, items, chinese=chinese), brief)
 
 
@@ -90,6 +94,8 @@ def _record_rows(
             stored.stream.hex(),
             record.number,
             stored.kind,
+            proof(provable=stored.provable),
+            stored.provable,
         )
         for item_id in items or record.values:
             if item_id not in record.values:
@@ -101,6 +107,11 @@ def _record_rows(
                 continue
             name = item.cn if chinese else item.en
             yield (*head, item_id, name, _plain(value, item), item.unit, _meaning(value, item))
+
+
+def proof(*, provable: bool) -> str:
+    """What shows that records are the vehicle's, in a word."""
+    return "signed" if provable else "authenticated"
 
 
 def _item(catalogue: Catalogue, item_id: str) -> Item | None:
@@ -139,11 +150,12 @@ def _meaning(value: Value, item: Item) -> str:
 
 
 def list_vehicles(vehicles: Iterable[VehicleSummary]) -> Listing:
-    """A row for each vehicle."""
+    """A row for each vehicle; `authenticated` of its records are not provable to third parties."""
     columns = (
         "vehicle",
         "streams",
         "records",
+        "authenticated",
         "missing",
         "lost",
         "uncertain",
@@ -160,6 +172,7 @@ def list_vehicles(vehicles: Iterable[VehicleSummary]) -> Listing:
                 each.vehicle,
                 each.streams,
                 each.records,
+                each.authenticated,
                 each.missing,
                 each.lost,
                 each.uncertain,
@@ -171,7 +184,7 @@ def list_vehicles(vehicles: Iterable[VehicleSummary]) -> Listing:
             )
             for each in vehicles
         ),
-        ("vehicle", "records", "missing", "lost", "doubles", "conflicts", "last_seen"),
+        ("vehicle", "records", "missing", "lost", "doubles", "conflicts", "authenticated", "last_seen"),
     )
 
 

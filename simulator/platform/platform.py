@@ -9,13 +9,14 @@ from types import MappingProxyType
 from edge.account import Hop
 from edge.wire.checkpoint import Checkpoint
 from edge.wire.keys import SigningKey
+from edge.wire.time_corrections import TimeCorrections
 from simulator.platform.accepted import Accepted, AcceptedStatement, statement_kind
 from simulator.platform.books import DOUBLE, Books
 from simulator.platform.intake import Alert, RecordIntake
 from simulator.platform.judge import Judge, vehicle_of
 from simulator.platform.pace import ReceiptPacer, StreamKey
 from simulator.platform.receipts import Publication, ReceiptDesk, receipt_of
-from simulator.platform.rejected import RejectedError
+from simulator.platform.rejected import Cause, RejectedError
 from simulator.platform.rows import Rejection, Stream
 from simulator.platform.statements import StatementIntake
 from simulator.platform.store import Store, StoreError
@@ -136,7 +137,7 @@ class Platform:
                 self._take_statement(accepted, payload, now_ns)
 
     def _take_records(self, accepted: Accepted, payload: bytes, now_ns: int) -> None:
-        stream = self._store.stream(accepted.vehicle, accepted.stream, now_ns)
+        stream = self._stream(accepted, accepted.stream, now_ns)
         tally = self._records.take(stream, accepted, payload, now_ns)
         if not tally.known:
             self._link(stream, accepted.predecessor)
@@ -144,13 +145,16 @@ class Platform:
         self._pacer.note((stream.vehicle, stream.stream), now_ns, urgent=accepted.urgent)
         watched = self._heard(stream, now_ns)
         watched.records += tally.stored
+        watched.authenticated += 0 if accepted.provable else tally.stored
         watched.doubles += tally.doubles
         watched.conflicts += tally.conflicts
         if tally.stored:
             self.watch.stored(accepted.vehicle, accepted.records, now_ns, prompt=accepted.prompt)
 
     def _take_statement(self, accepted: AcceptedStatement, payload: bytes, now_ns: int) -> None:
-        stream = self._store.stream(accepted.vehicle, accepted.statement.stream, now_ns)
+        if isinstance(accepted.statement, TimeCorrections) and not accepted.provable:
+            self._check_boots(accepted.vehicle, accepted.statement)
+        stream = self._stream(accepted, accepted.statement.stream, now_ns)
         if self._statements.take(stream, accepted, payload, now_ns):
             self._books.messages["stored"] += 1
             self._books.message_facts[STATEMENTS[statement_kind(accepted.statement)]] += 1
@@ -160,6 +164,24 @@ class Platform:
             # The receipt is the countersignature, for which the vehicle waits.
             self._pacer.note((stream.vehicle, stream.stream), now_ns, urgent=True)
         self._heard(stream, now_ns)
+
+    def _stream(self, accepted: Accepted | AcceptedStatement, name: bytes, now_ns: int) -> Stream:
+        """The stream, which belongs to signatures or to one device's key from its first message on.
+
+        Else whoever has a device's key could number records in the gateway's stream, and by their receipts
+        have the gateway believe that its own have arrived.
+        """
+        stream = self._store.stream(accepted.vehicle, name, now_ns, device_key=accepted.device_key)
+        if stream.device_key != accepted.device_key:
+            whose = f"device key {stream.device_key.hex()}" if stream.device_key else "signatures"
+            raise RejectedError(Cause.OTHER_AUTHOR, f"the stream's messages are under {whose}")
+        return stream
+
+    def _check_boots(self, vehicle: str, statement: TimeCorrections) -> None:
+        """Let a device correct the time of its own boots only, not of the gateway's."""
+        for correction in statement.corrections:
+            if self._store.has_signed_boot(vehicle, correction.boot):
+                raise RejectedError(Cause.NOT_A_DEVICES, "the records of that boot are signed")
 
     def _heard(self, stream: Stream, now_ns: int) -> VehicleCounts:
         stream.last_seen_ns = now_ns
@@ -203,7 +225,8 @@ class Platform:
         stream = self._store.stream(vehicle, name, now_ns)
         countersigned = self._statements.newest_checkpoint(stream)
         receipt = receipt_of(name, stream.sequence, now_ns, countersigned=countersigned)
-        return self._desk.publication(vehicle, receipt)
+        device = self._judge.keyring.device(vehicle, stream.device_key)
+        return self._desk.publication(vehicle, receipt, device)
 
     def _alert(self, alert: Alert) -> None:
         if self._on_alert is not None:

@@ -40,6 +40,7 @@ class VehicleSummary:
         vehicle: its name.
         streams: how many streams it used.
         records: how many records are stored.
+        authenticated: how many of them are under a device's key, and not provable to third parties.
         missing: how many numbers are neither stored nor reported lost.
         lost: how many numbers are reported lost one by one, and not stored.
         uncertain: how many numbers are within intervals only, of which an unknown share is gone.
@@ -53,6 +54,7 @@ class VehicleSummary:
     vehicle: str
     streams: int
     records: int
+    authenticated: int
     missing: int
     lost: int
     uncertain: int
@@ -200,6 +202,7 @@ class StoreReader(Closing):
                 vehicle=name,
                 streams=len(streams),
                 records=sum(stream.records for stream in streams),
+                authenticated=sum(stream.records for stream in streams if stream.device_key),
                 missing=sum(stream.sequence.missing_count for stream in streams),
                 lost=sum(stream.sequence.lost_count for stream in streams),
                 uncertain=sum(stream.sequence.uncertain_count for stream in streams),

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from edge.uplink.outgoing import VehicleTopics
 from edge.wire.cose import Role, Signer
+from edge.wire.device_keys import DeviceKey
 from edge.wire.keys import SigningKey
+from edge.wire.mac0 import Authenticator
 from edge.wire.receipt import NumberRange, Receipt
 from edge.wire.receipt import encode as encode_receipt
 from simulator.platform.sequence import Sequence
@@ -24,7 +26,7 @@ class Publication:
 
     Attributes:
         topic: MQTT topic.
-        payload: the signed receipt.
+        payload: the signed or authenticated receipt.
     """
 
     topic: str
@@ -78,9 +80,16 @@ class ReceiptDesk:
         self._key = key
         self._signers: OrderedDict[str, Signer] = OrderedDict()
 
-    def publication(self, vehicle: str, receipt: Receipt) -> Publication:
-        """The signed receipt and where to publish it."""
-        signed = self._signer(vehicle).sign(encode_receipt(receipt))
+    def publication(self, vehicle: str, receipt: Receipt, device: DeviceKey | None = None) -> Publication:
+        """The receipt, where to publish it, signed, or authenticated for the `device` whose stream it is of.
+
+        A device that cannot sign cannot check signatures either.
+        """
+        content = encode_receipt(receipt)
+        if device is None:
+            signed = self._signer(vehicle).sign(content)
+        else:
+            signed = Authenticator(device, vehicle=vehicle, role=Role.DOWN).authenticate(content)
         return Publication(VehicleTopics(vehicle).receipt, signed)
 
     def _signer(self, vehicle: str) -> Signer:

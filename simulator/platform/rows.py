@@ -18,7 +18,7 @@ Parameters = Sequence[str | int | bytes | None]
 
 _STREAMS = (
     "SELECT id, vehicle, stream, predecessor, records, first_seen_ns, last_seen_ns, received, lost,"
-    " uncertain, doubles, conflicts, recovered, repeated_with_fewer FROM stream"
+    " uncertain, doubles, conflicts, recovered, repeated_with_fewer, device_key FROM stream"
 )
 _RECORDS = (
     "SELECT s.vehicle, s.stream, r.number, r.t_ns, r.wall_ns, r.quality, r.alarm, k.name, l.items, r.body,"
@@ -94,6 +94,8 @@ class Stream:
         first_seen_ns: Unix time of its first message.
         last_seen_ns: Unix time of its latest message.
         repeated_with_fewer: how many records came again with some of their items and no other.
+        device_key: id of the one key of a device that its messages are authenticated under; empty where they
+            are signed.
     """
 
     row: int
@@ -105,6 +107,7 @@ class Stream:
     first_seen_ns: int
     last_seen_ns: int
     repeated_with_fewer: int = 0
+    device_key: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +154,23 @@ def read_streams(
     """The streams that the clause `where` chooses, in the order in which they were first seen."""
     rows = connection.execute(f"{_STREAMS} {where} ORDER BY id", parameters)
     streams = []
-    for *state, received, lost, uncertain, doubles, conflicts, recovered, fewer in rows:
+    for *state, received, lost, uncertain, doubles, conflicts, recovered, fewer, device_key in rows:
         sequence = NumberSequence.restored(*map(unpack_spans, (received, lost, uncertain)))
         sequence.doubles, sequence.conflicts, sequence.recovered = doubles, conflicts, recovered
         row, vehicle, stream, predecessor, records, first_seen_ns, last_seen_ns = state
         streams.append(
-            Stream(row, vehicle, stream, sequence, predecessor, records, first_seen_ns, last_seen_ns, fewer)
+            Stream(
+                row,
+                vehicle,
+                stream,
+                sequence,
+                predecessor,
+                records,
+                first_seen_ns,
+                last_seen_ns,
+                fewer,
+                device_key,
+            )
         )
     return streams
 

@@ -185,7 +185,13 @@ CREATE TABLE correction (
 CREATE INDEX correction_boot ON correction (vehicle, boot);
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+ALTER TABLE stream ADD COLUMN device_key BLOB NOT NULL DEFAULT x'';
+
+CREATE INDEX message_boot ON message (boot);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Script number N brings a store of version N to version N + 1; the version is SQLite's `user_version`."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from simulator.platform.comparison import Difference, KeptAccount
 from simulator.platform.findings import CheckpointLook, Finding, StreamLink
-from simulator.platform.listing import Listing
+from simulator.platform.listing import Listing, proof
 from simulator.platform.statement_rows import KeptCorrection
 from simulator.platform.view import iso_time
 
@@ -20,6 +20,7 @@ def list_streams(links: Iterable[StreamLink]) -> Listing:
         "predecessor",
         "predecessor_known",
         "successors",
+        "proof",
         "records",
         "watermark",
         "highest",
@@ -38,6 +39,7 @@ def list_streams(links: Iterable[StreamLink]) -> Listing:
                 "" if link.stream.predecessor is None else link.stream.predecessor.hex(),
                 link.known,
                 [each.hex() for each in link.successors],
+                proof(provable=not link.stream.device_key),
                 link.stream.records,
                 link.stream.sequence.watermark,
                 link.stream.sequence.highest,
@@ -49,7 +51,7 @@ def list_streams(links: Iterable[StreamLink]) -> Listing:
             )
             for link in links
         ),
-        ("vehicle", "stream", "predecessor", "predecessor_known", "records", "missing", "last_seen"),
+        ("vehicle", "stream", "predecessor", "predecessor_known", "proof", "records", "missing", "last_seen"),
     )
 
 

@@ -43,7 +43,7 @@ class StatementIntake:
             sha256=digest,
             kind=statement_kind(statement),
             key_id=accepted.key_id,
-            provable=True,
+            provable=accepted.provable,
             boot=accepted.boot,
             received_ns=now_ns,
             signed=payload,

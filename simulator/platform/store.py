@@ -127,8 +127,8 @@ class Store:
                 self._connection.execute("BEGIN IMMEDIATE")
             yield self._connection
 
-    def stream(self, vehicle: str, stream: bytes, now_ns: int) -> Stream:
-        """The stream, made when it is new."""
+    def stream(self, vehicle: str, stream: bytes, now_ns: int, *, device_key: bytes = b"") -> Stream:
+        """The stream, made when it is new, then of `device_key`, or of signatures where that is empty."""
         key = (vehicle, stream)
         held = self._streams.get(key)
         if held is None:
@@ -136,9 +136,9 @@ class Store:
                 empty = pack_spans(())
                 connection.execute(
                     "INSERT OR IGNORE INTO stream"
-                    " (vehicle, stream, received, lost, first_seen_ns, last_seen_ns)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    (vehicle, stream, empty, empty, now_ns, now_ns),
+                    " (vehicle, stream, received, lost, first_seen_ns, last_seen_ns, device_key)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (vehicle, stream, empty, empty, now_ns, now_ns, device_key),
                 )
                 held = read_streams(connection, "WHERE vehicle = ? AND stream = ?", key)[0]
             self._streams[key] = held
@@ -153,6 +153,16 @@ class Store:
         """Whether a message of exactly these bytes is kept as evidence."""
         with self.reading() as connection:
             found = connection.execute("SELECT 1 FROM message WHERE sha256 = ?", (sha256,))
+            return found.fetchone() is not None
+
+    def has_signed_boot(self, vehicle: str, boot: bytes) -> bool:
+        """Whether records of that boot are kept which a signature proves."""
+        with self.reading() as connection:
+            found = connection.execute(
+                "SELECT 1 FROM stream s JOIN message m ON m.stream = s.id"
+                " WHERE s.vehicle = ? AND s.device_key = x'' AND m.boot = ? LIMIT 1",
+                (vehicle, boot),
+            )
             return found.fetchone() is not None
 
     def record(self, stream: Stream, number: int) -> StoredRecord | None:

@@ -24,6 +24,7 @@ class VehicleCounts:
 
     Attributes:
         records: stored in this run.
+        authenticated: of these, those under a device's key, which are not provable to third parties.
         doubles: came again with equal contents.
         conflicts: came again with other contents.
         rejected: messages on its topics that were not taken in.
@@ -36,6 +37,7 @@ class VehicleCounts:
     """
 
     records: int = 0
+    authenticated: int = 0
     doubles: int = 0
     conflicts: int = 0
     rejected: int = 0

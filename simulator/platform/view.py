@@ -21,6 +21,7 @@ class VehicleRow:
         vehicle: its name.
         online: what its signed status says; None before it said anything.
         records: stored in this run.
+        authenticated: of these, those under a device's key, which are not provable to third parties.
         watermark: of the stream heard of last: everything up to here is stored or explained.
         missing: numbers neither stored nor explained.
         doubles: records that came again with equal contents.
@@ -35,6 +36,7 @@ class VehicleRow:
     vehicle: str
     online: bool | None
     records: int
+    authenticated: int
     watermark: int
     missing: int
     doubles: int
@@ -52,6 +54,7 @@ def vehicle_rows(watch: VehicleWatch) -> list[VehicleRow]:
             vehicle=vehicle,
             online=None if counts.status is None else counts.status.online,
             records=counts.records,
+            authenticated=counts.authenticated,
             watermark=counts.watermark,
             missing=counts.missing,
             doubles=counts.doubles,

@@ -1,0 +1,169 @@
+"""Devices that share a key with the platform: taken in, marked, answered, and kept to what is theirs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge.catalogue.catalogue import builtin
+from edge.cli.program import program
+from edge.clock import NS_PER_S, Timebase, TimeQuality
+from edge.wire.cose import Role
+from edge.wire.device_keys import DeviceKey
+from edge.wire.key_files import write_device_key
+from edge.wire.mac0 import Authenticator, DeviceVerifier
+from edge.wire.receipt import decode as decode_receipt
+from edge.wire.time_corrections import TimeCorrection, TimeCorrections
+from edge.wire.time_corrections import encode as encode_corrections
+from simulator.platform.judge import Judge
+from simulator.platform.keyring import Keyring, load_keys
+from simulator.platform.platform import Platform
+from simulator.platform.view import vehicle_rows
+from tests.simulator.platform_rig import (
+    BOOT,
+    NOW_NS,
+    PLATFORM_KEY,
+    STREAM,
+    VEHICLE,
+    VEHICLE_KEY,
+    Rig,
+    Vehicle,
+    record,
+)
+
+KEY = DeviceKey(b"d" * 32)
+OTHER = DeviceKey(b"o" * 32)
+NODE_STREAM = b"n" * 16
+NODE_BOOT = b"B" * 16
+
+
+class Node(Vehicle):
+    """A device of the vehicle: authenticates where the gateway signs."""
+
+    def __init__(self, key: DeviceKey = KEY) -> None:
+        super().__init__()
+        self._code = Authenticator(key, vehicle=VEHICLE)
+
+    def sign(self, content: bytes) -> bytes:
+        return self._code.authenticate(content)
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path / "platform.db")
+    keys = Keyring({VEHICLE: [VEHICLE_KEY.public, KEY, OTHER]})
+    made.platform = Platform(Judge(keys, builtin()), made.store, PLATFORM_KEY, on_alert=made.alerts.append)
+    yield made
+    made.store.close()
+
+
+def listed(path: Path, what: str) -> list[dict[str, object]]:
+    ran = CliRunner().invoke(program, ["platform", "query", str(path), what, "--json"])
+    assert ran.exit_code == 0, ran.output
+    return [json.loads(line) for line in ran.output.splitlines()]
+
+
+def test_records_of_a_device_are_marked_wherever_they_show(rig: Rig) -> None:
+    node = Node()
+    rig.send(node.message(record(1), record(2), stream=NODE_STREAM, boot=NODE_BOOT))
+    rig.send(rig.vehicle.numbers(1, 3))
+    rig.platform.commit(NOW_NS)
+    assert rig.records == {"stored": 5}
+    assert rig.platform.hops()[1].facts["authenticated, not provable to third parties"] == 2
+    (row,) = vehicle_rows(rig.platform.watch)
+    assert (row.records, row.authenticated) == (5, 2)
+    proofs = {(line["stream"], line["proof"], line["provable"]) for line in listed(rig.path, "records")}
+    assert proofs == {(NODE_STREAM.hex(), "authenticated", False), (STREAM.hex(), "signed", True)}
+    streams = {(line["stream"], line["proof"]) for line in listed(rig.path, "streams")}
+    assert streams == {(NODE_STREAM.hex(), "authenticated"), (STREAM.hex(), "signed")}
+    (vehicle,) = listed(rig.path, "vehicles")
+    assert (vehicle["records"], vehicle["authenticated"]) == (5, 2)
+    table = CliRunner().invoke(program, ["platform", "query", str(rig.path), "records"]).output
+    assert "authenticated" in table
+
+
+def test_its_receipts_are_under_its_own_key(rig: Rig) -> None:
+    rig.send(Node().message(record(1), stream=NODE_STREAM, boot=NODE_BOOT))
+    rig.send(rig.vehicle.numbers(1, 3))
+    answers = {
+        publication.payload[0]: publication.payload
+        for publication in rig.platform.commit(NOW_NS, all_receipts=True)
+    }
+    opened = DeviceVerifier({VEHICLE: [KEY]}).verify(answers[0xD1], vehicle=VEHICLE, role=Role.DOWN)
+    receipt = decode_receipt(opened.payload)
+    assert (receipt.stream, receipt.watermark) == (NODE_STREAM, 1)
+    assert set(answers) == {0xD1, 0xD2}
+
+
+def test_a_stream_stays_with_the_key_that_began_it(rig: Rig) -> None:
+    rig.send(rig.vehicle.numbers(1, 3))
+    rig.send(Node().message(record(4), stream=STREAM, boot=NODE_BOOT))
+    rig.send(Node().message(record(1), stream=NODE_STREAM, boot=NODE_BOOT))
+    rig.send(Node(OTHER).message(record(2), stream=NODE_STREAM, boot=NODE_BOOT))
+    rig.send(rig.vehicle.message(record(2), stream=NODE_STREAM))
+    rig.platform.commit(NOW_NS)
+    assert rig.messages == {"stored": 2, "stream of another key": 3}
+    again = Rig(rig.path)
+    assert again.store.stream(VEHICLE, NODE_STREAM, NOW_NS).device_key == KEY.key_id
+    again.store.close()
+
+
+def test_a_device_says_nothing_of_the_gateways_chain_or_time(rig: Rig) -> None:
+    node = Node()
+    better = Timebase(NOW_NS + NS_PER_S, TimeQuality.GNSS)
+    rig.send(rig.vehicle.numbers(1, 3))
+    rig.send(node.checkpoint(1, 2, last_number=3), "nev/v1/LNEVGATE000000001/up/event")
+    rig.send(node.account(3, None), "nev/v1/LNEVGATE000000001/up/event")
+    rig.send(node.corrections(TimeCorrection(BOOT, 0, 10, better)), "nev/v1/LNEVGATE000000001/up/event")
+    assert rig.messages == {"stored": 1, "not for a device to say": 3}
+
+
+def test_a_device_corrects_the_time_of_its_own_boot(rig: Rig) -> None:
+    node = Node()
+    rig.send(node.message(record(1), stream=NODE_STREAM, boot=NODE_BOOT))
+    better = Timebase(NOW_NS + NS_PER_S, TimeQuality.GNSS)
+    correction = TimeCorrection(NODE_BOOT, 0, 10 * NS_PER_S, better)
+    content = encode_corrections(TimeCorrections(VEHICLE, NODE_STREAM, (correction,)))
+    rig.send(node.sign(content), f"nev/v1/{VEHICLE}/up/event")
+    rig.platform.commit(NOW_NS)
+    assert rig.messages == {"stored": 2}
+    assert {line["corrected_quality"] for line in listed(rig.path, "records")} == {"gnss"}
+
+
+def test_wrong_keys_and_codes_are_counted_by_their_cause(rig: Rig) -> None:
+    message = Node().message(record(1), stream=NODE_STREAM, boot=NODE_BOOT)
+    rig.send(message[:-1] + bytes([message[-1] ^ 1]))
+    rig.send(Node(DeviceKey(b"x" * 32)).message(record(1), stream=NODE_STREAM, boot=NODE_BOOT))
+    rig.send(b"\xd1nonsense")
+    rig.send(b"\xd2" + message[1:])
+    rig.send(message, f"nev/v1/{VEHICLE}/down/live")
+    assert rig.messages == {
+        "stored": 0,
+        "signature does not fit": 2,
+        "unknown key": 1,
+        "malformed": 1,
+        "unknown topic": 1,
+    }
+
+
+def test_a_folder_of_keys_holds_devices_too(tmp_path: Path) -> None:
+    (tmp_path / "B").mkdir()
+    write_device_key(tmp_path / "A.device.pem", KEY)
+    write_device_key(tmp_path / "B" / "node.device.pem", OTHER)
+    (tmp_path / "B" / "gateway.pub.pem").write_bytes(VEHICLE_KEY.public.pem)
+    assert load_keys(tmp_path) == {"A": [KEY], "B": [VEHICLE_KEY.public, OTHER]}
+
+
+def test_a_device_key_is_made_and_shown_on_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "A.device.pem"
+    made = CliRunner().invoke(program, ["keys", "make", str(path), "--device", "--json"])
+    assert made.exit_code == 0, made.output
+    shown = CliRunner().invoke(program, ["keys", "show", str(path), "--json"])
+    (key,) = load_keys(path.parent)["A"]
+    assert json.loads(made.output)["key_id"] == json.loads(shown.output)["key_id"] == key.key_id.hex()
+    assert isinstance(key, DeviceKey)
+    assert key.secret.hex() not in made.output + shown.output
