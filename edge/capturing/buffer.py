@@ -9,7 +9,7 @@ from dataclasses import replace
 from edge.account import Hop
 from edge.bus.source import WAITING
 from edge.capture import Captured
-from edge.capturing.message import frame_bytes
+from edge.capturing.columns import frame_bytes
 from edge.frames import FrameBatch, alike, concatenate
 from edge.sensors.observation import Observation
 

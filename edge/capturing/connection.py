@@ -9,7 +9,8 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from edge.capturing.message import Decoder, Message, encode
+from edge.capturing.border import Decoder, encode
+from edge.capturing.message import Message
 from edge.closing import Closing
 
 _CHUNK = 1 << 18

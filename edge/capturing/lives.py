@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from edge.account import Hop
@@ -47,7 +47,7 @@ class Lives:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._past: list[Hop] = []
-        self._present: tuple[Hop, ...] = ()
+        self._present: Callable[[], tuple[Hop, ...]] = tuple
         self._arrived = self._discarded = (0, 0)
         self._crashes = 0
         self._outages: deque[Outage] = deque(maxlen=OUTAGES_KEPT)
@@ -59,8 +59,8 @@ class Lives:
         with self._lock:
             return tuple(self._outages)
 
-    def report(self, hops: tuple[Hop, ...]) -> None:
-        """Take up what the present process reports."""
+    def report(self, hops: Callable[[], tuple[Hop, ...]]) -> None:
+        """Take up what the present process reports; `hops` always gives the same."""
         with self._lock:
             self._present = hops
 
@@ -91,9 +91,9 @@ class Lives:
             t_ns: boot-monotonic time of its last report.
         """
         with self._lock:
-            hops = _arrivals(self._present, self._arrived, self._discarded, CRASHED if crash else UNREAD)
+            hops = _arrivals(self._present(), self._arrived, self._discarded, CRASHED if crash else UNREAD)
             self._past = _sum([*self._past, *(map(_crashed, hops) if crash else hops)])
-            self._present = ()
+            self._present = tuple
             self._arrived = self._discarded = (0, 0)
             self._crashes += bool(crash)
             if crash and not (self._outages and self._outages[-1].to_ns is None):
@@ -106,7 +106,7 @@ class Lives:
             now_ns: boot-monotonic time, up to which an outage that has not ended is counted.
         """
         with self._lock:
-            present = _arrivals(self._present, self._arrived, self._discarded, WAITING)
+            present = _arrivals(self._present(), self._arrived, self._discarded, WAITING)
             past, crashes, missed_ns = self._past, self._crashes, self._outage_ns
             if self._outages and self._outages[-1].to_ns is None:
                 missed_ns += max(0, now_ns - self._outages[-1].from_ns)

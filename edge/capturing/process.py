@@ -8,17 +8,19 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from types import TracebackType
 
-import edge.errors
 from edge.account import Hop
-from edge.bus.condition import BusAlarm, BusCondition
+from edge.bus.condition import BusCondition
 from edge.capture import Captured, MaskedSource
+from edge.capturing.arrived import Arrived
+from edge.capturing.back_off import BackOff
 from edge.capturing.connection import Connection
-from edge.capturing.lives import Lives, Outage
+from edge.capturing.lives import Outage
 from edge.capturing.message import (
     Adopt,
     Ask,
     BorderError,
     Close,
+    Counts,
     Done,
     Ended,
     Failed,
@@ -31,12 +33,12 @@ from edge.capturing.message import (
 )
 from edge.capturing.opening import CapturePlan
 from edge.capturing.pace import IDLE_MOST_S
+from edge.capturing.said import error_of, printable
 from edge.capturing.started import StartedProcess
 from edge.clock import NS_PER_S, Clock
 from edge.errors import NevgateError, SourceError
 from edge.frames import FrameBatch
 from edge.policy.classes import DataClass
-from edge.sensors.observation import Observation
 from edge.uplink.events import Notice
 
 BUFFER_BYTES = 32 << 20
@@ -52,15 +54,6 @@ ADOPT_S = 0.5
 END_S = 10.0
 """So long capture may take to hand on what it has read."""
 
-BACK_OFF_FIRST_S, BACK_OFF_MAX_S = 1.0, 30.0
-STEADY_S = 60.0
-"""Capture that has run for so long is well again: the next back-off begins anew."""
-
-_ERRORS = {
-    name: kind
-    for name, kind in vars(edge.errors).items()
-    if isinstance(kind, type) and issubclass(kind, NevgateError)
-}
 _GRACE_S = 0.5
 LONGEST_WAIT_S = IDLE_MOST_S + 0.2
 """What the core waits for at most: longer than capture ever waits between two readings."""
@@ -88,7 +81,6 @@ class CaptureProcess(MaskedSource):
         buffer_bytes: masked frames that may wait in the process while the core is busy.
 
     Attributes:
-        mask: the name of the mask of the last batch; before any, the one that capture began with.
         items: ids of the items that its sensors provide.
 
     Raises:
@@ -116,7 +108,7 @@ class CaptureProcess(MaskedSource):
         self._unadopted_s: float | None = None
         self._adopt_asked = 0
         self._adopted = 0
-        self._lives = Lives()
+        self._arrived = Arrived(clock.boot_ns())
         self._process: StartedProcess | None = None
         self._closing_s: float | None = None
         self._finished = False
@@ -126,19 +118,10 @@ class CaptureProcess(MaskedSource):
         self._woken = False
         self._done = 0
         self._heard_s = self._started_s = self._now_s()
-        self._reported_ns = clock.boot_ns()
-        self._back_off_s = BACK_OFF_FIRST_S
-        self._start_at_s = 0.0
-        self._batches: list[FrameBatch] = []
-        self._observations: list[Observation] = []
+        self._back_off = BackOff(self._started_s)
         self._cause = ""
-        self._unwanted = False
         self._told_lacking: tuple[str, ...] = ()
-        self.mask = ""
         self.items: tuple[str, ...] = ()
-        self._place: str | None = None
-        self._told_buses: tuple[BusCondition, ...] = ()
-        self._buses: tuple[BusCondition, ...] = ()
         self._live = True
         try:
             self._start()
@@ -158,14 +141,19 @@ class CaptureProcess(MaskedSource):
         return LONGEST_WAIT_S
 
     @property
+    def mask(self) -> str:
+        """The name of the mask of the last batch; before any, the one that capture began with."""
+        return self._arrived.mask
+
+    @property
     def place(self) -> str | None:
         """See `MaskedSource.place`; as of what was read last."""
-        return self._place
+        return self._arrived.place
 
     @property
     def buses(self) -> tuple[BusCondition, ...]:
         """See `MaskedSource.buses`; as of what was read last."""
-        return self._buses
+        return self._arrived.buses
 
     @property
     def pid(self) -> int | None:
@@ -180,7 +168,7 @@ class CaptureProcess(MaskedSource):
     @property
     def outages(self) -> Sequence[Outage]:
         """The last hundred times in which there was no capture, and nothing counted what there was."""
-        return self._lives.outages
+        return self._arrived.outages
 
     def read(self, timeout_s: float) -> Captured | None:
         """See `MaskedSource.read`.
@@ -242,14 +230,14 @@ class CaptureProcess(MaskedSource):
 
     def hops(self) -> tuple[Hop, ...]:
         """See `MaskedSource.hops`; as of what was read last, with all processes added up."""
-        return self._lives.hops(self._clock.boot_ns())
+        return self._arrived.hops(self._clock.boot_ns())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close, and wait until the process has ended; what is left in it is counted as unread."""
         self.close()
-        self._unwanted = True
+        self._arrived.wanted = False
         while self._connection is not None:
             self._exchange(_GRACE_S)
 
@@ -262,7 +250,7 @@ class CaptureProcess(MaskedSource):
         self._ready = None
         self._asked = self._done = self._adopted = 0
         self._heard_s = self._started_s = self._now_s()
-        self._reported_ns = self._clock.boot_ns()
+        self._arrived.begin(self._clock.boot_ns())
         with self._lock:
             self._process = process
             adopt = self._adopt
@@ -294,7 +282,7 @@ class CaptureProcess(MaskedSource):
             and self._closing_s is None
             and not self._finished
             and self._failure is None
-            and self._now_s() >= self._start_at_s
+            and self._now_s() >= self._back_off.due_s
         ):
             try:
                 self._start()
@@ -303,7 +291,7 @@ class CaptureProcess(MaskedSource):
 
     def _wait_without(self, end_s: float) -> None:
         """Let time pass without a process, and start one if that falls due."""
-        until_s = min(end_s, max(self._start_at_s, self._now_s()))
+        until_s = min(end_s, max(self._back_off.due_s, self._now_s()))
         self._clock.wait(self._nothing, max(0.0, until_s - self._now_s()))
         self._start_if_due()
 
@@ -360,18 +348,10 @@ class CaptureProcess(MaskedSource):
 
     def _take(self, message: Message) -> None:
         match message:
-            case FrameBatch():
-                self.mask = message.mask
-                self._receive(len(message), 0)
-                self._batches.append(message)
-            case Observed(observations=observations):
-                self._receive(0, len(observations))
-                self._observations += observations
-            case Report(t_ns=t_ns, adopted=adopted, hops=hops, place=place, buses=buses):
-                self._reported_ns = t_ns
-                self._place = place
-                self._heard_of(buses)
-                self._lives.report(hops)
+            case FrameBatch() | Observed():
+                self._arrived.take(message)
+            case Report(adopted=adopted) | Counts(adopted=adopted):
+                self._arrived.hear(message)
                 self._took_up(adopted)
             case Done(number=number):
                 self._done = number
@@ -380,25 +360,13 @@ class CaptureProcess(MaskedSource):
             case Ready():
                 self._begin(message)
             case Told(level=level, text=text):
-                logger.log(level, "capture: %s", _printable(text))
+                logger.log(level, "capture: %s", printable(text))
             case Failed():
                 self._fail(message)
             case Ended():
                 self._end_process(None)
             case _:
                 raise BorderError("a message that only the core sends", where="capture")
-
-    def _receive(self, frames: int, observations: int) -> None:
-        if self._unwanted:
-            self._lives.discard(frames, observations)
-        else:
-            self._lives.arrive(frames, observations)
-
-    def _heard_of(self, buses: tuple[BusCondition, ...]) -> None:
-        """Note how the buses stand, if that is news: every reading brings it, and it hardly ever changes."""
-        if buses != self._told_buses:
-            self._told_buses = buses
-            self._buses = tuple(map(_printable_condition, buses))
 
     def _took_up(self, adopted: int) -> None:
         with self._lock:
@@ -412,27 +380,26 @@ class CaptureProcess(MaskedSource):
         with self._lock:
             if self._unadopted_s is not None:
                 self._unadopted_s = self._now_s()
-        self._live, self.mask, self.items = ready.live, ready.mask, ready.items
-        self._lives.ready(ready.t_ns)
+        self._live, self.items = ready.live, ready.items
+        self._arrived.ready(ready.t_ns, ready.mask)
         for lacking in set(ready.lacking) - set(self._told_lacking):
-            self._tell(f"capture is not as well guarded as it could be: {_printable(lacking)}", trouble=True)
+            self._tell(f"capture is not as well guarded as it could be: {printable(lacking)}", trouble=True)
         self._told_lacking = ready.lacking
-        if not first and self._lives.outages:
-            outage = self._lives.outages[-1]
+        if not first and self.outages:
+            outage = self.outages[-1]
             missed_s = ((outage.to_ns or outage.from_ns) - outage.from_ns) / NS_PER_S
             self._tell(f"capture runs again; nothing was captured for {missed_s:.3f} s", trouble=False)
 
     def _fail(self, failed: Failed) -> None:
         """Take up why the process ends: what it could not open or read on, or that it crashed."""
-        kind = _ERRORS.get(failed.error)
-        what, where, todo = map(_printable, (failed.what, failed.where, failed.todo))
-        if kind is None:
-            self._end_process(what or "crashed")
+        error = error_of(failed)
+        if error is None:
+            self._end_process(printable(failed.what) or "crashed")
         elif self._ready is None and self.mask:
             # It ran before, so that a device may come back.
-            self._end_process(f"{where}: {what}" if where else what)
+            self._end_process(f"{error.where}: {error.what}" if error.where else error.what)
         else:
-            self._failure = kind(what, where=where, todo=todo)
+            self._failure = error
             self._end_process(None)
 
     def _end_process(self, crash: str | None) -> None:
@@ -447,7 +414,7 @@ class CaptureProcess(MaskedSource):
             return
         ending = process.bury(kill=bool(crash) or self._ready is None)
         cause = None if crash is None else crash or ending
-        self._lives.end(cause or "", self._reported_ns)
+        self._arrived.end(cause or "")
         if cause is None:
             self._finished = self._failure is None
         else:
@@ -456,54 +423,34 @@ class CaptureProcess(MaskedSource):
     def _mourn(self, cause: str) -> None:
         """Have another process started after a while."""
         self._cause = cause
-        if self._ready is not None and self._now_s() - self._started_s > STEADY_S:
-            self._back_off_s = BACK_OFF_FIRST_S
-        self._start_at_s = self._now_s() + self._back_off_s
+        now_s = self._now_s()
+        ran_s = 0.0 if self._ready is None else now_s - self._started_s
+        delay_s = self._back_off.died(now_s, ran_s=ran_s)
         if self._closing_s is not None:
             self._finished = True
             self._tell(f"capture {cause} while it was to end", trouble=True)
         elif self.mask:
             self._tell(
-                f"capture {cause}; it is started again in {self._back_off_s:.0f} s, "
+                f"capture {cause}; it is started again in {delay_s:.0f} s, "
                 "and nothing is captured until then",
                 trouble=True,
             )
-        self._back_off_s = min(2 * self._back_off_s, BACK_OFF_MAX_S)
 
     def _captured(self) -> Captured | None:
         """Hand on what has arrived."""
-        batches, observations = tuple(self._batches), tuple(self._observations)
-        self._batches, self._observations = [], []
-        if not batches and not observations:
+        found = self._arrived.captured()
+        if found is None:
             if self._failure is not None and not self._finished:
                 self._finished = True
                 raise self._failure
             if self._finished:
                 return None
-        if not batches:
-            empty = FrameBatch.empty()
-            batches = (replace(empty, timebase=self._clock.timebase(), mask=self.mask),)
-        return Captured(batches, observations)
+        if found is not None and found.batches:
+            return found
+        empty = replace(FrameBatch.empty(), timebase=self._clock.timebase(), mask=self.mask)
+        return Captured((empty,), () if found is None else found.observations)
 
     def _tell(self, text: str, *, trouble: bool) -> None:
         logger.log(logging.WARNING if trouble else logging.INFO, "%s", text)
         if self._notify is not None:
             self._notify(Notice(text, trouble))
-
-
-def _printable(text: str) -> str:
-    """What a process that reads strangers' bytes says, as one line for a terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _printable_condition(condition: BusCondition) -> BusCondition:
-    alarms = tuple(BusAlarm(alarm.kind, _printable(alarm.words)) for alarm in condition.alarms)
-    return replace(
-        condition,
-        bus=_printable(condition.bus),
-        interface=_printable(condition.interface),
-        way=_printable(condition.way),
-        link=_printable(condition.link),
-        away=_printable(condition.away),
-        alarms=alarms,
-    )

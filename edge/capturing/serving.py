@@ -11,6 +11,7 @@ from edge.capturing.buffer import HandOverBuffer, Item
 from edge.capturing.connection import Connection
 from edge.capturing.message import Adopt, Ask, Close, Done, Ended, Failed, Message, Observed, Report
 from edge.capturing.pace import Pace
+from edge.capturing.reporting import ReportWriter
 from edge.clock import NS_PER_S, Clock
 from edge.errors import NevgateError
 from edge.frames import FrameBatch
@@ -65,6 +66,7 @@ class Serving:
         self._limit_bytes = buffer_bytes
         self._pace = pace
         self._buffer = HandOverBuffer(buffer_bytes)
+        self._reports = ReportWriter()
         self._adopted = 0
         self._asked: Ask | None = None
         self._due_s = 0.0
@@ -194,11 +196,13 @@ class Serving:
     def _looked_enough(self) -> bool:
         return self._looked or not self._capture.live
 
-    def _report(self) -> Report:
+    def _report(self) -> Message:
         self._reported_s = self._now_s()
         hops = (*self._capture.hops(), *self._buffer.hops())
         capture = self._capture
-        return Report(self._clock.boot_ns(), self._adopted, hops, capture.place, capture.buses)
+        return self._reports.told(
+            Report(self._clock.boot_ns(), self._adopted, hops, capture.place, capture.buses)
+        )
 
     def _stalled(self) -> bool:
         """Whether the core was told the end and takes nothing of it."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from edge.bus.memory import MemorySource
 from edge.capture import Capture, Guard
-from edge.capturing.message import encode
+from edge.capturing.border import encode
 from edge.catalogue.binding import load_binding
 from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S

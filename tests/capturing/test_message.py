@@ -11,15 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.account import Hop
+from edge.capturing.border import Decoder, encode
+from edge.capturing.columns import COLUMN_BYTES_MAX, ID_MAX, frame_bytes
 from edge.capturing.message import (
-    COLUMN_BYTES_MAX,
-    ID_MAX,
+    ABSENT,
+    COUNT_MAX,
     TIME_MAX_NS,
     Adopt,
     Ask,
     BorderError,
     Close,
-    Decoder,
+    Counts,
     Done,
     Ended,
     Failed,
@@ -29,8 +31,6 @@ from edge.capturing.message import (
     Ready,
     Report,
     Told,
-    encode,
-    frame_bytes,
 )
 from edge.clock import Timebase, TimeQuality
 from edge.frames import FrameBatch
@@ -80,6 +80,12 @@ MESSAGES = st.one_of(
         Ready, TIMES, st.booleans(), st.text(min_size=1), st.just(("gnss.lat",)), st.just(("no", "such"))
     ),
     st.builds(Report, TIMES, st.integers(0), st.lists(HOPS, max_size=3).map(tuple)),
+    st.builds(
+        Counts,
+        TIMES,
+        st.integers(0, COUNT_MAX),
+        st.lists(st.integers(ABSENT, COUNT_MAX), max_size=10).map(tuple),
+    ),
     st.builds(Observed, st.lists(OBSERVATIONS, max_size=5).map(tuple)),
     st.builds(Done, st.integers(0)),
     st.builds(Told, st.integers(0, 50), st.text(max_size=100)),

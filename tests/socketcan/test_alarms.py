@@ -15,7 +15,8 @@ from edge.bus.condition import AlarmKind, BusAlarm, BusCondition, Conditions, Li
 from edge.bus.merge import merge
 from edge.bus.socketcan.link import LinkWatch
 from edge.bus.socketcan.link_report import LOOK_PERIOD_S, Expected, LinkReport
-from edge.capturing.message import TEXT_MAX, BorderError, Decoder, Report, encode
+from edge.capturing.border import Decoder, encode
+from edge.capturing.message import TEXT_MAX, BorderError, Report
 from edge.clock import NS_PER_S, SystemClock, VirtualClock
 from edge.control.requests import Requests
 from edge.control.server import ControlServer
