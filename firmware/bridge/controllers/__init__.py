@@ -10,7 +10,7 @@ A controller is any object with:
     sample_point: int      thousandths of a bit, as configured
     start(ring)            resets and configures it, enters listen-only, reads that back
     take() -> int          moves all frames that it holds into the ring, tells how many
-    mode() -> int          `MODE_*` of `vlink_messages`, as read back now
+    mode() -> int          `MODE_*` of `bridge.health`, as read back now
     look(health)           fills a `bridge.health.BusHealth`; each second
     restart()              as start, with the same ring: numbers and counters go on
     stop()                 leaves the bus and is silent
