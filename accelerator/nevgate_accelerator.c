@@ -1,4 +1,4 @@
-/* The hot loops of bulk decoding: lines of text to frames, frames to values, values to rows.
+/* The hot loops: lines of text to frames, frames to values, values to rows; frames through the door and into the journal.
  *
  * Each function does what a NumPy path in nevgate does, to the bit; nevgate works without this module. Arguments are
  * buffers (PEP 3118) that the caller has made; every place in them is checked here before it is read or written,
@@ -9,9 +9,10 @@
 #include <Python.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define INTERFACE 1 /* edge/accelerated.py takes this number only */
+#define INTERFACE 2 /* edge/accelerated.py takes this number only */
 
 /* As in edge/frames.py. */
 enum { EXTENDED = 0x01, ERROR_FRAME = 0x04, FD = 0x08, BITRATE_SWITCH = 0x10, ERROR_STATE = 0x20, TRANSMITTED = 0x40 };
@@ -29,7 +30,7 @@ typedef const unsigned char *Text;
 
 /* ---- buffers ---- */
 
-enum { BUFFERS_MOST = 10 };
+enum { BUFFERS_MOST = 20 };
 
 typedef struct {
     Py_buffer views[BUFFERS_MOST];
@@ -1057,12 +1058,705 @@ end:
     return answer;
 }
 
+/* ---- frames through the door ---- */
+
+/* Of each mask row, four numbers: what it is, fewest and most bytes of its frames, and where its mask ends; as
+ * edge/policy/compiled_masks.py lays them out. */
+enum { ROW_KEEPS = 1, ROW_CHANNEL = 2, ROW_DESCRIBED = 4, ROW_CONTAINER = 8 };
+enum { TRAIT_KIND, TRAIT_SHORTEST, TRAIT_LONGEST, TRAIT_END, TRAITS };
+enum { REMOTE_FRAME = 0x02, REASSEMBLED = 0x80, UNKNOWN_ROW = 0, STANDARD_IDS = 0x800, NOT_KEPT = -1 };
+
+typedef struct {
+    const int32_t *standard;
+    const int64_t *keys;
+    const int32_t *rows;
+    const int64_t *group_keys;
+    const int32_t *group_rows;
+    const uint16_t *traits;
+    const uint8_t *j1939;
+    Py_ssize_t keys_count;
+    Py_ssize_t groups_count;
+    Py_ssize_t rows_count;
+    Py_ssize_t buses;
+} Masks;
+
+/* Take the seven arrays of a mask set out of a tuple. */
+static int take_masks(Buffers *buffers, PyObject *tables, Masks *masks)
+{
+    PyObject *objects[7];
+    Py_ssize_t standard, rows, groups, traits;
+    if (!PyArg_ParseTuple(tables, "OOOOOOO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4], &objects[5],
+                          &objects[6]))
+        return 0;
+    if (!(masks->standard = take(buffers, objects[0], 4, 0, &standard))
+        || !(masks->keys = take(buffers, objects[1], 8, 0, &masks->keys_count))
+        || !(masks->rows = take(buffers, objects[2], 4, 0, &rows))
+        || !(masks->group_keys = take(buffers, objects[3], 8, 0, &masks->groups_count))
+        || !(masks->group_rows = take(buffers, objects[4], 4, 0, &groups))
+        || !(masks->traits = take(buffers, objects[5], 2, 0, &traits))
+        || !(masks->j1939 = take(buffers, objects[6], 1, 0, &masks->buses)))
+        return 0;
+    masks->rows_count = traits / TRAITS;
+    if (standard != masks->buses * STANDARD_IDS || rows != masks->keys_count || groups != masks->groups_count || traits % TRAITS
+        || !traits) {
+        PyErr_SetString(PyExc_ValueError, "tables of masks that do not fit each other");
+        return 0;
+    }
+    return 1;
+}
+
+/* The place of `key` among rising `keys`, or -1. */
+static ALWAYS_INLINE Py_ssize_t place_of(const int64_t *keys, Py_ssize_t count, int64_t key)
+{
+    Py_ssize_t low = 0, high = count;
+    while (low < high) {
+        Py_ssize_t middle = low + (high - low) / 2;
+        if (keys[middle] < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && keys[low] == key ? low : -1;
+}
+
+/* The row of a frame, as MaskSet.find gives it. */
+static int32_t row_of(const Masks *masks, int64_t bus, uint32_t identifier, int extended)
+{
+    Py_ssize_t place;
+    uint32_t group;
+    if (!extended)
+        return identifier < STANDARD_IDS ? masks->standard[bus * STANDARD_IDS + identifier] : UNKNOWN_ROW;
+    if (identifier > EXTENDED_ID_MAX)
+        return UNKNOWN_ROW;
+    if ((place = place_of(masks->keys, masks->keys_count, bus << 29 | (int64_t)identifier)) >= 0)
+        return masks->rows[place];
+    group = identifier >> 8 & 0x3FFFF;
+    if ((identifier >> 16 & 0xFF) < 0xF0)
+        group &= 0x3FF00; /* PDU1: the lowest byte is an address */
+    place = place_of(masks->group_keys, masks->groups_count, bus << 18 | (int64_t)group);
+    return place >= 0 ? masks->group_rows[place] : UNKNOWN_ROW;
+}
+
+/* Whether an id is one of the transport protocol, as edge/policy/j1939_transport.py says. */
+static int is_transport(uint32_t identifier)
+{
+    uint32_t group = identifier >> 8 & 0x3FF00;
+    return group == 0xEC00 || group == 0xEB00 || group == 0xC800 || group == 0xC700;
+}
+
+typedef struct {
+    int64_t *t_ns;
+    uint8_t *bus;
+    uint32_t *arbitration_id;
+    uint16_t *flags;
+    uint16_t *length;
+    uint8_t *data;
+    Py_ssize_t count;
+    Py_ssize_t width;
+} Frames;
+
+/* Take the columns of a batch: time, bus, id, flags, length, data. */
+static int take_frames(Buffers *buffers, PyObject *columns, int writable, Frames *frames)
+{
+    PyObject *objects[6];
+    Py_ssize_t counts[4], size;
+    if (!PyArg_ParseTuple(columns, "OOOOOO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4], &objects[5]))
+        return 0;
+    if (!(frames->t_ns = take(buffers, objects[0], 8, writable, &frames->count))
+        || !(frames->bus = take(buffers, objects[1], 1, writable, &counts[0]))
+        || !(frames->arbitration_id = take(buffers, objects[2], 4, writable, &counts[1]))
+        || !(frames->flags = take(buffers, objects[3], 2, writable, &counts[2]))
+        || !(frames->length = take(buffers, objects[4], 2, writable, &counts[3]))
+        || !(frames->data = take(buffers, objects[5], 1, writable, &size)))
+        return 0;
+    for (int place = 0; place < 4; place++)
+        if (counts[place] != frames->count) {
+            PyErr_SetString(PyExc_ValueError, "columns of unequal length");
+            return 0;
+        }
+    frames->width = frames->count ? size / frames->count : CLASSIC_BYTES;
+    if ((frames->width != CLASSIC_BYTES && frames->width != FD_BYTES) || size != frames->count * frames->width) {
+        PyErr_SetString(PyExc_ValueError, "data must be 8 or 64 bytes wide");
+        return 0;
+    }
+    return 1;
+}
+
+enum { COUNT_ERROR, COUNT_REMOTE, COUNT_UNKNOWN_BUS, COUNT_DESCRIBED, COUNT_UNKNOWN_ID, COUNT_NOTHING, COUNT_SHORT, COUNT_LONG,
+       COUNT_KEPT, COUNT_BEYOND, COUNT_NEWEST, DOOR_COUNTS };
+enum { ORDINARY, SPECIAL, OUTSIDE };
+
+/* What one judgement writes. */
+typedef struct {
+    int32_t *rows;
+    int64_t *counts;
+    int64_t *judged;
+    int64_t *kept;
+    int64_t *refused;
+    int64_t *beyond;
+} Judgement;
+
+/* The row of each frame, NOT_KEPT where none judges it, as of error frames. Nothing is counted here: a frame that is
+ * SPECIAL leaves the whole batch to NumPy. */
+static int find_rows(const Masks *masks, const int64_t *numbers, Py_ssize_t numbers_count, const Frames *frames, int32_t *rows)
+{
+    for (Py_ssize_t place = 0; place < frames->count; place++) {
+        const unsigned flags = frames->flags[place];
+        const int extended = flags & EXTENDED;
+        const uint16_t *traits;
+        int64_t bus;
+        int32_t row;
+        if (frames->bus[place] >= numbers_count)
+            return OUTSIDE;
+        bus = numbers[frames->bus[place]];
+        if (bus < 0 || flags & (ERROR_FRAME | REMOTE_FRAME)) {
+            rows[place] = NOT_KEPT;
+            continue;
+        }
+        if (bus >= masks->buses)
+            return OUTSIDE;
+        row = row_of(masks, bus, frames->arbitration_id[place], extended);
+        if (row < 0 || row >= masks->rows_count)
+            return OUTSIDE;
+        traits = masks->traits + (Py_ssize_t)row * TRAITS;
+        if (traits[TRAIT_KIND] & (ROW_CHANNEL | ROW_CONTAINER)) {
+            const uint8_t first = frames->data[place * frames->width];
+            if (traits[TRAIT_KIND] & ROW_CONTAINER || !(traits[TRAIT_KIND] & ROW_DESCRIBED) || !frames->length[place] || !first
+                || first >= CLASSIC_BYTES)
+                return SPECIAL;
+        }
+        if (extended && masks->j1939[bus] && is_transport(frames->arbitration_id[place]))
+            return SPECIAL;
+        rows[place] = row;
+    }
+    return ORDINARY;
+}
+
+/* Judge every frame by its row: its row stays, if something of it is kept. */
+static void judge_rows(const Masks *masks, const int64_t *numbers, const Frames *frames, const Judgement *to)
+{
+    int64_t *counts = to->counts;
+    for (Py_ssize_t place = 0; place < frames->count; place++) {
+        const int32_t row = to->rows[place];
+        const uint32_t identifier = frames->arbitration_id[place];
+        const uint16_t *traits;
+        if (!place || frames->t_ns[place] > counts[COUNT_NEWEST])
+            counts[COUNT_NEWEST] = frames->t_ns[place];
+        if (row == NOT_KEPT) {
+            const unsigned flags = frames->flags[place];
+            counts[flags & ERROR_FRAME ? COUNT_ERROR : flags & REMOTE_FRAME ? COUNT_REMOTE : COUNT_UNKNOWN_BUS]++;
+            continue;
+        }
+        traits = masks->traits + (Py_ssize_t)row * TRAITS;
+        to->judged[row]++;
+        counts[COUNT_DESCRIBED] += row != UNKNOWN_ROW;
+        if (!(traits[TRAIT_KIND] & ROW_KEEPS)) {
+            const int64_t bus = numbers[frames->bus[place]];
+            counts[row == UNKNOWN_ROW ? COUNT_UNKNOWN_ID : COUNT_NOTHING]++;
+            if (identifier < STANDARD_IDS)
+                to->refused[bus * STANDARD_IDS + identifier]++;
+            else
+                to->beyond[counts[COUNT_BEYOND]++] = bus << 32 | (int64_t)identifier;
+            to->rows[place] = NOT_KEPT;
+        } else if (frames->length[place] < traits[TRAIT_SHORTEST]) {
+            counts[COUNT_SHORT]++;
+            to->rows[place] = NOT_KEPT;
+        } else if (frames->length[place] > traits[TRAIT_LONGEST]) {
+            counts[COUNT_LONG]++;
+            to->rows[place] = NOT_KEPT;
+        } else {
+            to->kept[row]++;
+            counts[COUNT_KEPT]++;
+        }
+    }
+}
+
+PyDoc_STRVAR(judge_frames_doc,
+    "judge_frames(masks, numbers, frames, rows, counts, judged, kept, refused, beyond, /)\n--\n\n"
+    "Find the mask row of each frame and judge it by that, as edge.policy.door does; -1 for frames of which nothing is kept.\n"
+    "False, and nothing counted, if there is a segment, a container or a bus that `numbers` does not know.");
+
+static PyObject *judge_frames(PyObject *self, PyObject *args)
+{
+    PyObject *tables, *columns, *objects[7], *answer = NULL;
+    Buffers buffers = {.count = 0};
+    Masks masks;
+    Frames frames;
+    Judgement to;
+    const int64_t *numbers;
+    Py_ssize_t numbers_count, rows, counts, judged, kept, refused, beyond;
+    int found;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O!OO!OOOOOO", &PyTuple_Type, &tables, &objects[0], &PyTuple_Type, &columns, &objects[1], &objects[2],
+                          &objects[3], &objects[4], &objects[5], &objects[6]))
+        return NULL;
+    if (!take_masks(&buffers, tables, &masks) || !(numbers = take(&buffers, objects[0], 8, 0, &numbers_count))
+        || !take_frames(&buffers, columns, 0, &frames) || !(to.rows = take(&buffers, objects[1], 4, 1, &rows))
+        || !(to.counts = take(&buffers, objects[2], 8, 1, &counts)) || !(to.judged = take(&buffers, objects[3], 8, 1, &judged))
+        || !(to.kept = take(&buffers, objects[4], 8, 1, &kept)) || !(to.refused = take(&buffers, objects[5], 8, 1, &refused))
+        || !(to.beyond = take(&buffers, objects[6], 8, 1, &beyond)))
+        goto end;
+    if (rows != frames.count || counts != DOOR_COUNTS || judged != masks.rows_count || kept != masks.rows_count
+        || refused != masks.buses * STANDARD_IDS || beyond != frames.count) {
+        PyErr_SetString(PyExc_ValueError, "buffers of the wrong size");
+        goto end;
+    }
+    memset(to.counts, 0, DOOR_COUNTS * sizeof *to.counts);
+    Py_BEGIN_ALLOW_THREADS
+    found = find_rows(&masks, numbers, numbers_count, &frames, to.rows);
+    if (found == ORDINARY)
+        judge_rows(&masks, numbers, &frames, &to);
+    Py_END_ALLOW_THREADS
+    answer = PyBool_FromLong(found == ORDINARY);
+end:
+    release(&buffers);
+    return answer;
+}
+
+/* Numbers that say how bits pass by multiplexers, read one after the other and never beyond their end. */
+typedef struct {
+    const int64_t *at;
+    const int64_t *end;
+} Reading;
+
+static ALWAYS_INLINE const int64_t *some(Reading *reading, int64_t count)
+{
+    const int64_t *from = reading->at;
+    if (count < 0 || count > reading->end - from)
+        return NULL;
+    reading->at += count;
+    return from;
+}
+
+enum { FIELD_RUNS, FIELD_SIGNED, FIELD_LAST, FIELD_SIZE, FIELD_VALUES, FIELD_NUMBERS };
+enum { RUN_BYTE, RUN_LOW, RUN_BITS, RUN_WEIGHT, RUN_NUMBERS };
+enum { LAYER_FIELDS, LAYER_KEYS, LAYER_WIDTH, LAYER_MASKS, LAYER_NUMBERS };
+
+/* The raw value of a multiplexer, as edge.policy.layers.raw_values gives it; runs that lie outside add nothing. */
+static int64_t raw_value(const int64_t *field, const int64_t *runs, const uint8_t *data, Py_ssize_t width)
+{
+    const int64_t bits = field[FIELD_SIGNED];
+    uint64_t value = 0;
+    for (int64_t which = 0; which < field[FIELD_RUNS]; which++, runs += RUN_NUMBERS)
+        if (runs[RUN_BYTE] >= 0 && runs[RUN_BYTE] < width)
+            value |= (uint64_t)(data[runs[RUN_BYTE]] >> (runs[RUN_LOW] & 7) & ((1u << (runs[RUN_BITS] & 15)) - 1))
+                     << (runs[RUN_WEIGHT] & 63);
+    if (bits > 0 && bits < 64 && value >> (bits - 1))
+        value -= UINT64_C(1) << bits;
+    return (int64_t)value;
+}
+
+/* The masks of a mask set: of all rows the bits that always pass, and what multiplexers select. */
+typedef struct {
+    const uint16_t *traits;
+    const uint8_t *base;
+    const int64_t *layers; /* of each row where its layers begin among these numbers, 0 for none; then those */
+    const uint8_t *bits;
+    Py_ssize_t rows;
+    Py_ssize_t layers_count;
+    Py_ssize_t bits_size;
+} Gate;
+
+/* Add the bits of one frame that its multiplexers select to `mask`; 0 if the numbers lead nowhere. */
+static int add_layers(Reading reading, const Gate *gate, const uint8_t *data, Py_ssize_t width, unsigned length, uint8_t *mask)
+{
+    const int64_t *layers = some(&reading, 1);
+    if (!layers)
+        return 0;
+    for (int64_t left = *layers; left > 0; left--) {
+        const int64_t *layer = some(&reading, LAYER_NUMBERS), *keys;
+        uint64_t combined = 0;
+        int known = 1;
+        if (!layer)
+            return 0;
+        for (int64_t which = 0; which < layer[LAYER_FIELDS]; which++) {
+            const int64_t *field = some(&reading, FIELD_NUMBERS), *runs, *values, *classes;
+            Py_ssize_t place;
+            if (!field || field[FIELD_RUNS] < 0 || field[FIELD_RUNS] > 64 || !(runs = some(&reading, field[FIELD_RUNS] * RUN_NUMBERS))
+                || !(values = some(&reading, field[FIELD_VALUES])) || !(classes = some(&reading, field[FIELD_VALUES])))
+                return 0;
+            if (!known)
+                continue;
+            place = (int64_t)length > field[FIELD_LAST]
+                        ? place_of(values, (Py_ssize_t)field[FIELD_VALUES], raw_value(field, runs, data, width))
+                        : -1;
+            known = place >= 0;
+            combined = combined * (uint64_t)field[FIELD_SIZE] + (known ? (uint64_t)classes[place] : 0);
+        }
+        if (!(keys = some(&reading, layer[LAYER_KEYS])))
+            return 0;
+        if (known) {
+            const Py_ssize_t place = place_of(keys, (Py_ssize_t)layer[LAYER_KEYS], (int64_t)combined);
+            const int64_t bytes = layer[LAYER_WIDTH], from = layer[LAYER_MASKS];
+            if (place < 0)
+                continue;
+            if (bytes < 0 || from < 0 || from > gate->bits_size || (bytes && place >= (gate->bits_size - from) / bytes))
+                return 0;
+            for (int64_t byte = 0; byte < bytes && byte < width; byte++)
+                mask[byte] |= gate->bits[from + place * bytes + byte];
+        }
+    }
+    return 1;
+}
+
+/* What the masks leave of the frames that have a row; 0 if a row or mask lies outside. */
+static ALWAYS_INLINE int mask_rows(const Gate *gate, const int32_t *rows, const Frames *from, const Frames *to, const Py_ssize_t width)
+{
+    Py_ssize_t at = 0;
+    for (Py_ssize_t place = 0; place < from->count; place++) {
+        const Py_ssize_t row = rows[place];
+        const unsigned length = from->length[place];
+        uint64_t mask[FD_BYTES / WORD_BYTES], data[FD_BYTES / WORD_BYTES];
+        if (row < 0)
+            continue;
+        if (row >= gate->rows || at == to->count)
+            return 0;
+        to->t_ns[at] = from->t_ns[place];
+        to->bus[at] = from->bus[place];
+        to->arbitration_id[at] = from->arbitration_id[place];
+        to->flags[at] = (uint16_t)(from->flags[place] & ~REASSEMBLED);
+        to->length[at] = (uint16_t)length;
+        memcpy(mask, gate->base + row * width, (size_t)width);
+        memcpy(data, from->data + place * width, (size_t)width);
+        if (gate->layers[row]) {
+            Reading reading = {gate->layers, gate->layers + gate->layers_count};
+            if (!some(&reading, gate->layers[row]) || !add_layers(reading, gate, (uint8_t *)data, width, length, (uint8_t *)mask))
+                return 0;
+        }
+        if (length < gate->traits[row * TRAITS + TRAIT_END] && (Py_ssize_t)length < width)
+            memset((uint8_t *)mask + length, 0, (size_t)(width - length));
+        for (Py_ssize_t word = 0; word < width / WORD_BYTES; word++)
+            data[word] &= mask[word];
+        memcpy(to->data + at * width, data, (size_t)width);
+        at++;
+    }
+    return at == to->count;
+}
+
+PyDoc_STRVAR(mask_frames_doc,
+    "mask_frames(rows, traits, base, layers, bits, frames, kept, /)\n--\n\n"
+    "Write what the masks leave of the frames whose row is not -1 into the columns of `kept`, which has one place for each.");
+
+static PyObject *mask_frames(PyObject *self, PyObject *args)
+{
+    PyObject *objects[5], *columns, *kept, *answer = NULL;
+    Buffers buffers = {.count = 0};
+    Frames from, to;
+    Gate gate;
+    const int32_t *rows;
+    Py_ssize_t count, traits, base;
+    int good;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOOOO!O!", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4], &PyTuple_Type, &columns,
+                          &PyTuple_Type, &kept))
+        return NULL;
+    if (!(rows = take(&buffers, objects[0], 4, 0, &count)) || !(gate.traits = take(&buffers, objects[1], 2, 0, &traits))
+        || !(gate.base = take(&buffers, objects[2], 1, 0, &base)) || !(gate.layers = take(&buffers, objects[3], 8, 0, &gate.layers_count))
+        || !(gate.bits = take(&buffers, objects[4], 1, 0, &gate.bits_size)) || !take_frames(&buffers, columns, 0, &from)
+        || !take_frames(&buffers, kept, 1, &to))
+        goto end;
+    gate.rows = traits / TRAITS;
+    if (count != from.count || traits % TRAITS || base != gate.rows * from.width || gate.layers_count < gate.rows
+        || (to.count && to.width != from.width)) {
+        PyErr_SetString(PyExc_ValueError, "buffers of the wrong size");
+        goto end;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    good = from.width == CLASSIC_BYTES ? mask_rows(&gate, rows, &from, &to, CLASSIC_BYTES) : mask_rows(&gate, rows, &from, &to, FD_BYTES);
+    Py_END_ALLOW_THREADS
+    if (!good) {
+        PyErr_SetString(PyExc_ValueError, "a row or mask that lies outside");
+        goto end;
+    }
+    answer = Py_NewRef(Py_None);
+end:
+    release(&buffers);
+    return answer;
+}
+
+/* ---- frames to blocks of the journal ---- */
+
+typedef struct {
+    uint64_t key;
+    uint32_t count;
+    uint32_t number; /* in order of appearance */
+} Group;
+
+static int by_key(const void *one, const void *other)
+{
+    const uint64_t mine = ((const Group *)one)->key, theirs = ((const Group *)other)->key;
+    return (mine > theirs) - (mine < theirs);
+}
+
+/* Groups by key: an open table of places in `groups`, which grows. */
+typedef struct {
+    Group *groups;
+    uint32_t *table; /* one more than the place; 0 where nothing is */
+    uint32_t *of_row;
+    uint32_t *rank;
+    size_t count;
+    size_t size;
+} Groups;
+
+static size_t slot_of(const Groups *found, uint64_t key)
+{
+    size_t slot = (size_t)(key * UINT64_C(0x9E3779B97F4A7C15) >> 32) & (found->size - 1);
+    while (found->table[slot] && found->groups[found->table[slot] - 1].key != key)
+        slot = (slot + 1) & (found->size - 1);
+    return slot;
+}
+
+static int grow(Groups *found)
+{
+    const size_t size = found->size ? 2 * found->size : 1024;
+    Group *groups = realloc(found->groups, size / 2 * sizeof *groups);
+    uint32_t *table = calloc(size, sizeof *table);
+    if (groups)
+        found->groups = groups;
+    if (!groups || !table) {
+        free(table);
+        return 0;
+    }
+    free(found->table);
+    found->table = table;
+    found->size = size;
+    for (size_t place = 0; place < found->count; place++)
+        table[slot_of(found, found->groups[place].key)] = (uint32_t)place + 1;
+    return 1;
+}
+
+/* Number the groups in order of appearance and count their rows. */
+static int gather_groups(Groups *found, const uint8_t *bus, const uint32_t *identifier, const uint16_t *flags, const uint16_t *length,
+                         Py_ssize_t count)
+{
+    for (Py_ssize_t row = 0; row < count; row++) {
+        const uint64_t key = (((uint64_t)length[row] << 8 | bus[row]) << 32 | identifier[row]) << 11 | flags[row];
+        size_t slot;
+        if (2 * (found->count + 1) > found->size && !grow(found))
+            return 0;
+        slot = slot_of(found, key);
+        if (!found->table[slot]) {
+            const Group fresh = {key, 0, (uint32_t)found->count};
+            found->groups[found->count++] = fresh;
+            found->table[slot] = (uint32_t)found->count;
+        }
+        found->of_row[row] = found->table[slot] - 1;
+        found->groups[found->of_row[row]].count++;
+    }
+    return 1;
+}
+
+PyDoc_STRVAR(group_frames_doc,
+    "group_frames(length, bus, arbitration_id, flags, order, keys, counts, /)\n--\n\n"
+    "Put frames of equal length, bus, id and flags together as edge.journal.frames.frame_block does. All columns are as long\n"
+    "as there are frames; of `keys` and `counts` only as many places are written as the number of groups returned.");
+
+static PyObject *group_frames(PyObject *self, PyObject *args)
+{
+    PyObject *objects[7], *answer = NULL;
+    Buffers buffers = {.count = 0};
+    Groups found = {0};
+    const uint16_t *length, *flags;
+    const uint8_t *bus;
+    const uint32_t *identifier;
+    int64_t *order, *counts;
+    uint64_t *keys;
+    Py_ssize_t count, sizes[6];
+    int good;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOOOOO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4], &objects[5], &objects[6]))
+        return NULL;
+    if (!(length = take(&buffers, objects[0], 2, 0, &count)) || !(bus = take(&buffers, objects[1], 1, 0, &sizes[0]))
+        || !(identifier = take(&buffers, objects[2], 4, 0, &sizes[1])) || !(flags = take(&buffers, objects[3], 2, 0, &sizes[2]))
+        || !(order = take(&buffers, objects[4], 8, 1, &sizes[3])) || !(keys = take(&buffers, objects[5], 8, 1, &sizes[4]))
+        || !(counts = take(&buffers, objects[6], 8, 1, &sizes[5])))
+        goto end;
+    good = count <= INT32_MAX / 2;
+    for (int place = 0; place < 6; place++)
+        good &= sizes[place] == count;
+    if (!good) {
+        PyErr_SetString(PyExc_ValueError, "columns of unequal length");
+        goto end;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    found.of_row = malloc(((size_t)count + 1) * sizeof *found.of_row);
+    good = found.of_row && gather_groups(&found, bus, identifier, flags, length, count);
+    found.rank = good ? malloc((found.count + 1) * sizeof *found.rank) : NULL;
+    if ((good = found.rank != NULL)) {
+        int64_t begin = 0;
+        if (found.count)
+            qsort(found.groups, found.count, sizeof *found.groups, by_key);
+        for (size_t place = 0; place < found.count; place++) {
+            keys[place] = found.groups[place].key;
+            counts[place] = found.groups[place].count;
+            found.rank[found.groups[place].number] = (uint32_t)begin;
+            begin += counts[place];
+        }
+        for (Py_ssize_t row = 0; row < count; row++)
+            order[found.rank[found.of_row[row]]++] = row;
+    }
+    free(found.table);
+    free(found.of_row);
+    free(found.rank);
+    free(found.groups);
+    Py_END_ALLOW_THREADS
+    answer = good ? PyLong_FromSize_t(found.count) : PyErr_NoMemory();
+end:
+    release(&buffers);
+    return answer;
+}
+
+enum { DRAWERS = 3, CALM = 2, LIVELY = 24 }; /* as in edge/journal/frames/frame_payloads.py */
+
+/* Columns of bytes end to end, and what is written of them. */
+typedef struct {
+    uint8_t *columns;
+    uint8_t *firsts;
+    uint8_t *kinds;
+    uint8_t *drawers[DRAWERS];
+    size_t sizes[DRAWERS];
+    size_t written;
+} Payloads;
+
+/* Lay the columns of groups of one length end to end: each byte of the first group, of the second, and so on. */
+static int lay_columns(const uint8_t *data, Py_ssize_t width, Py_ssize_t frames, const int64_t *order, Py_ssize_t rows, Py_ssize_t bytes,
+                       uint8_t *columns)
+{
+    for (Py_ssize_t row = 0; row < rows; row++) {
+        const uint8_t *from;
+        if (order[row] < 0 || order[row] >= frames)
+            return 0;
+        from = data + order[row] * width;
+        for (Py_ssize_t byte = 0; byte < bytes; byte++)
+            columns[byte * rows + row] = from[byte];
+    }
+    return 1;
+}
+
+/* Write the changes of one column of `count` bytes in the way that gives the smaller numbers, into the drawer for them. */
+static void write_column(const uint8_t *column, int64_t count, Payloads *to)
+{
+    uint64_t of_xor = 0, of_difference = 0, least;
+    int differs, drawer;
+    for (int64_t row = 1; row < count; row++) {
+        const uint8_t step = (uint8_t)(column[row] - column[row - 1]), back = (uint8_t)-step;
+        of_xor += (uint8_t)(column[row] ^ column[row - 1]);
+        of_difference += step < back ? step : back;
+    }
+    to->firsts[to->written] = count ? column[0] : 0;
+    if (!of_xor) {
+        to->kinds[to->written++] = 0;
+        return;
+    }
+    differs = of_difference < of_xor;
+    least = differs ? of_difference : of_xor;
+    drawer = (least > CALM * (uint64_t)(count - 1)) + (least > LIVELY * (uint64_t)(count - 1));
+    to->kinds[to->written++] = (uint8_t)(1 + 2 * drawer + differs);
+    uint8_t *out = to->drawers[drawer] + to->sizes[drawer];
+    if (differs)
+        for (int64_t row = 1; row < count; row++)
+            *out++ = (uint8_t)(column[row] - column[row - 1]);
+    else
+        for (int64_t row = 1; row < count; row++)
+            *out++ = (uint8_t)(column[row] ^ column[row - 1]);
+    to->sizes[drawer] += (size_t)(count - 1);
+}
+
+/* Write all groups; 0 if they lead outside. */
+static int write_groups(const uint8_t *data, Py_ssize_t width, Py_ssize_t frames, const int64_t *order, const int64_t *lengths,
+                        const int64_t *counts, Py_ssize_t groups, Payloads *to)
+{
+    for (Py_ssize_t first = 0, last; first < groups; first = last) {
+        const Py_ssize_t bytes = (Py_ssize_t)lengths[first];
+        Py_ssize_t rows = 0;
+        for (last = first; last < groups && lengths[last] == bytes; last++)
+            rows += (Py_ssize_t)counts[last];
+        if (bytes && !lay_columns(data, width, frames, order, rows, bytes, to->columns))
+            return 0;
+        for (Py_ssize_t byte = 0; byte < bytes; byte++) {
+            const uint8_t *column = to->columns + byte * rows;
+            for (Py_ssize_t group = first; group < last; column += counts[group++])
+                write_column(column, counts[group], to);
+        }
+        order += rows;
+    }
+    return 1;
+}
+
+PyDoc_STRVAR(payload_changes_doc,
+    "payload_changes(data, width, order, lengths, counts, /)\n--\n\n"
+    "What edge.journal.frames.frame_payloads writes of the data of grouped frames, before it is packed: the first payloads,\n"
+    "the kinds of the columns, and the three drawers of changes.");
+
+static PyObject *payload_changes(PyObject *self, PyObject *args)
+{
+    PyObject *objects[4], *answer = NULL;
+    Buffers buffers = {.count = 0};
+    Payloads to = {0};
+    const uint8_t *data;
+    const int64_t *order, *lengths, *counts;
+    Py_ssize_t width, size, rows, groups, counted, frames, left;
+    size_t cells = 0, columns = 0;
+    uint8_t *memory = NULL;
+    int good = 1;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OnOOO", &objects[0], &width, &objects[1], &objects[2], &objects[3]))
+        return NULL;
+    if (!(data = take(&buffers, objects[0], 1, 0, &size)) || !(order = take(&buffers, objects[1], 8, 0, &rows))
+        || !(lengths = take(&buffers, objects[2], 8, 0, &groups)) || !(counts = take(&buffers, objects[3], 8, 0, &counted)))
+        goto end;
+    if (width < 1 || width > UINT16_MAX || size % width || groups != counted) {
+        PyErr_SetString(PyExc_ValueError, "buffers of the wrong size");
+        goto end;
+    }
+    frames = size / width;
+    left = rows;
+    for (Py_ssize_t group = 0; good && group < groups; group++) {
+        good = lengths[group] >= 0 && lengths[group] <= width && counts[group] >= 1 && counts[group] <= left;
+        if (good) {
+            left -= (Py_ssize_t)counts[group];
+            cells += (size_t)(lengths[group] * counts[group]);
+            columns += (size_t)lengths[group];
+        }
+    }
+    if (!good || left) {
+        PyErr_SetString(PyExc_ValueError, "groups that do not fit the frames");
+        goto end;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    memory = malloc((1 + DRAWERS) * cells + 2 * columns + 1);
+    if (memory) {
+        to.columns = memory;
+        for (int drawer = 0; drawer < DRAWERS; drawer++)
+            to.drawers[drawer] = memory + (size_t)(1 + drawer) * cells;
+        to.firsts = memory + (1 + DRAWERS) * cells;
+        to.kinds = to.firsts + columns;
+        good = write_groups(data, width, frames, order, lengths, counts, groups, &to);
+    }
+    Py_END_ALLOW_THREADS
+    if (!memory)
+        PyErr_NoMemory();
+    else if (!good)
+        PyErr_SetString(PyExc_ValueError, "a row that lies outside");
+    else
+        answer = Py_BuildValue("(y#y#(y#y#y#))", to.firsts, (Py_ssize_t)columns, to.kinds, (Py_ssize_t)columns, to.drawers[0],
+                               (Py_ssize_t)to.sizes[0], to.drawers[1], (Py_ssize_t)to.sizes[1], to.drawers[2], (Py_ssize_t)to.sizes[2]);
+end:
+    free(memory);
+    release(&buffers);
+    return answer;
+}
+
 /* ---- the module ---- */
 
 static PyMethodDef methods[] = {
     {"candump", candump, METH_VARARGS, candump_doc},     {"gvret", gvret, METH_VARARGS, gvret_doc},
     {"decode", decode, METH_VARARGS, decode_doc},        {"extremes", extremes, METH_O, extremes_doc},
     {"in_order", in_order, METH_VARARGS, in_order_doc},  {"text_rows", text_rows, METH_VARARGS, text_rows_doc},
+    {"judge_frames", judge_frames, METH_VARARGS, judge_frames_doc},
+    {"mask_frames", mask_frames, METH_VARARGS, mask_frames_doc},
+    {"group_frames", group_frames, METH_VARARGS, group_frames_doc},
+    {"payload_changes", payload_changes, METH_VARARGS, payload_changes_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -1083,7 +1777,7 @@ static PyModuleDef_Slot slots[] = {{Py_mod_exec, prepare}, {0, NULL}};
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "nevgate_accelerator",
-    .m_doc = "The hot loops of nevgate's bulk decoding.",
+    .m_doc = "The hot loops of nevgate.",
     .m_methods = methods,
     .m_slots = slots,
 };

@@ -1,4 +1,4 @@
-"""The compiled hot loops of bulk decoding, where they are installed; nothing in nevgate needs them."""
+"""The compiled hot loops, where they are installed; nothing in nevgate needs them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 import numpy.typing as npt
 
-INTERFACE = 1
+INTERFACE = 2
 """What the module must be made for: functions and their arguments as in `Accelerator`."""
 
 VARIABLE = "NEVGATE_ACCELERATOR"
@@ -83,6 +83,46 @@ class Accelerator(Protocol):
         /,
     ) -> bytes | None:
         """Write values as text, in the order of frames."""
+        ...
+
+    def judge_frames(
+        self,
+        masks: tuple[Array, ...],
+        bus_numbers: Array,
+        frames: tuple[Array, ...],
+        rows: Array,
+        counts: Array,
+        judged: Array,
+        kept: Array,
+        refused: Array,
+        beyond: Array,
+        /,
+    ) -> bool:
+        """Judge frames by the row that their mask set has for them."""
+        ...
+
+    def mask_frames(
+        self,
+        rows: Array,
+        traits: Array,
+        base: Array,
+        layers: Array,
+        bits: Array,
+        frames: tuple[Array, ...],
+        kept: tuple[Array, ...],
+        /,
+    ) -> None:
+        """Write the bits that may pass of the frames that have a row."""
+        ...
+
+    def group_frames(self, *columns: Array) -> int:
+        """Put frames of equal length, bus, id and flags together."""
+        ...
+
+    def payload_changes(
+        self, data: Array, width: int, order: Array, lengths: Array, counts: Array, /
+    ) -> tuple[bytes, bytes, tuple[bytes, bytes, bytes]]:
+        """Write how the data of grouped frames changes."""
         ...
 
 

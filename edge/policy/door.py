@@ -10,11 +10,14 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from edge import accelerated
+from edge.accelerated import Accelerator
 from edge.account import Hop
 from edge.database.model import SignalRef
 from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, FrameFlag, Indices, Int64s, UInt8s, UInt16s
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
+from edge.policy.compiled_masks import CompiledMasks
 from edge.policy.containers import open_containers
 from edge.policy.gates import Gate, Gates
 from edge.policy.isotp_transport import IsotpTransport
@@ -102,6 +105,7 @@ class Door:
         self._refused_standard = np.zeros(len(self._masks.buses) * STANDARD_IDS, np.int64)
         self._refused_extended: Counter[tuple[str, int]] = Counter()
         self._refused_elsewhere = 0
+        self._compiled: dict[str, CompiledMasks] = {}
 
     @property
     def mask(self) -> str:
@@ -172,8 +176,15 @@ class Door:
         self._entered += len(batch)
         if not len(batch):
             return replace(batch, mask=self.mask)
+        numbers = np.array([self._numbers.get(name, -1) for name in batch.buses], np.int64)
+        native = accelerated.native
+        at_once = None if native is None else self._admit_compiled(native, batch, numbers)
+        return self._admit(batch, numbers) if at_once is None else at_once
+
+    def _admit(self, batch: FrameBatch, numbers: Int64s) -> FrameBatch:
+        """Let a batch of at least one frame through, whatever it holds; `numbers` are those of its buses."""
         self._newest_ns = max(self._newest_ns, int(batch.t_ns.max()))
-        bus = np.array([self._numbers.get(name, -1) for name in batch.buses], np.int64)[batch.bus]
+        bus = numbers[batch.bus]
         extended = batch.has(FrameFlag.EXTENDED)
         # Only what is put together here may say that it was: its class is told otherwise, see `ClassSplit`.
         batch = replace(batch, flags=batch.flags & ~np.uint16(FrameFlag.REASSEMBLED))
@@ -191,6 +202,33 @@ class Door:
         places = np.flatnonzero(keep)
         self._left += len(places) - passing.further
         return self._masked(batch, passing, places)
+
+    def _admit_compiled(self, native: Accelerator, batch: FrameBatch, numbers: Int64s) -> FrameBatch | None:
+        """Do what `_admit` does, with the same outcome, where one look at each frame is enough; else None."""
+        compiled = self._compiled.get(self._gate.name)
+        if compiled is None:
+            compiled = self._compiled[self._gate.name] = CompiledMasks(self._masks)
+        judged = compiled.judge(native, batch, numbers, self._refused_standard)
+        if judged is None:
+            return None
+        self._newest_ns = max(self._newest_ns, judged.newest_ns)
+        self._described += judged.described
+        self._set_aside += Counter(
+            {
+                ERROR: judged.error,
+                REMOTE: judged.remote,
+                UNKNOWN_BUS: judged.unknown_bus,
+                UNKNOWN_ID: judged.unknown_id,
+                NOTHING_ALLOWED: judged.nothing,
+                TOO_SHORT: judged.too_short,
+                TOO_LONG: judged.too_long,
+            }
+        )
+        self._removed += judged.judged_rows @ self._masks.removes
+        self._passed += judged.kept_rows @ self._masks.passes
+        self._refuse_all(judged.refused_beyond)
+        self._left += judged.kept
+        return replace(compiled.masked(native, batch, judged), mask=self.mask)
 
     def split(self, batch: FrameBatch) -> Mapping[DataClass, ClassPart]:
         """Divide what this door, or one built alike, has admitted by data class, see `ClassSplit.split`.
@@ -370,8 +408,12 @@ class Door:
         short, rest = places[~long], places[long]
         keys = bus[short] * STANDARD_IDS + batch.arbitration_id[short]
         self._refused_standard += np.bincount(keys, minlength=len(self._refused_standard))
-        if len(rest):
-            keys, counts = np.unique(bus[rest] << 32 | batch.arbitration_id[rest], return_counts=True)
+        self._refuse_all(bus[rest] << 32 | batch.arbitration_id[rest])
+
+    def _refuse_all(self, refused: Int64s) -> None:
+        """Count frames that were dropped whole, each given as ``bus << 32 | id``."""
+        if len(refused):
+            keys, counts = np.unique(refused, return_counts=True)
             for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
                 self._refuse(key >> 32, key & 0xFFFFFFFF, count)
 

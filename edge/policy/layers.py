@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -73,20 +75,45 @@ def selected_bits(layers: Sequence[Layer], data: UInt8s, length: UInt16s, width:
     return mask
 
 
-def raw_values(data: UInt8s, field: Field) -> Int64s:
-    """The raw values of a multiplexer in each frame; bits past the data are 0."""
-    bits, signed = field
-    value = np.zeros(len(data), np.int64)
+class Run(NamedTuple):
+    """Neighbouring bits of a field that lie in one byte.
+
+    Attributes:
+        byte: which.
+        low: the lowest of them in it.
+        bits: how many.
+        weight: the bit of the value that the lowest is.
+    """
+
+    byte: int
+    low: int
+    bits: int
+    weight: int
+
+
+@cache
+def bit_runs(bits: tuple[int, ...]) -> tuple[Run, ...]:
+    """The bits of a field, lowest first, in as few runs as there may be."""
+    runs: list[Run] = []
     weight = 0
     while weight < len(bits):
         byte, low = divmod(bits[weight], 8)
         run = 1
         while weight + run < len(bits) and bits[weight + run] == bits[weight] + run and low + run < 8:  # noqa: PLR2004 - bits of a byte
             run += 1
+        runs.append(Run(byte, low, run, weight))
+        weight += run
+    return tuple(runs)
+
+
+def raw_values(data: UInt8s, field: Field) -> Int64s:
+    """The raw values of a multiplexer in each frame; bits past the data are 0."""
+    bits, signed = field
+    value = np.zeros(len(data), np.int64)
+    for byte, low, run, weight in bit_runs(bits):
         if byte < data.shape[1]:
             piece = (data[:, byte] >> low) & ((1 << run) - 1)
             value |= piece.astype(np.int64) << weight
-        weight += run
     if signed:
         value -= (value >> (len(bits) - 1)) << len(bits)
     return value

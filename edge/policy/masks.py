@@ -191,6 +191,21 @@ class MaskSet:
         _look_up(self._pdu_keys, self._pdu_rows, wanted, rows)
         return rows
 
+    def tables(self) -> tuple[Int32s, Int64s, Int32s, Int64s, Int32s]:
+        """What `find` looks rows up in.
+
+        Returns:
+            The rows of 11-bit ids by bus and id; rising ``bus << 29 | id`` of 29-bit ids and the row of each;
+            rising ``bus << 18 | PGN`` and the row of each.
+        """
+        return (
+            self._standard,
+            self._extended_keys,
+            self._extended_rows,
+            self._group_keys,
+            self._group_rows,
+        )
+
     def base(self, rows: Int32s, width: int) -> UInt8s:
         """The bits that always pass: a new uint8 array of shape (frames, width); `width` in whole words."""
         return self._base.take(rows, width)
