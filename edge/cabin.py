@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from edge.account import Account, Hop
 from edge.alarming import StandingAlarm
@@ -192,6 +192,7 @@ def _bus(condition: BusCondition) -> Mapping[str, object]:
         "listening_required": condition.listening_required,
         "away": condition.away,
         "alarms": [str(alarm.kind) for alarm in condition.alarms],
+        **({} if condition.board is None else {"board": asdict(condition.board)}),
     }
 
 

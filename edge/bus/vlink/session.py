@@ -1,0 +1,429 @@
+"""`HostSession`: the gateway's end of vlink without I/O: bytes in, what they say out, bytes to be written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from edge.bus.vlink.clock_relation import Exchange, line_ns
+from edge.clock import NS_PER_S
+from edge.wire import vlink
+from edge.wire.vlink_messages import (
+    ACK_DONE,
+    COMMAND_STATUS,
+    Ack,
+    Command,
+    Event,
+    Hello,
+    HostHello,
+    Status,
+    TimeAnswer,
+    TimeQuestion,
+    read_ack,
+    read_event,
+    read_hello,
+    read_status,
+    read_time_answer,
+)
+
+HELLO_PERIOD_NS = NS_PER_S // 2
+REFUSED_PERIOD_NS = 10 * NS_PER_S
+"""A board that speaks no version known here is asked so often: it may be given other firmware."""
+SILENCE_NS = 3 * NS_PER_S
+
+QUESTIONS = ((8, NS_PER_S // 20), (24, NS_PER_S // 2))
+"""Up to so many questions of a session one follows another so soon: the drift has to be learnt first."""
+QUESTION_NS = 2 * NS_PER_S
+QUESTIONS_KEPT = 8
+
+COMMAND_PERIOD_NS = NS_PER_S // 2
+COMMAND_TRIES = 10
+
+EARLY_PACKETS = 256
+"""Packets of frames kept between the ACK and a HELLO that was lost behind it."""
+
+_NONCE = 0x8000_0000
+"""Set in nonces and in no number of a command, so that no ACK can mean both."""
+_HEADER_AND_REST = vlink.HEADER + vlink.CRC + 2
+QUESTION_OCTETS, ANSWER_OCTETS = _HEADER_AND_REST + 12, _HEADER_AND_REST + 28
+"""Bytes of a time question and of its answer on the line, delimiter included."""
+
+UNKNOWN_TYPE = "packets of unknown type"
+MALFORMED = "packets malformed"
+MISSING = "packets lost on the line"
+DAMAGED = "packets damaged"
+NO_PACKET = "bytes that are no packet"
+SKIPPED = "packets of before a session"
+SILENCES = "board silent"
+SESSIONS = "sessions"
+UNASKED = "answers to no question"
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A session began.
+
+    Attributes:
+        hello: what the device is.
+        heard_ns: boot time at which it said so.
+        first: no session was before it.
+        reset: the device has been reset since the one before it.
+    """
+
+    hello: Hello
+    heard_ns: int
+    first: bool
+    reset: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FramesCame:
+    """Payloads of FRAMES, in order; not shown by `repr`."""
+
+    payloads: list[bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a command.
+
+    Attributes:
+        number: as `HostSession.ask` gave it.
+        code: of the command.
+        result: ``ACK_*``; None where no answer came.
+        text: for people.
+    """
+
+    number: int
+    code: int
+    result: int | None
+    text: str
+
+
+Told = Began | FramesCame | Status | Event | Exchange | Outcome
+
+
+class _State(Enum):
+    CLOSED = auto()
+    ASKING = auto()
+    ACKNOWLEDGED = auto()
+    JOINED = auto()
+
+
+@dataclass(slots=True)
+class _Pending:
+    code: int
+    argument: bytes
+    at_ns: int = 0
+    tries: int = 0
+    quiet: bool = False
+
+
+class HostSession:
+    """Holds a session with a device, and begins anew whenever it has to (docs/vlink.md, "Session").
+
+    The owner says when a port is open, hands in what it reads, writes what `step` gives, and does so again at
+    `due_ns` at the latest.
+
+    Args:
+        random_u32: gives nonces.
+        bit_rate: of a UART, by which the time that packets take on the line is known; None for a line whose
+            rate means nothing, such as USB.
+
+    Attributes:
+        counts: packets and bytes that were not as they should be, silences and sessions, for the account.
+        refusal: why the device does not begin a session; empty unless it said so.
+        hello: of the device, as of the last session.
+    """
+
+    def __init__(self, random_u32: Callable[[], int], bit_rate: int | None = None) -> None:
+        self.counts: Counter[str] = Counter()
+        self.refusal = ""
+        self.hello: Hello | None = None
+        self._random_u32 = random_u32
+        self._bit_rate = bit_rate
+        self._decoder = vlink.Decoder()
+        self._encoder = vlink.Encoder()
+        self._state = _State.CLOSED
+        self._live = False
+        self._nonce = _NONCE
+        self._sequence: int | None = None
+        self._heard_ns = 0
+        self._hello_at_ns = 0
+        self._early: list[bytes] = []
+        self._nameless = False
+        self._asked = self._asked_in_session = 0
+        self._question_at_ns = 0
+        self._questions: dict[int, int] = {}
+        self._number = 0
+        self._commands: dict[int, _Pending] = {}
+        self._outcomes: list[Outcome] = []
+
+    @property
+    def joined(self) -> bool:
+        """Whether a session stands."""
+        return self._state is _State.JOINED
+
+    @property
+    def awaits_time(self) -> bool:
+        """Whether the last time question has no answer yet: the sooner that is read, the better."""
+        return self._asked in self._questions
+
+    @property
+    def due_ns(self) -> int | None:
+        """Boot time at which `step` is to be called at the latest; None while no port is open."""
+        match self._state:
+            case _State.CLOSED:
+                return None
+            case _State.ASKING | _State.ACKNOWLEDGED:
+                return self._hello_at_ns
+        commands = [one.at_ns for one in self._commands.values()]
+        return min(self._heard_ns + SILENCE_NS, self._question_at_ns, *commands)
+
+    def opened(self, now_ns: int, bit_rate: int | None = None) -> None:
+        """Begin on a port that has just been opened; what the port before had begun is no part of it.
+
+        Args:
+            now_ns: boot time.
+            bit_rate: see the class.
+        """
+        self._settle_decoder()
+        self._decoder = vlink.Decoder()
+        self._bit_rate = bit_rate
+        self._live = self._nameless = False
+        self._early.clear()
+        self._sequence = None
+        self._begin(now_ns)
+
+    def closed(self) -> None:
+        """Take up that the port is gone."""
+        self._state = _State.CLOSED
+        self._live = False
+        self._questions.clear()
+
+    def ask(self, code: int, argument: bytes = b"", *, quiet: bool = False) -> int:
+        """Have a command sent, and again until its ACK comes, for 5 s at most.
+
+        Args:
+            code: ``COMMAND_*``.
+            argument: of the code (docs/vlink.md).
+            quiet: whether nobody wants to know its outcome.
+
+        Returns:
+            The number under which its `Outcome` will be told.
+        """
+        self._number = self._number % (_NONCE - 1) + 1
+        self._commands[self._number] = _Pending(code, argument, quiet=quiet)
+        return self._number
+
+    def step(self, now_ns: int) -> bytes:
+        """Do what is due, once all that has come is handed in.
+
+        Returns:
+            What is to be written now.
+        """
+        if self._state is _State.JOINED and now_ns - self._heard_ns >= SILENCE_NS:
+            self.counts[SILENCES] += 1
+            self._begin(now_ns)
+        if self._state in {_State.ASKING, _State.ACKNOWLEDGED}:
+            return self._greeting(now_ns) if now_ns >= self._hello_at_ns else b""
+        if self._state is _State.CLOSED:
+            return b""
+        return self._commands_due(now_ns) + self._question_due(now_ns)
+
+    def receive(self, data: bytes, now_ns: int) -> list[Told]:
+        """Take up what was read.
+
+        Args:
+            data: bytes of the line.
+            now_ns: boot time at which they had been read.
+
+        Returns:
+            What they say, in order, with the outcomes of commands that were given up before.
+        """
+        told: list[Told] = [*self._outcomes]
+        self._outcomes.clear()
+        self._decoder.feed(data, len(data))
+        while (packet := self._decoder.packet()) is not None:
+            kind, sequence, payload = packet
+            self._heard_ns = now_ns
+            try:
+                self._take(kind, sequence, bytes(payload), now_ns, told)
+            except ValueError:
+                self.counts[MALFORMED] += 1
+        self._settle_decoder()
+        return told
+
+    def _begin(self, now_ns: int) -> None:
+        self._state = _State.ASKING
+        self._nonce = self._random_u32() | _NONCE
+        self._hello_at_ns = now_ns
+        self._questions.clear()
+
+    def _greeting(self, now_ns: int) -> bytes:
+        self._hello_at_ns = now_ns + (REFUSED_PERIOD_NS if self.refusal else HELLO_PERIOD_NS)
+        self._state = _State.ASKING
+        self._encoder.sequence = 0
+        return b"\0" + self._packet(vlink.HOST_HELLO, HostHello(vlink.VERSION, self._nonce))
+
+    def _commands_due(self, now_ns: int) -> bytes:
+        out = b""
+        for number, one in list(self._commands.items()):
+            if now_ns < one.at_ns:
+                continue
+            if one.tries == COMMAND_TRIES:
+                self._give_up(number, "no answer")
+                continue
+            one.tries += 1
+            one.at_ns = now_ns + COMMAND_PERIOD_NS
+            out += self._packet(vlink.COMMAND, Command(number, one.code, one.argument))
+        return out
+
+    def _question_due(self, now_ns: int) -> bytes:
+        if now_ns < self._question_at_ns:
+            return b""
+        self._asked = (self._asked + 1) & 0xFFFF_FFFF
+        self._asked_in_session += 1
+        period_ns = next((each for most, each in QUESTIONS if self._asked_in_session <= most), QUESTION_NS)
+        self._question_at_ns = now_ns + period_ns
+        while len(self._questions) >= QUESTIONS_KEPT:
+            del self._questions[next(iter(self._questions))]
+        self._questions[self._asked] = now_ns
+        return self._packet(vlink.HOST_TIME, TimeQuestion(self._asked, now_ns))
+
+    def _packet(self, kind: int, message: HostHello | Command | TimeQuestion) -> bytes:
+        end = message.write(self._encoder.buffer, vlink.HEADER)
+        n = self._encoder.seal(kind, end)
+        return bytes(self._encoder.line[:n])
+
+    def _take(self, kind: int, sequence: int, payload: bytes, now_ns: int, told: list[Told]) -> None:
+        if kind == vlink.ACK:
+            ack = read_ack(payload)
+            if ack.number == self._nonce:
+                self._acknowledged(ack, sequence, now_ns)
+                return
+        elif kind == vlink.HELLO and self._state is _State.ACKNOWLEDGED:
+            self._follow(sequence)
+            self._join(read_hello(payload), now_ns, told)
+            return
+        elif kind == vlink.HELLO and self._state is _State.JOINED:
+            # Nobody asked for it, so that the device has been reset, and knows nothing of a session.
+            self._live = self._nameless = False
+            self._begin(now_ns)
+            return
+        if self._nameless:
+            self._follow(sequence)
+            if kind == vlink.FRAMES and len(self._early) < EARLY_PACKETS:
+                self._early.append(payload)
+            else:
+                self.counts[SKIPPED] += 1
+            if self._state is _State.ACKNOWLEDGED:
+                # The HELLO behind the ACK was lost.
+                self._hello_at_ns = now_ns
+        elif not self._live:
+            self.counts[SKIPPED] += 1
+        else:
+            self._follow(sequence)
+            self._say(kind, payload, now_ns, told)
+
+    def _acknowledged(self, ack: Ack, sequence: int, now_ns: int) -> None:
+        if ack.result != ACK_DONE:
+            self.refusal = ack.text or f"the board refused with {ack.result}"
+            self._hello_at_ns = now_ns + REFUSED_PERIOD_NS
+            return
+        self.refusal = ""
+        self._sequence = sequence
+        self._nameless = True
+        self._state = _State.ACKNOWLEDGED
+        self._hello_at_ns = now_ns + HELLO_PERIOD_NS
+
+    def _join(self, hello: Hello, now_ns: int, told: list[Told]) -> None:
+        first = self.hello is None
+        reset = self.hello is not None and self.hello.boot != hello.boot
+        self.hello = hello
+        self._state = _State.JOINED
+        self._live = True
+        self._nameless = False
+        self.counts[SESSIONS] += 1
+        self._questions.clear()
+        self._asked_in_session = 0
+        self._question_at_ns = now_ns
+        if reset:
+            for number in list(self._commands):
+                self._give_up(number, "the board was reset")
+        for one in self._commands.values():
+            one.at_ns = now_ns
+        self.ask(COMMAND_STATUS, quiet=True)
+        told.append(Began(hello, now_ns, first, reset))
+        told += self._outcomes
+        self._outcomes.clear()
+        # A time that is later than the HELLO's is of a boot before it.
+        early = [one for one in self._early if _first_t_us(one) <= hello.t_us]
+        self.counts[SKIPPED] += len(self._early) - len(early)
+        self._early.clear()
+        if early:
+            told.append(FramesCame(early))
+
+    def _follow(self, sequence: int) -> None:
+        if self._sequence is not None:
+            self.counts[MISSING] += vlink.missing_between(self._sequence, sequence)
+        self._sequence = sequence
+
+    def _say(self, kind: int, payload: bytes, now_ns: int, told: list[Told]) -> None:
+        if kind == vlink.FRAMES:
+            last = told[-1] if told else None
+            if isinstance(last, FramesCame):
+                last.payloads.append(payload)
+            else:
+                told.append(FramesCame([payload]))
+        elif kind == vlink.STATUS:
+            told.append(read_status(payload))
+        elif kind == vlink.EVENT:
+            told.append(read_event(payload))
+        elif kind == vlink.TIME:
+            self._answered(read_time_answer(payload), now_ns, told)
+        elif kind == vlink.ACK:
+            self._done(read_ack(payload), told)
+        elif kind != vlink.HELLO:
+            self.counts[UNKNOWN_TYPE] += 1
+
+    def _answered(self, answer: TimeAnswer, now_ns: int, told: list[Told]) -> None:
+        asked_ns = self._questions.pop(answer.number, None)
+        if asked_ns is None or asked_ns != answer.host_ns:
+            self.counts[UNASKED] += 1
+            return
+        told.append(
+            Exchange(
+                asked_ns + line_ns(QUESTION_OCTETS, self._bit_rate),
+                answer.rx_us,
+                answer.tx_us,
+                now_ns - line_ns(ANSWER_OCTETS, self._bit_rate),
+            )
+        )
+
+    def _done(self, ack: Ack, told: list[Told]) -> None:
+        pending = self._commands.pop(ack.number, None)
+        if pending is None:
+            # The answer to a repetition of a command that was answered before.
+            return
+        if not pending.quiet:
+            told.append(Outcome(ack.number, pending.code, ack.result, ack.text))
+
+    def _give_up(self, number: int, why: str) -> None:
+        pending = self._commands.pop(number)
+        if not pending.quiet:
+            self._outcomes.append(Outcome(number, pending.code, None, why))
+
+    def _settle_decoder(self) -> None:
+        """Move what the decoder counted to the account."""
+        decoder = self._decoder
+        self.counts[DAMAGED] += decoder.bad_crc + decoder.bad_cobs + decoder.too_long
+        self.counts[NO_PACKET] += decoder.skipped_bytes
+        decoder.bad_crc = decoder.bad_cobs = decoder.too_long = decoder.skipped_bytes = 0
+
+
+def _first_t_us(payload: bytes) -> int:
+    """The time in the head of a payload of FRAMES."""
+    return int.from_bytes(payload[5:13], "little")

@@ -1,0 +1,415 @@
+"""`VlinkSource`: the buses behind one microcontroller as a live source of frames."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+from edge.account import Hop
+from edge.bus.condition import Conditions
+from edge.bus.source import FrameSource
+from edge.bus.tally import Tally
+from edge.bus.vlink.board_report import BoardReport, Member
+from edge.bus.vlink.clock_relation import ClockRelation, Exchange
+from edge.bus.vlink.frames_columns import FrameColumns, frame_columns
+from edge.bus.vlink.losses import BusLosses
+from edge.bus.vlink.port import Port
+from edge.bus.vlink.session import MALFORMED, SILENCES, Began, FramesCame, HostSession, Outcome, Told
+from edge.bus.vlink.stamped_frames import JUMPS, NOBODY, UNCOUNTED_MS, StampedFrames, Uncounted, places_of
+from edge.clock import NS_PER_S, Clock, Timebase
+from edge.errors import SourceError
+from edge.frames import FrameBatch
+from edge.wire.vlink_messages import OVERRUN_COUNTED, Event, Status
+
+IN_RING = "lost: board's ring full"
+ON_LINE = "lost: on the line to the board"
+RING_OR_LINE = "lost: in the board's ring or on the line"
+OVERRUN = "lost: controller overrun"
+FLAGGED = "controller overflow"
+IN_RESETS = "lost in a reset of the board"
+
+RESETS = "board reset"
+OUTAGES, REOPENED = "outages", "reopened"
+OTHER_BUS = "of a bus of the board that is not configured"
+BEFORE_RUN = "taken by the board before this run"
+OVERRUNS_BEFORE = "controller overruns before this run"
+STEPS_BACK = "numbers of the board stepped back"
+UNTAKEN = "bytes that the board did not take"
+
+REOPEN_FIRST_S, REOPEN_MAX_S = 0.1, 5.0
+ANSWER_WAIT_S = 0.01
+"""A time question is worth what its answer is read soon: a reading waits for it for so long at most."""
+NO_ANSWER_NS = 5 * NS_PER_S
+READING_BYTES = 1 << 20
+"""Read at one reading at most, so that a board that never pauses holds nothing else up."""
+UNSENT_BYTES = 1024
+TOLD_MAX = 256
+
+_WAIT_MAX_S = 0.1
+
+logger = logging.getLogger(__name__)
+
+
+class VlinkSource(FrameSource):
+    """Live buses out of one board that speaks vlink (docs/vlink.md).
+
+    There is no thread: the board holds what has not been read, and the system some of it. What was lost
+    entered and is set aside, to the frame, by the board's numbers and counters; what controllers only flag
+    is *at least*, and what a reset forgot is an interval of time.
+
+    A board that is unplugged, resets, or says nothing for 3 s is begun with anew by itself; frame numbers of
+    the same boot go on, so that what was lost meanwhile is known.
+
+    Times are those of the board's clock, put on boot time by `ClockRelation`. What comes before the clocks
+    are related waits for 2 s at most, and is then put where the board's greeting says that it is at the
+    latest. Times of one bus never run backwards, and none is later than its reading.
+
+    Args:
+        members: the buses of the configuration, each another one of the board.
+        open_port: opens the board's port, also again.
+        clock: gives boot time.
+        random_u32: gives nonces.
+        conditions: where it is put down how the buses stand.
+
+    Raises:
+        SourceError: the port cannot be opened now.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        open_port: Callable[[], Port],
+        *,
+        clock: Clock,
+        random_u32: Callable[[], int],
+        conditions: Conditions | None = None,
+    ) -> None:
+        self._names = tuple(member.name for member in members)
+        self._open_port = open_port
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._tally = Tally()
+        self._facts: Counter[str] = Counter()
+        self._losses = tuple(BusLosses() for _ in members)
+        self._at = tuple(member.place for member in members)
+        places = places_of(self._at)
+        self._places = places.tolist()
+        self._frames = StampedFrames(self._names, places, clock, self._tell_uncounted)
+        self._report = BoardReport(members, clock, conditions or Conditions())
+        self._session = HostSession(random_u32)
+        self._said: deque[Status | Event | Outcome] = deque(maxlen=TOLD_MAX)
+        self._counted = False
+        self._unsent = b""
+        self._behind = False
+        self._reopen_at_ns = 0
+        self._reopen_s = REOPEN_FIRST_S
+        self._port: Port | None = None
+        self._alone_since_ns = 0
+        self._connect()
+
+    @property
+    def buses(self) -> tuple[str, ...]:
+        """See `FrameSource.buses`."""
+        return self._names
+
+    @property
+    def timebase(self) -> Timebase:
+        """See `FrameSource.timebase`: the clock's."""
+        return self._clock.timebase()
+
+    @property
+    def behind(self) -> bool:
+        """See `FrameSource.behind`."""
+        return bool(self._frames.taken) or self._behind
+
+    @property
+    def relation(self) -> ClockRelation:
+        """How the board's clock relates to boot time, as of now."""
+        return self._frames.relation
+
+    @property
+    def uncounted(self) -> tuple[Uncounted, ...]:
+        """The last hundred times around resets in which nothing counted frames."""
+        return tuple(self._frames.uncounted)
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when there is something to read; -1 while there is none."""
+        port = self._port
+        return -1 if port is None else port.fileno()
+
+    def said(self) -> tuple[Status | Event | Outcome, ...]:
+        """What board and supervisor said since the last call, and what became of commands; the last 256."""
+        with self._lock:
+            said = tuple(self._said)
+            self._said.clear()
+        return said
+
+    def ask(self, code: int, argument: bytes = b"") -> int:
+        """Have a command sent at the next reading, and again until it is answered; its `Outcome` is said.
+
+        Args:
+            code: ``COMMAND_*`` (edge/wire/vlink_messages.py).
+            argument: of the code.
+
+        Returns:
+            The number that the outcome has.
+        """
+        with self._lock:
+            return self._session.ask(code, argument)
+
+    def read(self, timeout_s: float) -> FrameBatch | None:
+        """See `FrameSource.read`; None only after `close`."""
+        left_s = timeout_s
+        while True:
+            wait_s = max(0.0, min(left_s, _WAIT_MAX_S))
+            with self._lock:
+                if not self._frames.taken and not self._stop.is_set():
+                    self._turn(wait_s)
+                batch = self._frames.taken.popleft() if self._frames.taken else None
+                if batch is not None:
+                    self._tally.hand_on(batch)
+                away = self._port is None
+            if batch is not None:
+                return batch
+            if self._stop.is_set():
+                return None
+            if away and wait_s:
+                self._clock.wait(self._stop, wait_s)
+            left_s -= wait_s
+            if left_s <= 0:
+                return FrameBatch.empty(self._names)
+
+    def close(self) -> None:
+        """See `FrameSource.close`; frames that were received before can still be read."""
+        self._stop.set()
+        with self._lock:
+            port = self._port
+            if port is None:
+                return
+            try:
+                self._take_all(port)
+            except OSError as error:
+                logger.info("%s: nothing more can be received: %s", port.name, error.strerror)
+            self._frames.let_go(at_once=True)
+            self._port = None
+            self._session.closed()
+            port.close()
+
+    def hop(self) -> Hop:
+        """See `FrameSource.hop`."""
+        with self._lock:
+            name = f"bus {self._names[0]}" if len(self._names) == 1 else "merged buses"
+            hop = self._tally.hop(name)
+            losses = self._losses
+            lost = {
+                IN_RING: sum(one.in_ring for one in losses),
+                ON_LINE: sum(one.on_line for one in losses),
+                RING_OR_LINE: sum(one.ring_or_line for one in losses),
+                OVERRUN: sum(one.overruns for one in losses),
+            }
+            at_least = {
+                FLAGGED: sum(one.overrun_flags for one in losses),
+                IN_RESETS: sum(one.in_resets for one in losses),
+            }
+            facts = self._session.counts + self._report.facts + self._frames.facts + self._facts
+            facts += Counter(
+                {
+                    BEFORE_RUN: sum(one.before for one in losses),
+                    OVERRUNS_BEFORE: sum(one.overruns_before for one in losses),
+                    STEPS_BACK: sum(one.steps_back for one in losses),
+                }
+            )
+        return Hop(
+            hop.name,
+            hop.unit,
+            hop.entered + sum(lost.values()),
+            hop.left,
+            {**hop.set_aside, **{cause: count for cause, count in lost.items() if count}},
+            {**hop.at_least, **{cause: count for cause, count in at_least.items() if count}},
+            {**hop.facts, **facts},
+        )
+
+    def _turn(self, wait_s: float) -> None:
+        """Read what has come, do what is due."""
+        port = self._port
+        if port is None:
+            self._connect_if_due()
+            return
+        try:
+            self._take_all(port)
+            self._write(port)
+            if self._session.awaits_time:
+                self._await_answer(port)
+            if wait_s and not self._frames.taken and port.wait(self._wait_s(wait_s)):
+                self._take_all(port)
+        except OSError as error:
+            self._disconnect(error.strerror or str(error))
+        self._frames.let_go()
+
+    def _wait_s(self, wait_s: float) -> float:
+        """Until something is due at the latest."""
+        due_ns = self._session.due_ns
+        if due_ns is None:
+            return wait_s
+        return min(wait_s, max(0.0, (due_ns - self._clock.boot_ns()) / NS_PER_S))
+
+    def _take_all(self, port: Port) -> None:
+        """Read until nothing is there; see that what was read before the port went is taken up.
+
+        Raises:
+            OSError: the port is gone.
+        """
+        left = READING_BYTES
+        while left > 0 and (data := port.read()):
+            left -= len(data)
+            self._take_up(self._session.receive(data, self._clock.boot_ns()))
+        self._behind = left <= 0
+
+    def _await_answer(self, port: Port) -> None:
+        end_ns = self._clock.boot_ns() + round(ANSWER_WAIT_S * NS_PER_S)
+        while self._session.awaits_time and (left_ns := end_ns - self._clock.boot_ns()) > 0:
+            if port.wait(left_ns / NS_PER_S):
+                self._take_all(port)
+
+    def _write(self, port: Port) -> None:
+        now_ns = self._clock.boot_ns()
+        if len(self._unsent) > UNSENT_BYTES:
+            self._facts[UNTAKEN] += len(self._unsent)
+            self._unsent = b""
+        joined = self._session.joined
+        self._unsent += self._session.step(now_ns)
+        if self._unsent:
+            self._unsent = self._unsent[port.write(self._unsent) :]
+        if self._session.joined:
+            return
+        if joined:
+            self._alone_since_ns = now_ns
+            self._report.tell(SILENCES, "the board has said nothing for 3 s; it is asked anew", trouble=True)
+        elif now_ns - self._alone_since_ns > NO_ANSWER_NS:
+            self._report.port(port.name, self._session.refusal or "the board does not answer")
+
+    def _take_up(self, told: Sequence[Told]) -> None:
+        for one in told:
+            match one:
+                case FramesCame(payloads=payloads):
+                    self._accept(frame_columns(payloads))
+                case Exchange():
+                    self._learn(one)
+                case Status():
+                    self._status(one)
+                    self._said.append(one)
+                case Event():
+                    self._report.tell(
+                        "event", f"board: {one.text or 'event'} ({one.code:#06x}, {one.argument})"
+                    )
+                    self._said.append(one)
+                case Outcome():
+                    if one.result != 0:
+                        self._report.tell("command", f"command {one.code}: {one.text}", trouble=True)
+                    self._said.append(one)
+                case Began():
+                    self._began(one)
+
+    def _began(self, began: Began) -> None:
+        hello = began.hello
+        if began.first or began.reset:
+            self._frames.boot(reset=began.reset)
+            for losses in self._losses:
+                losses.begin(reset=began.reset)
+        if began.reset:
+            self._facts[RESETS] += 1
+            self._report.tell(
+                RESETS,
+                "the board was reset: what it held is lost, and nothing counts what came until it listens",
+                trouble=True,
+            )
+        self._frames.relation.hint(hello.t_us, began.heard_ns)
+        self._counted = bool(hello.capabilities & OVERRUN_COUNTED)
+        self._report.hello(hello)
+
+    def _status(self, status: Status) -> None:
+        for place, losses in zip(self._at, self._losses, strict=True):
+            if place < len(status.buses):
+                losses.told(status.buses[place], counted=self._counted)
+        relation = self._frames.relation
+        self._report.clocks(relation.uncertainty_ns(status.t_us), relation.drift_ppm)
+        self._report.status(
+            status, resets=self._facts[RESETS], lost=sum(losses.lost for losses in self._losses)
+        )
+
+    def _learn(self, exchange: Exchange) -> None:
+        if self._frames.learn(exchange):
+            self._report.tell(JUMPS, "the board's clock jumped; it is related anew", trouble=True)
+
+    def _accept(self, columns: FrameColumns) -> None:
+        """Count what came, and have it stamped."""
+        self._session.counts[MALFORMED] += columns.malformed
+        for place, first, count in zip(
+            columns.packet_bus.tolist(),
+            columns.packet_first.tolist(),
+            columns.packet_frames.tolist(),
+            strict=True,
+        ):
+            index = self._places[place]
+            if index == NOBODY:
+                self._facts[OTHER_BUS] += count
+            else:
+                self._losses[index].came(first, count)
+                self._tally.entered += count
+        self._frames.add(columns)
+
+    def _tell_uncounted(self, gap: Uncounted) -> None:
+        self._report.tell(
+            UNCOUNTED_MS,
+            f"nothing counts what came in {(gap.to_ns - gap.from_ns) / NS_PER_S:.3f} s around the reset",
+            trouble=True,
+            bus=gap.bus,
+        )
+
+    def _connect(self) -> None:
+        """Open the board's port and begin.
+
+        Raises:
+            SourceError: it cannot be opened.
+        """
+        port = self._open_port()
+        now_ns = self._clock.boot_ns()
+        self._port = port
+        self._alone_since_ns = now_ns
+        self._unsent = b""
+        self._reopen_s = REOPEN_FIRST_S
+        self._session.opened(now_ns, port.bit_rate)
+        self._report.port(port.name, "")
+        try:
+            self._write(port)
+        except OSError as error:
+            self._disconnect(error.strerror or str(error))
+
+    def _connect_if_due(self) -> None:
+        now_ns = self._clock.boot_ns()
+        if now_ns < self._reopen_at_ns:
+            return
+        try:
+            self._connect()
+        except SourceError as error:
+            self._report.gone(error.what)
+            self._reopen_s = min(2 * self._reopen_s, REOPEN_MAX_S)
+            self._reopen_at_ns = now_ns + round(self._reopen_s * NS_PER_S)
+        else:
+            self._facts[REOPENED] += 1
+            self._report.tell(REOPENED, "the board's port is open again")
+
+    def _disconnect(self, words: str) -> None:
+        port, self._port = self._port, None
+        self._session.closed()
+        self._facts[OUTAGES] += 1
+        self._reopen_at_ns = self._clock.boot_ns() + round(self._reopen_s * NS_PER_S)
+        if port is not None:
+            port.close()
+            self._report.tell(OUTAGES, f"{port.name} is gone: {words}", trouble=True)
+            self._report.gone(f"{port.name} is gone")
