@@ -108,6 +108,10 @@ class Ring:
         waiting = self.state[HEAD] - self.state[TAIL]
         return waiting + self.state[CELLS] if waiting < 0 else waiting
 
+    def capacity(self) -> int:
+        """Tell how many cells may wait."""
+        return self.state[CELLS] - 1
+
     def accepted(self) -> int:
         """Tell how many frames were offered to the ring, modulo 2^32."""
         return self._count(NUMBER_LOW)

@@ -1,0 +1,241 @@
+"""The bridge on real MicroPython behind a port: each frame of a bus is sent, or counted where it was lost."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import serial
+
+from edge.wire import vlink, vlink_messages
+from simulator.board import traffic
+from tests.firmware.bench import SATURATED, Bench, Host, bench, bus, right
+
+
+def account(told: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, int]:
+    """Check that a board's counters balance to the frame; those of a boot by what was told at its reset."""
+    (counted,) = told["buses"]
+    then = before["buses"][0] if before else {"offered": 0, "overrun": 0}
+    offered = counted["offered"] - then["offered"]
+    assert offered == counted["accepted"] + counted["overrun"] - then["overrun"]
+    assert counted["accepted"] == sum(
+        counted[name] for name in ("sent", "dropped", "in_hand", "in_ring", "skipped")
+    )
+    assert counted["frame"] == counted["offered"] + counted["missed"]
+    return {**counted, "offered": offered}
+
+
+def lost_between(frames: list[tuple[int, int, int, int, int, bytes]]) -> int:
+    """Tell how many frames the numbers show as missing, from number 0 to the last that came."""
+    return frames[-1][1] + 1 - len(frames)
+
+
+def told_of(host: Host) -> vlink_messages.BusStatus:
+    """Ask for a STATUS, so that nothing is between it and the frames."""
+    count = len(host.statuses)
+    host.say(vlink.COMMAND, vlink_messages.Command(1_000 + count, vlink_messages.COMMAND_STATUS, b""))
+    host.until(lambda: len(host.statuses) > count)
+    return host.statuses[-1].buses[0]
+
+
+def quiet(running: Bench, host: Host) -> dict[str, Any]:
+    """Let the bus fall silent and all that waits go out."""
+    running.command("rate 0 0")
+    while True:
+        told = running.report()
+        while host.read():
+            pass
+        (counted,) = told["buses"]
+        if not counted["in_hand"] and not counted["in_ring"]:
+            return told
+
+
+def test_a_full_bus_through_storms_stalls_damage_and_a_reset(  # noqa: PLR0915 - one board, one account
+    tmp_path: Path,
+) -> None:
+    with (
+        bench(tmp_path, bus(SATURATED, style=traffic.EIGHT_BYTES)) as running,
+        serial.Serial(running.board.port, timeout=0.02) as port,
+    ):
+        host = Host(port)
+        hello = host.begin()
+        assert [each.mode for each in hello.buses] == [vlink_messages.MODE_LISTEN_ONLY]
+        assert hello.capabilities & vlink_messages.OVERRUN_COUNTED
+
+        host.until(lambda: len(host.frames) >= SATURATED)
+        assert host.line_bytes / len(host.frames) < 16
+        running.command("gc 60")
+        running.command("lose 0 17")
+        host.until(lambda: len(host.frames) >= 2 * SATURATED)
+        counted = account(quiet(running, host))
+        status = told_of(host)
+        assert status.accepted == counted["accepted"]
+        assert status.overrun_counted == counted["overrun"] >= 17
+        assert status.ring_dropped == counted["dropped"] == 0
+        assert lost_between(host.frames) == 0
+        assert len(host.frames) == counted["sent"]
+
+        # A host that takes nothing for 3 s: the ring fills, what finds it full is counted.
+        running.command(f"rate 0 {SATURATED}")
+        time.sleep(3)
+        host.until(lambda: len(host.frames) >= 3 * SATURATED)
+        counted = account(quiet(running, host))
+        status = told_of(host)
+        assert status.ring_dropped == counted["dropped"] > SATURATED
+        assert lost_between(host.frames) == counted["dropped"]
+        assert host.statuses[-1].stalls == 1
+        assert 1_500 <= host.statuses[-1].stalled_ms <= 3_500
+
+        # Turned bits: packets are lost, and exactly their frames are missing.
+        missing = lost_between(host.frames)
+        running.command(f"rate 0 {SATURATED}")
+        running.command("corrupt 8")
+        host.until(lambda: len(host.frames) >= 4 * SATURATED)
+        told = quiet(running, host)
+        counted = account(told)
+        told_of(host)
+        assert told["turned"] == 8
+        assert 1 <= host.decoder.bad_cobs + host.decoder.bad_crc + host.decoder.too_long <= 8
+        assert 1 <= host.gaps <= 8
+        assert lost_between(host.frames) - missing == counted["sent"] - len(host.frames) > 0
+        right(host.frames, traffic.EIGHT_BYTES)
+        assert host.hellos == 1
+
+        # A reset under load: the next boot counts from 0, and says that it is another.
+        running.command(f"rate 0 {SATURATED}")
+        count = len(host.frames)
+        host.until(lambda: len(host.frames) > count + 1_000)
+        running.command("reset")
+        ended = running.wait_for("reset")
+        account(ended)
+        running.wait_for("ready", 2)
+        old = host.frames
+        host.frames = []
+        again = host.begin()
+        assert again.boot == hello.boot + 1
+        host.until(lambda: len(host.frames) >= 1_000)
+        counted = account(quiet(running, host), ended)
+        assert told_of(host).accepted == counted["accepted"]
+        assert host.frames[0][1] == 0
+        assert lost_between(host.frames) == counted["dropped"]
+        right(host.frames, traffic.EIGHT_BYTES)
+        assert int.from_bytes(host.frames[0][5][:4], "little") > int.from_bytes(old[-1][5][:4], "little")
+
+
+def test_frames_move_without_memory(tmp_path: Path) -> None:
+    with (
+        bench(tmp_path, bus(2 * SATURATED)) as running,
+        serial.Serial(running.board.port, timeout=0.02) as port,
+    ):
+        host = Host(port)
+        host.begin()
+        running.command("lock 3000")
+        host.until(lambda: running.told("locked") or running.board.process.poll() is not None)
+        locked = running.wait_for("locked")
+        assert locked["packets"] > 20
+        account(quiet(running, host))
+
+
+@pytest.fixture(scope="module")
+def two_buses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("board"), bus(500), bus(300), power=True) as running:
+        yield running
+
+
+@pytest.fixture
+def host(two_buses: Bench) -> Iterator[Host]:
+    with serial.Serial(two_buses.board.port, timeout=0.02) as port:
+        made = Host(port, nonce=time.monotonic_ns() & 0xFFFFFF)
+        made.begin()
+        yield made
+
+
+def test_two_buses_each_with_numbers_of_its_own(host: Host) -> None:
+    host.until(lambda: len({frame[0] for frame in host.frames}) == 2 and len(host.frames) > 400)
+    right(host.frames, traffic.MIXED)
+    for number in (0, 1):
+        numbers = [frame[1] for frame in host.frames if frame[0] == number]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_clocks_are_told(host: Host) -> None:
+    for number in range(5):
+        asked_ns = time.monotonic_ns()
+        host.say(vlink.HOST_TIME, vlink_messages.TimeQuestion(number, asked_ns))
+        host.until(lambda number=number: len(host.times) > number)
+        answer = host.times[-1]
+        assert (answer.number, answer.host_ns) == (number, asked_ns)
+        assert 0 <= answer.tx_us - answer.rx_us <= (time.monotonic_ns() - asked_ns) / 1_000
+
+
+def ask(host: Host, number: int, code: int, argument: bytes = b"") -> vlink_messages.Ack:
+    count = len(host.acks)
+    host.say(vlink.COMMAND, vlink_messages.Command(number, code, argument))
+    host.until(lambda: len(host.acks) > count)
+    assert host.acks[-1].number == number
+    return host.acks[-1]
+
+
+def test_commands_are_answered_and_a_repeated_one_is_not_done_twice(host: Host) -> None:
+    done, refused, unknown = (
+        vlink_messages.ACK_DONE,
+        vlink_messages.ACK_REFUSED,
+        vlink_messages.ACK_UNKNOWN,
+    )
+    assert ask(host, 1, vlink_messages.COMMAND_LOADER).result == refused
+    assert ask(host, 2, 99).result == unknown
+    assert ask(host, 3, vlink_messages.COMMAND_SHUTDOWN_DONE).result == refused
+    assert ask(host, 4, vlink_messages.COMMAND_WAKE_TIMER, struct.pack("<I", 0)).result == done
+    assert ask(host, 5, vlink_messages.COMMAND_KEEP_POWER, b"1").result == refused
+    count = len(host.statuses)
+    first = ask(host, 6, vlink_messages.COMMAND_STATUS)
+    host.until(lambda: len(host.statuses) > count)
+    # The same number with another command: the answer is that of the first.
+    assert ask(host, 6, 99) == first
+    assert ask(host, 7, 99).result == unknown
+
+
+def test_power_is_switched_told_and_given_up(two_buses: Bench, host: Host) -> None:
+    host.until(lambda: host.statuses and host.statuses[-1].supervisor == 4)
+    assert two_buses.report()["powered"]
+    assert 0x201 in {event.code for event in host.events}
+    assert host.statuses[-1].ignition == 1
+    assert host.statuses[-1].supply_mv == 12_600
+    two_buses.command("supply 5000")
+    host.until(lambda: 0x202 in {event.code for event in host.events})
+    assert not two_buses.report()["powered"]
+    falling = next(event for event in host.events if event.code == 0x204)
+    assert falling.argument == 5_000
+    assert falling.text == "supply critical"
+
+
+def test_a_controller_that_leaves_listen_only_is_told_and_started_anew(two_buses: Bench, host: Host) -> None:
+    starts = two_buses.report()["buses"][1]["starts"]
+    two_buses.command("mode 1 2")
+    host.until(lambda: 0x102 in {event.code for event in host.events})
+    assert two_buses.report()["buses"][1]["starts"] == starts + 1
+    host.until(lambda: host.statuses[-1].buses[1].mode == vlink_messages.MODE_LISTEN_ONLY)
+    two_buses.command("dead 1 1")
+    host.until(lambda: 0x101 in {event.code for event in host.events})
+    assert host.events[-1].argument >> 8 == 1
+    host.until(lambda: host.statuses[-1].buses[1].state == vlink_messages.BUS_STOPPED)
+    two_buses.command("dead 1 0")
+    host.until(lambda: [event.code for event in host.events].count(0x102) == 2)
+    count = len(host.frames)
+    host.until(lambda: 1 in {frame[0] for frame in host.frames[count:]})
+
+
+def test_an_unknown_version_is_refused_and_changes_nothing(host: Host) -> None:
+    count = len(host.acks)
+    nonce = host.nonce + 1
+    host.say(vlink.HOST_HELLO, vlink_messages.HostHello(0, nonce))
+    host.until(lambda: len(host.acks) > count)
+    assert host.acks[-1].number == nonce
+    assert host.acks[-1].result == vlink_messages.ACK_UNKNOWN
+    frames = len(host.frames)
+    host.until(lambda: len(host.frames) > frames + 50)
+    assert host.gaps == 0
