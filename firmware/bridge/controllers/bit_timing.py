@@ -62,7 +62,7 @@ def solve(clock_hz: int, bitrate: int, sample_point: int | None, limits: Limits)
         limits: of the controller.
 
     Raises:
-        TimingRefused: There is none; the text names the sample points that there are.
+        TimingRefused: There is none; the text names the nearest sample points that there are.
     """
     wanted = NEAREST if sample_point is None else sample_point
     best = None
@@ -93,8 +93,9 @@ def solve(clock_hz: int, bitrate: int, sample_point: int | None, limits: Limits)
     if best is None:
         if not possible:
             raise TimingRefused(f"{bitrate} bit/s cannot be had exactly from {clock_hz} Hz")
-        points = ", ".join(str(point) for point in sorted(possible))
+        nearest = sorted(possible, key=lambda point: abs(point - wanted))[:6]
+        points = ", ".join(str(point) for point in sorted(nearest))
         raise TimingRefused(
-            f"{bitrate} bit/s from {clock_hz} Hz cannot be sampled at {wanted} thousandths, only at {points}"
+            f"{bitrate} bit/s from {clock_hz} Hz cannot be sampled at {wanted} thousandths, but at {points}"
         )
     return best
