@@ -55,6 +55,18 @@ class About:
         self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
         self.last_ns = last_ns if self.last_ns is None else max(self.last_ns, last_ns)
 
+    def merge(self, later: About) -> None:
+        """Take in what a part says that follows; what was not collected is said of the whole."""
+        self.masks.update(later.masks)
+        self.not_at_hand.update(later.not_at_hand)
+        self.left_out.update(later.left_out)
+        self.buses |= later.buses
+        self.boots |= later.boots
+        self.without_wall_time += later.without_wall_time
+        self.written += later.written
+        if later.first_ns is not None and later.last_ns is not None:
+            self.saw(later.first_ns, later.last_ns)
+
     def as_json(self) -> Mapping[str, object]:
         """The same as plain values."""
         return {

@@ -14,16 +14,19 @@ from typing import Protocol
 from edge.archive.export_file import About, ExportError, whole_file
 from edge.archive.frame_files import BlfFile, CandumpFile, FrameFile, Mf4File
 from edge.archive.frame_tables import McapFrames, ParquetFrames
-from edge.archive.joining import FRAME_KINDS, FrameReader, JoinedFrames
+from edge.archive.joining import FrameReader
 from edge.archive.opening import Archive
+from edge.archive.periods import FRAME_KINDS
 from edge.archive.record_tables import CsvRecords, McapRecords, ParquetRecords, RecordFile, ToldRecord
 from edge.archive.records import JoinedRecords, RecordReader, corrected, values_of
 from edge.archive.selection import Selection
-from edge.archive.signals import Rules, SignalFile
+from edge.archive.signal_export import export_signals
+from edge.archive.signals import Rules
 from edge.catalogue.catalogue import Catalogue
 from edge.clock import Timebase, TimeQuality
 from edge.journal.block import BlockKind
 from edge.journal.evidence.excerpt import make_excerpt
+from edge.offline.processes import Tell
 from edge.policy.classes import DataClass
 
 Progress = Callable[[int], None]
@@ -140,7 +143,9 @@ def export(
     catalogue: Catalogue,
     *,
     rules: Rules | None = None,
+    jobs: int = 1,
     progress: Progress = lambda _: None,
+    tell: Tell = lambda _: None,
 ) -> About:
     """Export; the file is there whole or not at all.
 
@@ -149,7 +154,9 @@ def export(
         request: what goes where.
         catalogue: the items.
         rules: of the configuration; signals need them, frames are told by them what was not collected.
+        jobs: processes that decode signals; what is exported otherwise is read and written by this one.
         progress: told how many blocks have been passed.
+        tell: told in words what a person should know, such as the death of a process.
 
     Returns:
         What the export says of itself.
@@ -167,9 +174,17 @@ def export(
             case What.SIGNALS:
                 if rules is None:
                     raise ExportError("signals need databases", todo="Name the configuration by --config")
-                place = path.with_suffix(SIGNAL_ENDINGS[request.format])
-                _export_frames(archive, request, SignalFile(place, about, rules), about, progress)
-                place.replace(path)
+                with _named(path, SIGNAL_ENDINGS[request.format]) as place:
+                    export_signals(
+                        archive,
+                        request.selection,
+                        place,
+                        about,
+                        rules,
+                        jobs=jobs,
+                        progress=progress,
+                        tell=tell,
+                    )
             case What.RECORDS:
                 records = RECORD_FILES[request.format](path, about)
                 _export_records(archive, request, records, about, catalogue, progress)
@@ -186,6 +201,18 @@ def export(
 
 
 @contextmanager
+def _named(path: Path, ending: str) -> Iterator[Path]:
+    """Hand out a name with the ending that tells the format; what stands there becomes `path`."""
+    place = path.with_suffix(ending)
+    try:
+        yield place
+        place.replace(path)
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
 def _finished(file: _File) -> Iterator[None]:
     """Finish a file, or let go of it where something went wrong."""
     try:
@@ -199,7 +226,7 @@ def _finished(file: _File) -> Iterator[None]:
 def _export_frames(
     archive: Archive,
     request: ExportRequest,
-    file: FrameFile | SignalFile,
+    file: FrameFile,
     about: About,
     progress: Progress,
     rules: Rules | None = None,
@@ -208,7 +235,7 @@ def _export_frames(
     seen: set[tuple[str, frozenset[DataClass]]] = set()
     with _finished(file):
         for joined in reader:
-            saw_frames(joined, about)
+            joined.tell(about)
             file.write(joined)
             if rules is not None:
                 never_kept = rules.absent(joined) - joined.missing
@@ -218,14 +245,6 @@ def _export_frames(
         if rules is not None:
             rules.withheld(seen).tell(about)
         about.left_out.update({f"blocks: {cause}": count for cause, count in reader.unreadable.items()})
-
-
-def saw_frames(joined: JoinedFrames, about: About) -> None:
-    """Take into account that frames were exported; how many were written the file itself tells."""
-    about.boots[joined.boot.hex()] = None
-    about.masks[joined.batch.mask] += len(joined.batch)
-    about.without_wall_time += int((joined.stamps.quality == 0).sum())
-    about.not_at_hand.update(str(one) for one in joined.missing)
 
 
 def told_records(joined: JoinedRecords, archive: Archive, catalogue: Catalogue) -> list[ToldRecord]:

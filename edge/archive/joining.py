@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.archive.opening import Archive, Entry
+from edge.archive.export_file import About
+from edge.archive.opening import Archive
+from edge.archive.periods import OpenedBlock, OpenedPeriod, PeriodReader
 from edge.archive.selection import Selection
-from edge.archive.wall_time import Stamps
+from edge.archive.wall_time import Stamps, WallTimes
 from edge.errors import JournalError
 from edge.frames import FrameBatch
 from edge.journal.block import BlockKind
-from edge.policy.classes import SENSITIVITY, DataClass
+from edge.journal.frames.frame_block import decode_frames
+from edge.policy.classes import DataClass
 from edge.policy.split import ClassPart, rejoin
 
-FRAME_KINDS = frozenset({BlockKind.FRAMES, BlockKind.EVENT_FRAMES})
-_ORDER = {data_class: place for place, data_class in enumerate(SENSITIVITY)}
+_CLASSES = frozenset(map(str, DataClass))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,82 +46,70 @@ class JoinedFrames:
     missing: frozenset[DataClass]
     at_hand: frozenset[DataClass]
 
+    def tell(self, about: About) -> None:
+        """Write into what an export says of itself that they are in it; how many were written it knows."""
+        about.boots[self.boot.hex()] = None
+        about.masks[self.batch.mask] += len(self.batch)
+        about.without_wall_time += int((self.stamps.quality == 0).sum())
+        about.not_at_hand.update(map(str, sorted(self.missing)))
+
 
 @dataclass(slots=True)
-class FrameReader:
-    """Reads raw frames out of a journal, in order.
+class Joiner:
+    """Puts the frames of a period together; needs neither journal nor keys.
 
     Attributes:
-        archive: the journal.
+        wall_times: what is known of wall time.
         selection: which frames are meant.
         unreadable: blocks whose content could not be had though it was asked for, by why.
-        blocks: blocks passed so far, read or not.
     """
 
-    archive: Archive
+    wall_times: WallTimes
     selection: Selection
     unreadable: dict[str, int] = field(default_factory=dict)
-    blocks: int = 0
 
-    def __iter__(self) -> Iterator[JoinedFrames]:
-        """The frames that are meant.
-
-        Raises:
-            apsw.Error: the journal cannot be read.
-        """
-        everything = replace(
-            self.selection, kinds=(self.selection.kinds or FRAME_KINDS) & FRAME_KINDS, classes=frozenset()
-        )
-        for group in _groups(self.archive.entries(everything)):
-            yield from self._join(group)
-            self.blocks += len(group)
-
-    def _join(self, group: list[Entry]) -> Iterator[JoinedFrames]:
+    def joined(self, period: OpenedPeriod) -> Iterator[JoinedFrames]:
+        """The frames of a period that are meant, at once as a rule."""
         parts: list[tuple[int, ClassPart]] = []
         missing: set[DataClass] = set()
-        for entry in group:
-            if not _known(entry):
+        classes: dict[int, DataClass] = {}
+        for block in period.blocks:
+            if block.data_class not in _CLASSES:
                 self._count("unknown data class")
                 continue
-            part = self._part(entry)
+            classes[block.number] = DataClass(block.data_class)
+            part = self._part(block)
             if part is None:
-                missing.add(DataClass(entry.header.data_class))
+                missing.add(classes[block.number])
             else:
-                parts.append((entry.header.number, part))
-        classes = {
-            entry.header.number: DataClass(entry.header.data_class) for entry in group if _known(entry)
-        }
+                parts.append((block.number, part))
         for united, numbers in _united(parts):
             at_hand = frozenset(classes[number] for number in numbers)
-            yield from self._cut(united, group[0], numbers, missing, at_hand)
+            yield from self._cut(united, period, numbers, missing, at_hand)
 
-    def _part(self, entry: Entry) -> ClassPart | None:
-        classes = self.selection.classes
-        if classes and entry.header.data_class not in classes:
+    def _part(self, block: OpenedBlock) -> ClassPart | None:
+        if block.plaintext is None:
+            if block.cause:
+                self._count(block.cause)
             return None
-        block = self.archive.reader.block(entry.header.number)
         try:
-            found = None if block is None else self.archive.reader.frames(block)
+            found = decode_frames(block.plaintext)
         except JournalError as error:
             self._count(error.what)
-            return None
-        if found is None:
-            gone = block is None or block.ciphertext is None
-            self._count("content deleted" if gone else "key destroyed")
             return None
         return ClassPart(found.batch, found.places)
 
     def _cut(
         self,
         batch: FrameBatch,
-        entry: Entry,
+        period: OpenedPeriod,
         numbers: tuple[int, ...],
         missing: set[DataClass],
         at_hand: frozenset[DataClass],
     ) -> Iterator[JoinedFrames]:
         """Leave out the frames at both ends that are not meant."""
-        header, selection = entry.header, self.selection
-        stamps = self.archive.wall_times.stamps(header.boot, batch.t_ns, batch.timebase)
+        selection = self.selection
+        stamps = self.wall_times.stamps(period.boot, batch.t_ns, batch.timebase)
         meant = np.ones(len(batch), np.bool_)
         if selection.span is not None:
             meant &= (batch.t_ns >= selection.span[0]) & (batch.t_ns <= selection.span[1])
@@ -134,40 +124,39 @@ class FrameReader:
         if not meant.all():
             batch = batch.take(meant)
             stamps = Stamps(stamps.time_ns[meant], stamps.quality[meant])
-        yield JoinedFrames(batch, stamps, header.boot, header.kind, numbers, frozenset(missing), at_hand)
+        yield JoinedFrames(batch, stamps, period.boot, period.kind, numbers, frozenset(missing), at_hand)
 
     def _count(self, cause: str) -> None:
         self.unreadable[cause] = self.unreadable.get(cause, 0) + 1
 
 
-def _groups(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """The blocks of each period: they stand side by side in the chain, the most sensitive class first."""
-    group: list[Entry] = []
-    for entry in entries:
-        if group and not _continues(group[-1], entry):
-            yield group
-            group = []
-        group.append(entry)
-    if group:
-        yield group
+class FrameReader:
+    """Reads raw frames out of a journal, in order.
 
+    Args:
+        archive: the journal.
+        selection: which frames are meant.
 
-def _known(entry: Entry) -> bool:
-    return entry.header.data_class in _ORDER
+    Attributes:
+        unreadable: see `Joiner`.
+        blocks: blocks passed so far, read or not.
+    """
 
+    def __init__(self, archive: Archive, selection: Selection) -> None:
+        self._periods = PeriodReader(archive, selection)
+        self._joiner = Joiner(archive.wall_times, selection)
+        self.unreadable = self._joiner.unreadable
+        self.blocks = 0
 
-def _continues(before: Entry, after: Entry) -> bool:
-    one, other = before.header, after.header
-    return (
-        other.number == one.number + 1
-        and (other.kind, other.boot, other.mask, other.wall_offset_ns, other.time_quality)
-        == (one.kind, one.boot, one.mask, one.wall_offset_ns, one.time_quality)
-        and _rank(other.data_class) > _rank(one.data_class)
-    )
+    def __iter__(self) -> Iterator[JoinedFrames]:
+        """The frames that are meant.
 
-
-def _rank(data_class: str) -> int:
-    return _ORDER[DataClass(data_class)] if data_class in _ORDER else len(_ORDER)
+        Raises:
+            apsw.Error: the journal cannot be read.
+        """
+        for period in self._periods:
+            yield from self._joiner.joined(period)
+            self.blocks += len(period.blocks)
 
 
 def _united(parts: list[tuple[int, ClassPart]]) -> Iterator[tuple[FrameBatch, tuple[int, ...]]]:

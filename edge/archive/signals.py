@@ -31,7 +31,13 @@ class Rules:
 
     def __init__(self, databases: Mapping[str, Sequence[ClassedDatabase]]) -> None:
         self._gates = Gates(databases)
+        self._classed = databases
         self._databases = {bus: [one.database for one in several] for bus, several in databases.items()}
+        self._plans: dict[frozenset[DataClass], DecodePlan] = {}
+
+    def __reduce__(self) -> tuple[type[Rules], tuple[object, ...]]:
+        """To another process, which makes its own gates and plans."""
+        return type(self), (self._classed,)
 
     def gate(self, mask: str, missing: Collection[DataClass] = ()) -> Gate | None:
         """What passed under a mask, less classes that are not at hand; None for a mask of other databases."""
@@ -49,9 +55,21 @@ class Rules:
             return joined.missing
         return joined.missing | (gate.split.split(joined.batch).keys() - joined.at_hand)
 
-    def plan(self, gate: Gate) -> DecodePlan:
-        """Decodes what passed."""
-        return DecodePlan(self._databases, withheld=frozenset(gate.reasons))
+    def plan(self, collect: frozenset[DataClass]) -> DecodePlan:
+        """Decodes what passed while some classes were collected; made once."""
+        plan = self._plans.get(collect)
+        if plan is None:
+            withheld = frozenset(self._gates.of(collect).reasons)
+            plan = self._plans[collect] = DecodePlan(self._databases, withheld=withheld)
+        return plan
+
+    def masks(self, collected: Iterable[frozenset[DataClass]]) -> str:
+        """The masks of some sets of classes in words, as tables state them."""
+        return ", ".join(dict.fromkeys(self._gates.of(one).name for one in collected)) or "none"
+
+    def withheld_from(self, collected: Iterable[frozenset[DataClass]]) -> Withheld:
+        """The signals that are not there where some sets of classes were decoded."""
+        return Withheld.of([self.plan(one).withheld for one in collected])
 
     def withheld(self, seen: Iterable[tuple[str, frozenset[DataClass]]]) -> Withheld:
         """The signals that are not there under some masks, each with the classes that are absent."""
@@ -103,18 +121,22 @@ class SignalFile:
     """Takes frames, decodes them and writes a row a value, its time as good as it is known.
 
     A class that is not at hand counts like one that is not collected: its signals, and those that it steers
-    by a multiplexer, get no values that its absence would make up.
+    by a multiplexer, get no values that its absence would make up. What is written for the frames of a period
+    depends on nothing before them.
 
     Args:
         path: where to; its ending tells the format.
         about: what the export says of itself.
         rules: what masks let pass.
+
+    Attributes:
+        collected: the classes whose signals were decoded at some time, in order of their first appearance.
     """
 
     def __init__(self, path: Path, about: About, rules: Rules) -> None:
         self.about = about
+        self.collected: dict[frozenset[DataClass], None] = {}
         self._rules = rules
-        self._plans: dict[str, DecodePlan] = {}
         self._writer = open_table(path)
 
     def write(self, joined: JoinedFrames) -> None:
@@ -125,32 +147,36 @@ class SignalFile:
         """
         batch = joined.batch
         absent = self._rules.absent(joined)
-        self.about.not_at_hand.update(map(str, absent - joined.missing))
+        self.about.not_at_hand.update(map(str, sorted(absent - joined.missing)))
         gate = self._rules.gate(batch.mask, absent)
         if gate is None:
             self.about.left_out[OTHER_MASK] += len(batch)
             return
-        plan = self._plans.get(gate.name)
-        if plan is None:
-            plan = self._plans[gate.name] = self._rules.plan(gate)
+        self.collected[gate.collect] = None
+        plan = self._rules.plan(gate.collect)
         decoded = plan.decode(batch)
-        self._writer.write(joined.stamps.time_ns, decoded.columns)
+        columns = {ref: decoded.columns[ref] for ref in plan.refs if ref in decoded.columns}
+        self._writer.write(joined.stamps.time_ns, columns)
         for cause, count in (
             ("frames that no database describes", decoded.frames_unknown),
             ("frames that hold no signal whole", decoded.frames_too_short),
         ):
             if count:
                 self.about.left_out[cause] += count
-        self.about.written += sum(len(column.rows) for column in decoded.columns.values())
+        self.about.written += sum(len(column.rows) for column in columns.values())
         if len(batch):
             self.about.saw(int(joined.stamps.time_ns.min()), int(joined.stamps.time_ns.max()))
 
     def close(self) -> None:
         """Finish the file, naming what was not collected."""
-        withheld = Withheld.of([plan.withheld for plan in self._plans.values()])
+        withheld = self._rules.withheld_from(self.collected)
         withheld.tell(self.about)
-        self._writer.close(", ".join(self._plans) or "none", withheld.always)
+        self._writer.close(self._rules.masks(self.collected), withheld.always)
+
+    def end(self) -> None:
+        """Finish a file that is a part of one: what was not collected is said of the whole."""
+        self._writer.end()
 
     def abandon(self) -> None:
         """Let go of the file."""
-        self._writer.close("", ())
+        self._writer.end()

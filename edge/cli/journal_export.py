@@ -25,6 +25,7 @@ from edge.catalogue.catalogue import builtin
 from edge.cli.place import find_place, make_selection, place_options, progress_bar, selection_options
 from edge.cli.program import emit_json
 from edge.errors import ConfigError
+from edge.offline.processes import cores
 
 _MOST_WITHHELD_SHOWN = 20
 _UNITS = {
@@ -45,6 +46,11 @@ _UNITS = {
 @selection_options
 @click.option("--event", metavar="ID", help="The frames of this event, or what else was within its window.")
 @click.option("--decode", is_flag=True, help="Signals instead of frames, by the configuration's databases.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    help="With --decode: processes that decode at once.  [default: one for each core]",
+)
 @click.option("--force", is_flag=True, help="Replace OUT if it is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was exported as JSON.")
 def command(
@@ -59,6 +65,7 @@ def command(
     boot: str,
     event: str | None,
     decode: bool,
+    jobs: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -69,6 +76,10 @@ def command(
     signals (--decode) to CSV, Parquet or JSON lines. Without --kind, a .csv, .parquet or .mcap holds records,
     the other files frames. An .excerpt is evidence: all blocks of one kind, class and boot in a range of
     time, which 'nevgate journal verify' proves complete and unchanged.
+
+    With --decode all cores share the work: this process reads the journal and opens its blocks, others decode
+    them; the file is the same to the byte, whatever --jobs. All other exports are made by one process: there
+    the writing is the work.
 
     With a configuration the export names the signals that its door withheld, as "not collected". Candump, BLF
     and CSV have no place for that: there it stands beside OUT, in OUT.about.json.
@@ -87,6 +98,8 @@ def command(
     what, meant = chosen_what(format_, selection.kinds, event=event is not None, decode=decode)
     if what is What.SIGNALS and place.config is None:
         raise ConfigError("signals are decoded by a configuration's databases", todo="Name it by --config")
+    if jobs is not None and what is not What.SIGNALS:
+        raise click.UsageError("--jobs is for --decode: all else is exported by one process")
     wants_rules = what in {What.FRAMES, What.EVENT_FRAMES, What.SIGNALS}
     rules = load_rules(place.config) if wants_rules and place.config is not None else None
     with place.open() as archive:
@@ -94,7 +107,15 @@ def command(
         request = ExportRequest(out, what, format_, selection, force)
         blocks = archive.count(replace(selection, classes=frozenset()))
         with progress_bar(f"exporting {what}", blocks) as progress:
-            about = export(archive, request, builtin(), rules=rules, progress=progress)
+            about = export(
+                archive,
+                request,
+                builtin(),
+                rules=rules,
+                jobs=cores() if jobs is None else jobs,
+                progress=progress,
+                tell=lambda words: click.echo(f"nevgate: {words}", err=True),
+            )
     if as_json:
         emit_json({"out": str(out), "what": what.value, "format": format_.value, **about.as_json()})
         return

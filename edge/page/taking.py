@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from edge.archive.export_file import About
-from edge.archive.exporting import saw_frames, saw_records, told_records
+from edge.archive.exporting import saw_records, told_records
 from edge.archive.frame_files import plain_frames
 from edge.archive.joining import FrameReader, JoinedFrames
 from edge.archive.opening import Archive
@@ -173,7 +173,7 @@ def _frames(archive: Archive, kind: BlockKind, about: About) -> Iterator[tuple[s
     yield _csv([FRAME_COLUMNS]), 0
     reader = FrameReader(archive, Selection(kinds=frozenset({kind})))
     for joined in reader:
-        saw_frames(joined, about)
+        joined.tell(about)
         about.written += len(joined.batch)
         about.saw(int(joined.stamps.time_ns.min()), int(joined.stamps.time_ns.max()))
         yield _csv(_frame_rows(joined)), reader.blocks

@@ -105,6 +105,10 @@ class ClassedDatabase:
         by_pgn = any(message.pgn is not None for message in self.database.messages)
         object.__setattr__(self, "speaks_j1939", by_pgn if self.j1939 is None else self.j1939)
 
+    def __reduce__(self) -> tuple[type[ClassedDatabase], tuple[object, ...]]:
+        """To another process: a view of a mapping does not travel, the mapping does."""
+        return type(self), (self.database, dict(self.classes), self.integrity, self.channels, self.j1939)
+
     def class_of(self, message: str, signal: str) -> DataClass | None:
         """The class of a signal; None if it has none."""
         return self.classes.get((message, signal))

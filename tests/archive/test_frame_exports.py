@@ -94,7 +94,7 @@ class FrameExport(ABC):
             exported(rig, path, self.format)
         rig.rows("UPDATE block SET ciphertext = zeroblob(length(ciphertext)) WHERE number = 2")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("edge.archive.exporting.saw_frames", self._burst)
+            patch.setattr("edge.archive.joining.JoinedFrames.tell", self._burst)
             with pytest.raises(RuntimeError):
                 exported(rig, path, self.format, force=True)
         assert path.read_text() == "precious"

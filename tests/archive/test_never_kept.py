@@ -53,7 +53,7 @@ def test_a_class_that_passed_and_was_not_kept_is_absent(
     assert gate is not None
     named = {
         f"{ref.message}.{ref.signal}": values.rows.tolist()
-        for ref, values in rules.plan(gate).decode(joined.batch).columns.items()
+        for ref, values in rules.plan(gate.collect).decode(joined.batch).columns.items()
     }
     assert named["Motion.Speed"] == [0]
     assert "Motion.Gear" not in named
