@@ -21,6 +21,8 @@ LIVE_SLICE_S = 0.005
 """How long one of several live sources is waited for before the next one is asked."""
 
 BUSES_MAX = 256
+_SPAN_MAX_NS = (1 << 62) // BUSES_MAX
+"""Times that lie closer together fit in one number with the rank of a bus, which sorts faster than two."""
 
 logger = logging.getLogger(__name__)
 
@@ -265,76 +267,54 @@ class MergedSource(FrameSource):
 
     def _release(self, arrived: list[FrameBatch], *, ended: bool) -> FrameBatch:
         """Take in what arrived and hand on what need not wait any more."""
-        if self.live:
-            return self._release_live(arrived, ended=ended)
+        pool = [part for part in (self._waiting, *arrived) if len(part)]
+        if not pool:
+            return self._nothing()
         old = len(self._waiting)
-        pool = [batch for batch in (self._waiting, *arrived) if len(batch)]
-        batch = concatenate([replace(part, timebase=Timebase()) for part in pool])
-        bounds = self._bounds(batch.t_ns[old:])
+        batch = concatenate(pool)
+        bounds = self._live_bound(arrived) if self.live else self._bounds(batch.t_ns[old:])
         # The step at which each frame may go: that of the arrival that puts it behind the bound; one that
         # arrives behind the bound already goes at its own.
-        steps = np.searchsorted(bounds, batch.t_ns, side="left")
-        own = np.maximum(np.arange(len(batch)) - old, 0)
-        out_of_turn = bool((own > steps).any())
-        steps = np.maximum(steps, own)
+        steps = bounds.searchsorted(batch.t_ns)
+        out_of_turn = False
+        if not self.live:
+            own = np.maximum(np.arange(len(batch)) - old, 0)
+            out_of_turn = bool((own > steps).any())
+            steps = np.maximum(steps, own)
         going = steps < len(bounds)
-        if ended:
-            going = np.ones(len(batch), np.bool_)
-        if not going.any():
+        if ended or going.all():
+            self._waiting = FrameBatch.empty()
+        elif not going.any():
             self._waiting = batch
-            return replace(FrameBatch.empty(tuple(self._index)), timebase=self._timebase)
-        order = np.flatnonzero(going)
-        self._waiting = batch.take(~going)
-        names = np.argsort(np.argsort(np.array(batch.buses)))[batch.bus[order]]
-        keys: list[Int64s | Indices] = [names, batch.t_ns[order]]
-        if out_of_turn:
-            keys.append(steps[order])
-        handed_on = batch.take(order[np.lexsort(keys)])
+            return self._nothing()
+        else:
+            self._waiting = batch.take(~going)
+            batch, steps = batch.take(going), steps[going]
+        handed_on = batch.take(_rising(batch, steps if out_of_turn else None))
         self._left += len(handed_on)
-        before = np.maximum.accumulate(np.concatenate([[self._handed], handed_on.t_ns]))
-        self._late += int(np.count_nonzero(handed_on.t_ns < before[:-1]))
-        self._handed = int(before[-1])
+        newest = np.maximum.accumulate(handed_on.t_ns)
+        self._late += int(np.count_nonzero(handed_on.t_ns < np.maximum(newest, self._handed)))
+        self._handed = max(self._handed, int(newest[-1]))
         return replace(handed_on, timebase=self._timebase)
 
-    def _release_live(self, arrived: list[FrameBatch], *, ended: bool) -> FrameBatch:
-        """The same for live sources: what one reading brought of all of them came at one time."""
+    def _nothing(self) -> FrameBatch:
+        return replace(FrameBatch.empty(tuple(self._index)), timebase=self._timebase)
+
+    def _live_bound(self, arrived: list[FrameBatch]) -> Int64s:
+        """Up to which time frames of live sources may go: what one reading brought of all came at once."""
         for part in arrived:
             self._newest = max(self._newest, int(part.t_ns.max()))
             present = np.flatnonzero(np.bincount(part.bus)).tolist()
             for place in present:
                 own = part.t_ns if len(present) == 1 else part.t_ns[part.bus == place]
                 self._shown[place] = max(self._shown.get(place, LONG_AGO), int(own.max()))
-        pool = [part for part in (self._waiting, *arrived) if len(part)]
-        if not pool:
-            return replace(FrameBatch.empty(tuple(self._index)), timebase=self._timebase)
-        batch = concatenate(pool)
-        if not ended:
-            going = batch.t_ns <= self._live_bound()
-            if not going.any():
-                self._waiting = batch
-                return replace(FrameBatch.empty(tuple(self._index)), timebase=self._timebase)
-        order = np.flatnonzero(going) if not ended and not going.all() else None
-        self._waiting = FrameBatch.empty() if order is None else batch.take(~going)
-        t_ns, bus = (batch.t_ns, batch.bus) if order is None else (batch.t_ns[order], batch.bus[order])
-        names = np.argsort(np.argsort(np.array(batch.buses)))
-        # Times and the ranks of names in one number sort faster than by two keys.
-        keys = (t_ns - t_ns.min()) * BUSES_MAX + names.take(bus)
-        rising = np.argsort(keys, kind="stable")
-        handed_on = batch.take(rising if order is None else order[rising])
-        self._left += len(handed_on)
-        self._late += int(np.searchsorted(handed_on.t_ns, self._handed))
-        self._handed = max(self._handed, int(handed_on.t_ns[-1]))
-        return replace(handed_on, timebase=self._timebase)
-
-    def _live_bound(self) -> int:
-        """Up to which time frames of live sources may go."""
         places = [self._index.setdefault(name, len(self._index)) for name in self.buses]
         shown = min((self._shown.get(place, LONG_AGO) for place in places), default=LONG_AGO)
         bounds = [self._bound, self._newest - self._horizon_ns, shown - 1]
         if self._clock is not None:
             bounds += [self._clock.boot_ns() - self._horizon_ns, self._complete() - 1]
         self._bound = max(bounds)
-        return self._bound
+        return np.array([self._bound])
 
     def _bounds(self, t_ns: Int64s) -> Int64s:
         """After each arrival of recordings: up to which time frames may go."""
@@ -351,3 +331,12 @@ class MergedSource(FrameSource):
         """Boot time up to which every source that goes on has handed on all it had."""
         said = [self.sources[place].complete_ns for place in self._running]
         return min((LONG_AGO if one is None else one for one in said), default=LONG_AGO)
+
+
+def _rising(batch: FrameBatch, steps: Indices | None) -> Indices:
+    """The order of frames: by step where there are any, then by time, by name of bus, by arrival."""
+    names = np.argsort(np.argsort(np.array(batch.buses))).take(batch.bus)
+    begin = batch.t_ns.min()
+    if steps is None and int(batch.t_ns.max()) - int(begin) < _SPAN_MAX_NS:
+        return np.argsort((batch.t_ns - begin) * BUSES_MAX + names, kind="stable")
+    return np.lexsort([names, batch.t_ns] if steps is None else [names, batch.t_ns, steps])
