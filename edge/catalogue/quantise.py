@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 
@@ -18,6 +19,25 @@ _EXACT = Context(prec=800, rounding=ROUND_HALF_EVEN)
 _ONE = Decimal(1)
 _SURE_SIZE = 2.0**40
 _SURE_DISTANCE = 0.5 - 2.0**-10
+
+
+@dataclass(frozen=True, slots=True)
+class ExactSteps:
+    """What a `Quantiser` does, as exact numbers, for those who compute it elsewhere.
+
+    Attributes:
+        scale: steps by which one unit of the number raises the sum, before it is rounded.
+        offset: steps that 0 stands for.
+        least: least number of steps that is not abnormal.
+        most: greatest.
+        named: for an enumeration, the values that have a name, in order; else None.
+    """
+
+    scale: Fraction
+    offset: Fraction
+    least: int
+    most: int
+    named: tuple[int, ...] | None
 
 
 class Quantiser:
@@ -64,6 +84,19 @@ class Quantiser:
         self._a = float(scale / item.resolution)
         self._b = float(offset / item.resolution)
         self._b_size = abs(self._b)
+
+    @property
+    def exact(self) -> ExactSteps:
+        """What it does, as exact numbers."""
+        resolution = Fraction(self._resolution)
+        named = None if self._named is None else tuple(sorted(self._named))
+        return ExactSteps(
+            Fraction(self._scale) / resolution,
+            Fraction(self._offset) / resolution,
+            self._least,
+            self._most,
+            named,
+        )
 
     def __call__(self, value: float) -> Element:
         """Quantise one number, which may be an int of any size."""
