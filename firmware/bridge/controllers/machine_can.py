@@ -5,7 +5,7 @@
 
 from ..health import BUS_STOPPED, MODE_LISTEN_ONLY, MODE_OFF
 from ..pack import put
-from . import NotListenOnly, TimingRefused
+from . import NotListenOnly
 from .bit_timing import solve
 from .stm32_registers import BXCAN_LIMITS, bxcan_mode, fdcan_mode
 
@@ -82,8 +82,7 @@ class MachineCan:
             ring: takes the frames, with the numbers that it has.
 
         Raises:
-            NotListenOnly: It does not read back as listen-only.
-            TimingRefused: The controller's clock is another one than was said.
+            NotListenOnly: It does not read back as listen-only, or with another bit rate.
         """
         self._ring = ring
         self._cells = ring.cells
@@ -91,11 +90,11 @@ class MachineCan:
         self._at_it = True
         try:
             self._begin()
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             self._state = None
             if self._can is not None:
                 self._can.deinit()
-            raise
+            raise NotListenOnly(str(error)) from None
         finally:
             self._at_it = False
         self.take()
@@ -183,7 +182,7 @@ class MachineCan:
             )
         timings = self._can.get_timings()
         if timings[0] != self.bitrate or timings[2] != timing.before or timings[3] != timing.behind:
-            raise TimingRefused(f"the controller has {timings[0]} bit/s instead: its clock is another one")
+            raise NotListenOnly(f"it has {timings[0]} bit/s instead: its clock is another one")
         self._fdcan = timings[4] is not None
         mode = self.mode()
         if mode != MODE_LISTEN_ONLY:

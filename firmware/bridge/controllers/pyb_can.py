@@ -6,7 +6,7 @@ rate switch and error state, which are not told either; any other as a classic f
 
 from ..health import BUS_STOPPED, MODE_LISTEN_ONLY, MODE_OFF
 from ..pack import put
-from . import NotListenOnly, TimingRefused
+from . import NotListenOnly
 from .bit_timing import solve
 from .machine_can import LENGTH_CODES
 from .stm32_registers import (
@@ -89,8 +89,7 @@ class PybCan:
             ring: takes the frames, with the numbers that it has.
 
         Raises:
-            NotListenOnly: It does not read back as listen-only.
-            TimingRefused: The controller has another timing than it was given.
+            NotListenOnly: It does not read back as listen-only, or with another timing.
         """
         self._ring = ring
         self._cells = ring.cells
@@ -98,11 +97,11 @@ class PybCan:
         self._at_it = True
         try:
             self._begin()
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             self._state = None
             if self._can is not None:
                 self._can.deinit()
-            raise
+            raise NotListenOnly(str(error)) from None
         finally:
             self._at_it = False
         self.take()
@@ -187,7 +186,7 @@ class PybCan:
         if mode != MODE_LISTEN_ONLY:
             raise NotListenOnly(f"the controller reads back as mode {mode}")
         if not fdcan_has(self._memory, self._base, nominal):
-            raise TimingRefused("the controller has another timing than it was given")
+            raise NotListenOnly("it has another timing than it was given")
         fdcan_set_data_phase(self._memory, self._base, data)
         mode = self.mode()
         if mode != MODE_LISTEN_ONLY:
