@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,7 @@ from tests.socketcan.veth import NEAR, SECOND, Cable, cable, classic
 PASSIVE = classic(0x20000004, bytes((0, 0x20, 0, 0, 0, 0, 130, 2)))
 THIRD = "can2", "far2"
 WAIT_S = 10.0
+DESCRIPTORS = Path("/proc/self/fd")
 
 
 class PlayedRing(Played, SharedReception):
@@ -159,7 +161,7 @@ def make_wire() -> Iterator[Cable]:
         yield wire
 
 
-def shared(wire: Cable, *names: str) -> TogetherSource | None:
+def shared(wire: Cable, *names: str, conditions: Conditions | None = None) -> TogetherSource | None:
     buses = [BusOfRing(name, channel) for name, channel in zip(names, (NEAR, SECOND[0]), strict=True)]
     source = wire.namespace.call(
         lambda: open_together(
@@ -168,7 +170,7 @@ def shared(wire: Cable, *names: str) -> TogetherSource | None:
             any_link=True,
             ring_bytes=1 << 20,
             block_timeout_ms=1,
-            conditions=Conditions(),
+            conditions=conditions or Conditions(),
         )
     )
     assert source is None or isinstance(source, TogetherSource)
@@ -220,6 +222,35 @@ def test_one_bus_goes_on_while_the_other_is_plugged_out_and_in(wire: Cable) -> N
 def test_interfaces_of_which_one_is_not_there_have_no_ring_together(wire: Cable) -> None:
     wire.namespace.ip("link", "del", SECOND[0])
     assert shared(wire, "pt", "body") is None
+
+
+def test_where_no_ring_can_be_had_nothing_is_told_of_links_that_are_opened_one_by_one(
+    wire: Cable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "not permitted")
+
+    caplog.set_level("INFO", "edge.bus.socketcan")
+    conditions = Conditions()
+    before = set(DESCRIPTORS.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr("edge.bus.socketcan.choose.RingReception", refuse)
+        assert shared(wire, "pt", "body", conditions=conditions) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "buses pt, body: have no ring together: not permitted"
+    ]
+    assert conditions.all() == ()
+    assert set(DESCRIPTORS.iterdir()) == before
+    source = shared(wire, "pt", "body", conditions=conditions)
+    assert source is not None
+    with source:
+        said = [record.getMessage() for record in caplog.records[1:]]
+    assert said[:2] == ["bus pt: can0 is veth", "bus body: can1 is veth"]
+    assert said[2].startswith("buses pt, body: can0, can1 are read by a ring")
+    assert [(one.bus, one.interface, one.way) for one in conditions.all()] == [
+        ("pt", "socketcan can0", "ring"),
+        ("body", "socketcan can1", "ring"),
+    ]
 
 
 def test_the_filter_takes_as_many_interfaces_as_are_promised(wire: Cable) -> None:

@@ -94,7 +94,7 @@ def open_socketcan(
     told = conditions or Conditions()
     with ExitStack() as stack:
         expected = Expected(bitrate, data_bitrate, fd, listen_only == REQUIRED)
-        opening.link = watch_link(name, channel, clock, expected, told, stack)
+        opening.link = _link_of(name, channel, clock, expected, told, stack)
         for each in (RING, RAW) if way is None else (way,):
             if each == PYTHON_CAN:
                 continue
@@ -233,23 +233,30 @@ def open_ring(
             return reception, f"a ring of {_size(size)}{short}"
 
 
-def watch_link(
+def report_link(
+    watch: LinkWatch, name: str, channel: str, clock: Clock, expected: Expected, conditions: Conditions
+) -> LinkReport:
+    """What reports on a link from now on, and puts down what is read by it."""
+    _put_down(name, channel, expected, conditions)
+    return LinkReport(watch, bus=name, clock=clock, expected=expected, conditions=conditions)
+
+
+def _link_of(
     name: str, channel: str, clock: Clock, expected: Expected, conditions: Conditions, stack: ExitStack
 ) -> LinkReport | None:
-    """What watches the link, where the kernel can be asked; put down in any case what is read, and how."""
-    conditions.tell(
-        replace(
-            conditions.of(name), interface=f"socketcan {channel}", listening_required=expected.listen_only
-        )
-    )
+    """The same for a link that is not watched yet; None where the kernel cannot be asked."""
     try:
-        watch = stack.enter_context(LinkWatch(channel, clock))
+        watch = LinkWatch(channel, clock)
     except SourceError as error:
+        _put_down(name, channel, expected, conditions)
         logger.warning("bus %s: nobody watches its link: %s", name, error)
         return None
-    return stack.enter_context(
-        LinkReport(watch, bus=name, clock=clock, expected=expected, conditions=conditions)
-    )
+    return stack.enter_context(report_link(watch, name, channel, clock, expected, conditions))
+
+
+def _put_down(name: str, channel: str, expected: Expected, conditions: Conditions) -> None:
+    interface, required = f"socketcan {channel}", expected.listen_only
+    conditions.tell(replace(conditions.of(name), interface=interface, listening_required=required))
 
 
 def _of_the_interface(error: SourceError) -> bool:

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from edge.bus.condition import Conditions
-from edge.bus.socketcan.choose import RING, open_ring, watch_link
+from edge.bus.socketcan.choose import RING, open_ring, report_link
+from edge.bus.socketcan.link import LinkWatch
 from edge.bus.socketcan.link_report import Expected
 from edge.bus.socketcan.ring import INTERFACES_MAX
 from edge.bus.socketcan.state_log import StateLog
@@ -16,6 +17,7 @@ from edge.bus.socketcan.together import Member, TogetherSource
 from edge.bus.source import FrameSource
 from edge.clock import Clock
 from edge.config_socketcan import REQUIRED
+from edge.errors import SourceError
 
 logger = logging.getLogger(__name__)
 
@@ -68,16 +70,17 @@ def open_together(
     if len({bus.channel for bus in buses}) < len(buses) or len(buses) > INTERFACES_MAX:
         return None
     with ExitStack() as stack:
-        members = []
-        for bus in buses:
-            expected = Expected(bus.bitrate, bus.data_bitrate, bus.fd, bus.listen_only == REQUIRED)
-            link = watch_link(bus.name, bus.channel, clock, expected, conditions, stack)
-            if link is None or link.state is None:
-                return None
-            members.append(Member(bus.name, link, StateLog(bus.name, clock)))
+        try:
+            watches = [stack.enter_context(LinkWatch(bus.channel, clock)) for bus in buses]
+        except SourceError as error:
+            logger.info("buses %s: have no ring together: %s", names, error)
+            return None
+        interfaces = [watch.state.name for watch in watches if watch.state is not None]
+        if len(interfaces) < len(buses):
+            return None
         try:
             reception, words = open_ring(
-                [member.link.interface for member in members],
+                interfaces,
                 ring_bytes=ring_bytes * len(buses),
                 block_timeout_ms=block_timeout_ms,
                 hardware_stamps=False,
@@ -87,6 +90,12 @@ def open_together(
             logger.info("buses %s: have no ring together: %s", names, error.strerror or error)
             return None
         stack.callback(reception.close)
+        # Only now does anybody report on the links: those of a bus opened by itself are reported on there.
+        members = []
+        for bus, watch in zip(buses, watches, strict=True):
+            expected = Expected(bus.bitrate, bus.data_bitrate, bus.fd, bus.listen_only == REQUIRED)
+            link = report_link(watch, bus.name, bus.channel, clock, expected, conditions)
+            members.append(Member(bus.name, link, StateLog(bus.name, clock)))
         source = TogetherSource(members, reception, clock)
         stack.pop_all()
     for bus in buses:
