@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge.archive.export_file import About
-from edge.archive.opening import Archive
 from edge.archive.periods import OpenedBlock, OpenedPeriod, PeriodReader
 from edge.archive.selection import Selection
 from edge.archive.wall_time import Stamps, WallTimes
@@ -18,6 +18,9 @@ from edge.journal.block import BlockKind
 from edge.journal.frames.frame_block import decode_frames
 from edge.policy.classes import DataClass
 from edge.policy.split import ClassPart, rejoin
+
+if TYPE_CHECKING:
+    from edge.archive.opening import Archive
 
 _CLASSES = frozenset(map(str, DataClass))
 

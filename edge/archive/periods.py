@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from edge.archive.opening import Archive, Entry
 from edge.archive.selection import Selection
 from edge.errors import JournalError
 from edge.journal.block import BlockKind
 from edge.policy.classes import SENSITIVITY
+
+if TYPE_CHECKING:
+    from edge.archive.opening import Archive, Entry
 
 FRAME_KINDS = frozenset({BlockKind.FRAMES, BlockKind.EVENT_FRAMES})
 _ORDER = {str(data_class): place for place, data_class in enumerate(SENSITIVITY)}

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from edge.archive.export_file import About
 from edge.archive.joining import JoinedFrames
-from edge.config import Config
 from edge.database.load import load_database
 from edge.database.model import SignalRef
 from edge.decode.plan import DecodePlan
@@ -18,6 +17,9 @@ from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes
 from edge.policy.gates import Gate, Gates
+
+if TYPE_CHECKING:
+    from edge.config import Config
 
 OTHER_MASK = "frames of a door over other databases or classes than the configuration's"
 
