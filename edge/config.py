@@ -20,6 +20,7 @@ from edge.config_policy import ControlSection, PolicySection
 from edge.config_section import ConfigPath
 from edge.config_section import Section as _Section
 from edge.config_socketcan import SOCKETCAN, SocketCanOptions
+from edge.config_vlink import VLINK, VlinkOptions, is_channel
 from edge.errors import ConfigError
 from edge.journal.section import JournalSection
 from edge.page.section import PageSection
@@ -89,15 +90,19 @@ class BusSection(_Section):
     name: Annotated[str, AfterValidator(_bus_name)]
     interface: str = Field(
         default="",
-        description="python-can interface such as socketcan, slcan, gs_usb, virtual, udp_multicast",
+        description="python-can interface such as socketcan, slcan, gs_usb, virtual, udp_multicast; "
+        "or vlink: a board with nevgate's firmware (docs/vlink-host.md)",
     )
-    channel: str = Field(default="", description="the interface's channel such as can0")
+    channel: str = Field(
+        default="", description="the interface's channel such as can0; of vlink a serial port, or auto"
+    )
     bitrate: Annotated[int, Field(ge=10_000, le=1_000_000)] | None = None
     data_bitrate: Annotated[int, Field(ge=10_000, le=8_000_000)] | None = None
     fd: bool = False
     options: dict[str, str | int | float | bool] = Field(
         default_factory=dict,
-        description="further options of the python-can interface; for socketcan see docs/socketcan.md",
+        description="further options of the python-can interface; for socketcan see docs/socketcan.md, "
+        "for vlink docs/vlink-host.md",
     )
     recording_channel: str = Field(
         default="", description="label of this bus in recordings; without one, its name"
@@ -113,14 +118,28 @@ class BusSection(_Section):
         return self
 
     @model_validator(mode="after")
-    def _socketcan_options(self) -> Self:
-        if self.interface == SOCKETCAN:
+    def _known_options(self) -> Self:
+        kinds: dict[str, type[SocketCanOptions | VlinkOptions]] = {
+            SOCKETCAN: SocketCanOptions,
+            VLINK: VlinkOptions,
+        }
+        kind = kinds.get(self.interface)
+        if kind is not None:
             try:
-                SocketCanOptions.of(self.options)
+                kind.of(self.options)
             except ValidationError as error:
                 faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
-                known = ", ".join(SocketCanOptions.model_fields)
+                known = ", ".join(kind.model_fields)
                 raise ValueError(f"options of bus '{self.name}': {faults}; there are {known}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _vlink_channel(self) -> Self:
+        if self.interface == VLINK and not is_channel(self.channel):
+            raise ValueError(
+                f"channel of bus '{self.name}' has to be a port such as /dev/ttyACM0, auto for the one board "
+                f"that is plugged in, or auto:SERIALNUMBER, not '{self.channel}'"
+            )
         return self
 
 
@@ -329,6 +348,26 @@ class Config(_Section):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two buses are called '{name}'; each needs a name of its own")
+        return buses
+
+    @field_validator("bus")
+    @classmethod
+    def _boards_agree(cls, buses: tuple[BusSection, ...]) -> tuple[BusSection, ...]:
+        told: dict[tuple[str, int], str] = {}
+        speeds: dict[str, tuple[str, int]] = {}
+        for bus in buses:
+            if bus.interface != VLINK:
+                continue
+            options = VlinkOptions.of(bus.options)
+            other = told.setdefault((bus.channel, options.bus), bus.name)
+            if other != bus.name:
+                raise ValueError(
+                    f"buses '{other}' and '{bus.name}' are the same bus of one board; give each its own "
+                    "options = { bus = 0 }, { bus = 1 } …"
+                )
+            first, speed = speeds.setdefault(bus.channel, (bus.name, options.speed))
+            if speed != options.speed:
+                raise ValueError(f"buses '{first}' and '{bus.name}' give one board two speeds")
         return buses
 
     @model_validator(mode="after")

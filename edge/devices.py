@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from edge.bus import multicast
 from edge.bus.condition import BusCondition, Conditions
@@ -13,9 +15,13 @@ from edge.bus.socketcan.choose import RING, open_socketcan
 from edge.bus.socketcan.ring import BLOCK_TIMEOUT_MS, RING_BYTES
 from edge.bus.socketcan.sharing import BusOfRing, open_together
 from edge.bus.source import FrameSource
+from edge.bus.vlink.board_report import Member
+from edge.bus.vlink.ports import open_board
+from edge.bus.vlink.source import VlinkSource
 from edge.clock import Clock
 from edge.config import BusSection, Config, GpsdSection, IioSection, NmeaSection
 from edge.config_socketcan import PYTHON_CAN, SOCKETCAN, SocketCanOptions
+from edge.config_vlink import VLINK, VlinkOptions
 from edge.errors import ConfigError
 from edge.sensors.gpsd import Gpsd
 from edge.sensors.iio import IioAccelerometer
@@ -54,7 +60,9 @@ def open_buses(config: Config, clock: Clock, conditions: Conditions | None = Non
         low = config.capture.latency == "low"
         together = _together(live, clock, told, low=low)
         sources = [stack.enter_context(source) for source in together.values()]
-        taken = {bus for buses in together for bus in buses}
+        boards = _boards(live, clock, told)
+        sources += [stack.enter_context(source) for source in boards.values()]
+        taken = {bus for buses in (*together, *boards) for bus in buses}
         sources += [
             stack.enter_context(_open_bus(bus, clock, told, low=low)) for bus in live if bus.name not in taken
         ]
@@ -97,6 +105,32 @@ def _together(
             )
             if source is not None:
                 found[tuple(bus.name for bus in buses)] = stack.enter_context(source)
+        stack.pop_all()
+    return found
+
+
+def _boards(
+    live: Sequence[BusSection], clock: Clock, conditions: Conditions
+) -> dict[tuple[str, ...], FrameSource]:
+    """Open the boards that speak vlink, each as one source of its buses; by their names."""
+    members: defaultdict[tuple[str, int], list[Member]] = defaultdict(list)
+    for bus in live:
+        if bus.interface == VLINK:
+            options = VlinkOptions.of(bus.options)
+            members[bus.channel, options.speed].append(
+                Member(bus.name, options.bus, bus.bitrate, bus.data_bitrate, bus.fd)
+            )
+    found: dict[tuple[str, ...], FrameSource] = {}
+    with ExitStack() as stack:
+        for (channel, speed), buses in members.items():
+            source = VlinkSource(
+                buses,
+                partial(open_board, channel, speed),
+                clock=clock,
+                random_u32=partial(secrets.randbits, 32),
+                conditions=conditions,
+            )
+            found[tuple(bus.name for bus in buses)] = stack.enter_context(source)
         stack.pop_all()
     return found
 

@@ -228,6 +228,8 @@ def _countable(message: Report) -> bool:
 def _texts(condition: BusCondition) -> Iterator[str]:
     yield from (condition.bus, condition.interface, condition.way, condition.link, condition.away)
     yield from (alarm.words for alarm in condition.alarms)
+    if (board := condition.board) is not None:
+        yield from (board.board, board.firmware, board.supervisor, board.reset_cause)
 
 
 _CHECKS: Mapping[type, Callable[[Any], bool]] = {

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from edge.config import BusSection, Config, GpsdSection, IioSection, NmeaSection
 from edge.config_socketcan import PYTHON_CAN, SOCKETCAN
+from edge.config_vlink import VLINK
 from edge.sensors.gpsd import WATCH
 
 SHORT_BYTES = 12
@@ -67,6 +68,7 @@ _INTERFACES: Mapping[str, tuple[Need, ...]] = MappingProxyType(
         "virtual": (),
         "serial": (Need.SERIAL_PORTS,),
         "slcan": (Need.SERIAL_PORTS, Need.COMMANDS),
+        VLINK: (Need.SERIAL_PORTS, Need.COMMANDS),
         "gs_usb": (Need.USB_DEVICES, Need.COMMANDS),
     }
 )

@@ -24,6 +24,15 @@ def printable(text: str) -> str:
 def printable_condition(condition: BusCondition) -> BusCondition:
     """How a bus stands, in such texts."""
     alarms = tuple(BusAlarm(alarm.kind, printable(alarm.words)) for alarm in condition.alarms)
+    board = condition.board
+    if board is not None:
+        board = replace(
+            board,
+            board=printable(board.board),
+            firmware=printable(board.firmware),
+            supervisor=printable(board.supervisor),
+            reset_cause=printable(board.reset_cause),
+        )
     return replace(
         condition,
         bus=printable(condition.bus),
@@ -32,6 +41,7 @@ def printable_condition(condition: BusCondition) -> BusCondition:
         link=printable(condition.link),
         away=printable(condition.away),
         alarms=alarms,
+        board=board,
     )
 
 

@@ -22,6 +22,19 @@ from edge.errors import ConfigError
 ALARM_EXIT = 4
 
 _BUSES = ("bus", "interface", "read by", "listening", "link", "")
+_BOARDS = (
+    "board",
+    "firmware",
+    "temperature",
+    "supply",
+    "ignition",
+    "supervisor",
+    "free",
+    "loop",
+    "resets",
+    "lost",
+    "clock",
+)
 _DESTINATIONS = ("destination", "records", "messages", "last", "")
 _PARTS = ("alarms", "buses", "policy", "clock", "place", "mask", "left")
 
@@ -75,6 +88,9 @@ def _show(state: Mapping[str, Any]) -> None:
         click.echo(f"no consent holds: {clock['why']}")
     if state["buses"]:
         page().print(_table(_BUSES, map(_bus, state["buses"])))
+        boards = {one["interface"]: one["board"] for one in state["buses"] if one.get("board")}
+        if boards:
+            page().print(_table(_BOARDS, map(_board, boards.values())))
     page().print(_table(_DESTINATIONS, map(_destination, state["left"])))
 
 
@@ -97,6 +113,26 @@ def _bus(one: Mapping[str, Any]) -> tuple[str, ...]:
         one["listening"],
         one["link"],
         ", ".join(word for word in words if word),
+    )
+
+
+def _board(one: Mapping[str, Any]) -> tuple[str, ...]:
+    heap, loop, error = one["heap_free_bytes"], one["loop_worst_us"], one["clock_error_us"]
+    ignition = {None: "", True: "on", False: "off"}[one["ignition"]]
+    resets = f"{one['resets']:,}" + (f", last: {one['reset_cause']}" if one["reset_cause"] else "")
+    drift = "" if one["drift_ppm"] is None else f", {one['drift_ppm']:+.1f} ppm"
+    return (
+        one["board"],
+        one["firmware"],
+        "" if one["temperature_c"] is None else f"{one['temperature_c']:.1f} °C",
+        "" if one["supply_v"] is None else f"{one['supply_v']:.1f} V",
+        ignition,
+        one["supervisor"],
+        "" if heap is None else f"{heap // 1024:,} KiB",
+        "" if loop is None else f"{loop / 1000:.1f} ms",
+        resets,
+        f"{one['lost']:,} frames",
+        "" if error is None else f"±{error:.0f} µs{drift}",
     )
 
 

@@ -7,7 +7,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from edge.clock import VirtualClock
+from edge.clock import Clock, VirtualClock
 from edge.wire import vlink
 from edge.wire.vlink_frames import Frames
 from edge.wire.vlink_messages import (
@@ -54,7 +54,7 @@ class Board:
         commands: number, code and argument of those that came.
     """
 
-    clock: VirtualClock
+    clock: Clock
     count: int = 1
     ring_frames: int = 500
     overruns_counted: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
-from pathlib import PurePath
+from pathlib import Path
 from typing import Protocol
 
 import serial
@@ -69,7 +69,7 @@ class SerialPort:
 
     def __init__(self, device: str, speed: int) -> None:
         self.name = device
-        path = PurePath(device)
+        path = Path(device).resolve()
         pseudo = path.parent.name in _RATE_MEANS_NOTHING
         self.bit_rate = None if pseudo or path.name.startswith(_RATE_MEANS_NOTHING) else speed
         self._serial = serial.Serial(device, speed, timeout=0, write_timeout=0, exclusive=True)

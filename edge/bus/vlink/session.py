@@ -42,7 +42,7 @@ COMMAND_PERIOD_NS = NS_PER_S // 2
 COMMAND_TRIES = 10
 
 EARLY_PACKETS = 256
-"""Packets of frames kept between the ACK and a HELLO that was lost behind it."""
+"""Packets of frames kept until a HELLO says of which boot they are."""
 
 _NONCE = 0x8000_0000
 """Set in nonces and in no number of a command, so that no ACK can mean both."""
@@ -153,6 +153,7 @@ class HostSession:
         self._heard_ns = 0
         self._hello_at_ns = 0
         self._early: list[bytes] = []
+        self._unsure = 0
         self._nameless = False
         self._asked = self._asked_in_session = 0
         self._question_at_ns = 0
@@ -323,7 +324,11 @@ class HostSession:
                 # The HELLO behind the ACK was lost.
                 self._hello_at_ns = now_ns
         elif not self._live:
-            self.counts[SKIPPED] += 1
+            # Of the boot that was known, if the HELLO says that it still is the same.
+            if kind == vlink.FRAMES and self.hello is not None and len(self._early) < EARLY_PACKETS:
+                self._early.append(payload)
+            else:
+                self.counts[SKIPPED] += 1
         else:
             self._follow(sequence)
             self._say(kind, payload, now_ns, told)
@@ -335,6 +340,8 @@ class HostSession:
             return
         self.refusal = ""
         self._sequence = sequence
+        if not self._nameless:
+            self._unsure = len(self._early)
         self._nameless = True
         self._state = _State.ACKNOWLEDGED
         self._hello_at_ns = now_ns + HELLO_PERIOD_NS
@@ -360,7 +367,8 @@ class HostSession:
         told += self._outcomes
         self._outcomes.clear()
         # A time that is later than the HELLO's is of a boot before it.
-        early = [one for one in self._early if _first_t_us(one) <= hello.t_us]
+        same = self._early if not (first or reset) else self._early[self._unsure :]
+        early = [one for one in same if _first_t_us(one) <= hello.t_us]
         self.counts[SKIPPED] += len(self._early) - len(early)
         self._early.clear()
         if early:
