@@ -1,0 +1,416 @@
+"""Keeps messages through outages and power cuts: numbered, bounded, the oldest given up and counted.
+
+A folder holds segments, files of a bounded size. Each begins with a head that says all that must outlive the
+segments before it (whose stream it is, what is acknowledged, what was given up), and is renamed into place
+when the head is written. Entries follow, each appended by one write with a check over it. What stands behind
+the last whole entry after a power cut was never sent, since nothing is sent before `append` returns.
+
+    head    "NVR1" | stream 16 | predecessor 16, zeros for none | vehicle 8 | key 8 | first number u32 |
+            watermark u32 | n u8 | n times first u32, last u32 of what was given up | crc32 u32
+    entry   length u16 | number u32 | check u16 | message | crc32 u32
+
+All little-endian. A crc32 covers what stands before it, from the head's or the entry's beginning; an
+entry's first check is the low half of that of its length and number, so that an entry which was cut short is
+told from one that is damaged.
+"""
+
+import os
+import struct
+from binascii import crc32
+
+MAGIC = b"NVR1"
+LOSSES = 32
+"""Ranges of given-up numbers that a head holds; of more the lowest become one with what lies between."""
+
+_HEAD = "<4s16s16s8s8sIIB"
+_HEAD_BYTES = 61
+_ENTRY = "<HIH"
+_ENTRY_BYTES = 8
+_CHECK_BYTES = 4
+LEAST_MESSAGE = 32
+_LEAST_ENTRY = _ENTRY_BYTES + LEAST_MESSAGE + _CHECK_BYTES
+_NONE = bytes(16)
+_ENDING = ".seg"
+_WAITING = "new.tmp"
+
+
+class FlashRing:
+    """The messages of one stream, and which of them are still wanted.
+
+    Args:
+        folder: its own; made where it is not there.
+        vehicle: 8 bytes that stand for the vehicle.
+        key_id: 8 bytes of the key under which the messages are.
+        random: gives so many random bytes.
+        segment_bytes: most bytes of a segment, 2,048 or more.
+        segments: how many there are at most, 2 or more.
+        sync: called with the file after each write where `flush` is not enough for it to outlive a power cut;
+            on littlefs it is.
+
+    Attributes:
+        stream: 16 bytes, drawn when the folder was empty, or of another vehicle or key.
+        predecessor: 16 bytes of the vehicle's stream before; None where there was none, or it is not known.
+        last: greatest number that was committed, 0 for none.
+        losses: pairs of first and last number that will not come, and of which no receipt says yet that the
+            platform knows.
+        given_up: how many messages were given up since this object was made.
+        torn: how many torn or damaged ends were found.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        vehicle: bytes,
+        key_id: bytes,
+        random,
+        segment_bytes: int = 4096,
+        segments: int = 16,
+        sync=None,
+    ) -> None:
+        if segment_bytes < 2048 or segment_bytes > 0xFFFF or segments < 2:
+            raise ValueError("segments of 2,048 to 65,535 bytes, and two of them at least")
+        self._folder, self._owner = folder, (vehicle, key_id)
+        self._segment_bytes, self._segments_at_most, self._sync = segment_bytes, segments, sync
+        self._buffer = bytearray(segment_bytes)
+        self.predecessor, self.losses = None, []
+        self.last = self.given_up = self.torn = 0
+        self._watermark = self._highest = 0
+        self._missing = ()
+        self._segments = []
+        self._size = 0
+        _make_folder(folder)
+        self._open(random)
+
+    @property
+    def next_number(self):
+        """The number of the next message."""
+        return self.last + 1
+
+    @property
+    def first(self):
+        """The lowest number that is held; the next one where nothing is."""
+        for _, first, last in self._segments:
+            if last >= first:
+                return first
+        return self.next_number
+
+    @property
+    def waiting(self):
+        """How many held messages are not acknowledged."""
+        return sum(not self.acknowledged(number) for number in range(self.first, self.next_number))
+
+    def append(self, message: bytes | memoryview) -> None:
+        """Commit a message under `next_number`.
+
+        Raises:
+            OSError: the file system cannot hold it, even without the oldest; the number stays free.
+            ValueError: it is larger than a segment holds, or shorter than `LEAST_MESSAGE`.
+        """
+        size = _ENTRY_BYTES + len(message) + _CHECK_BYTES
+        if size > self._segment_bytes - _HEAD_BYTES - 8 * LOSSES - _CHECK_BYTES:
+            raise ValueError("larger than a segment")
+        if len(message) < LEAST_MESSAGE:
+            raise ValueError("too short")
+        if self._size + size > self._segment_bytes:
+            self._roll()
+        entry = memoryview(self._buffer)[:size]
+        _write_entry_head(entry, len(message), self.next_number)
+        entry[_ENTRY_BYTES : size - _CHECK_BYTES] = message
+        struct.pack_into("<I", entry, size - _CHECK_BYTES, crc32(entry[: size - _CHECK_BYTES]))
+        try:
+            self._write(self._path(self._segments[-1][0]), "ab", entry)
+        except OSError:
+            # Whatever of it is in the file now, the next entry must not stand behind it.
+            self._size = self._segment_bytes
+            raise
+        self._size += size
+        self.last += 1
+        self._segments[-1][2] = self.last
+
+    def read(self, number: int, out):
+        """Read a message into `out`, a buffer; its length, 0 where it is not held or damaged."""
+        for sequence, first, last in self._segments:
+            if first <= number <= last:
+                try:
+                    with open(self._path(sequence), "rb") as file:
+                        return self._find(file, number - first, number, out)
+                except OSError:
+                    return 0
+        return 0
+
+    def acknowledged(self, number: int):
+        """Whether the last receipt says that the platform has it, or knows that it will not come."""
+        if number <= self._watermark:
+            return True
+        if number > self._highest:
+            return False
+        return not any(first <= number <= last for first, last in self._missing)
+
+    def wanted(self, after: int):
+        """The lowest held number greater than `after` that is not acknowledged; 0 for none."""
+        number = max(after + 1, self.first)
+        while number <= self.last:
+            if not self.acknowledged(number):
+                return number
+            number += 1
+        return 0
+
+    def settle(self, watermark: int, missing: tuple, highest: int):
+        """Take what a receipt says; let go of segments that nobody wants any more.
+
+        Numbers that are said to be missing and are held no longer become losses. Numbers beyond `last` were
+        given by this node before its flash was set back; they are not given again.
+        """
+        if highest > self.last:
+            self.last = highest
+            self._size = self._segment_bytes
+        self._watermark, self._missing, self._highest = watermark, missing, highest
+        self.losses = [loss for loss in self.losses if not self._settled(loss)]
+        held_from = self.first
+        for first, last in missing:
+            if first < held_from:
+                self.lose(first, min(last, held_from - 1))
+        while len(self._segments) > 1:
+            sequence, first, last = self._segments[0]
+            if any(not self.acknowledged(number) for number in range(first, last + 1)):
+                break
+            self._remove(sequence)
+            self._segments.pop(0)
+
+    def lose(self, first: int, last: int):
+        """Name numbers that will not come."""
+        self.losses = joined(self.losses, first, last)
+
+    def _settled(self, loss: tuple):
+        first, last = loss
+        if last > max(self._watermark, self._highest):
+            return False
+        return not any(begin <= last and first <= end for begin, end in self._missing)
+
+    def _find(self, file, place: int, number: int, out):
+        head = bytearray(_ENTRY_BYTES)
+        file.seek(0)
+        file.readinto(self._buffer_head())
+        file.seek(_head_size(self._buffer))
+        while True:
+            if file.readinto(head) != _ENTRY_BYTES:
+                return 0
+            length, found, check = struct.unpack(_ENTRY, head)
+            if check != crc32(memoryview(head)[:6]) & 0xFFFF:
+                return 0
+            if not place:
+                break
+            file.seek(length + _CHECK_BYTES, 1)
+            place -= 1
+        view = memoryview(out)[:length]
+        if found != number or len(view) != length or file.readinto(view) != length:
+            return 0
+        check = file.read(_CHECK_BYTES)
+        whole = crc32(view, crc32(head))
+        return length if len(check) == _CHECK_BYTES and struct.unpack("<I", check)[0] == whole else 0
+
+    def _buffer_head(self):
+        return memoryview(self._buffer)[:_HEAD_BYTES]
+
+    def _open(self, random):
+        """Read all segments, oldest first; go on in the newest, or behind it where its end is torn."""
+        names = sorted(name for name in os.listdir(self._folder) if name.endswith(_ENDING))
+        if _WAITING in os.listdir(self._folder):
+            os.remove(self._folder + "/" + _WAITING)
+        found, skipped, size, end, expected, before = [], 0, 0, 0, 0, None
+        for name in names:
+            try:
+                sequence = int(name[: -len(_ENDING)], 16)
+                size = self._load(self._folder + "/" + name)
+            except (OSError, ValueError):
+                continue
+            head = _read_head(self._buffer, size)
+            if head is None:
+                # Nobody knows its numbers; so many it can have had at most.
+                self.torn += 1
+                found.append([sequence, 1, 0])
+                skipped += size // _LEAST_ENTRY
+                continue
+            if before is not None and head[0] != before[0]:
+                for each in found:
+                    self._remove(each[0])
+                found, skipped, expected = [], 0, 0
+                self.losses = []
+            before = head
+            self.stream, predecessor, self._stood_for, self._watermark, first, losses = head
+            self.predecessor = None if predecessor == _NONE else predecessor
+            if expected and first > expected:
+                losses = joined(losses, expected, first - 1)
+            last, end, skipped = self._scan(size, first)
+            self.torn += end < size
+            self.losses = losses
+            found.append([sequence, first, last])
+            expected, self.last = last + 1, last
+        self._segments = list(found)
+        if before is None or self._stood_for != self._owner:
+            known = before is not None and self._stood_for[0] == self._owner[0]
+            self.predecessor = self.stream if known else None
+            self.stream = random(16)
+            self.last, self.losses, self._watermark = 0, [], 0
+            self._begin()
+            for each in found:
+                self._remove(each[0])
+            self._segments = self._segments[-1:]
+            return
+        if skipped:
+            self.lose(self.next_number, self.last + skipped)
+            self.last += skipped
+            self._size = self._segment_bytes
+        else:
+            self._size = end if end == size or self._mend(found[-1][0], end) else self._segment_bytes
+        self.losses = [loss for loss in self.losses if loss[1] > self._watermark]
+        while len(self._segments) > self._segments_at_most:
+            self._give_up_oldest()
+
+    def _scan(self, size: int, first: int):
+        """Numbers and end of the whole entries in the buffer, and how many sent ones may stand behind them.
+
+        One that was cut short was never sent. What is whole and wrong may have been, and all behind it.
+        """
+        position, last = _head_size(self._buffer), first - 1
+        view = memoryview(self._buffer)
+        while size - position >= _ENTRY_BYTES:
+            length, number, check = struct.unpack_from(_ENTRY, self._buffer, position)
+            if number != last + 1 or check != crc32(view[position : position + 6]) & 0xFFFF:
+                return last, position, 1 + (size - position) // _LEAST_ENTRY
+            end = position + _ENTRY_BYTES + length + _CHECK_BYTES
+            if end > size:
+                break
+            check = struct.unpack_from("<I", self._buffer, end - _CHECK_BYTES)[0]
+            if crc32(view[position : end - _CHECK_BYTES]) != check:
+                return last, position, 1 + (size - end) // _LEAST_ENTRY
+            last, position = number, end
+        return last, position, 0
+
+    def _mend(self, sequence: int, end: int):
+        """Write the newest segment, which is in the buffer, without its torn end; whether that went well."""
+        waiting = self._folder + "/" + _WAITING
+        try:
+            self._write(waiting, "wb", memoryview(self._buffer)[:end])
+            os.rename(waiting, self._path(sequence))
+        except OSError:
+            return False
+        return True
+
+    def _roll(self):
+        """Begin a segment; the oldest of too many goes once the new head names its numbers."""
+        if len(self._segments) >= self._segments_at_most:
+            oldest = self._segments[0]
+            self._name_lost(oldest)
+            self._begin()
+            self._segments.pop(0)
+            self._remove(oldest[0])
+        else:
+            self._begin()
+
+    def _give_up_oldest(self):
+        oldest = self._segments.pop(0)
+        self._name_lost(oldest)
+        self._remove(oldest[0])
+
+    def _name_lost(self, segment: list):
+        _, first, last = segment
+        for number in range(first, last + 1):
+            if not self.acknowledged(number):
+                self.lose(number, number)
+                self.given_up += 1
+
+    def _begin(self):
+        """Make a new segment: its head under another name first, then under its own."""
+        sequence = self._segments[-1][0] + 1 if self._segments else 1
+        losses = self.losses
+        head = bytearray(_HEAD_BYTES + 8 * len(losses) + _CHECK_BYTES)
+        vehicle, key_id = self._owner
+        struct.pack_into(
+            _HEAD,
+            head,
+            0,
+            MAGIC,
+            self.stream,
+            self.predecessor or _NONE,
+            vehicle,
+            key_id,
+            self.next_number,
+            self._watermark,
+            len(losses),
+        )
+        for place, (first, last) in enumerate(losses):
+            struct.pack_into("<II", head, _HEAD_BYTES + 8 * place, first, last)
+        struct.pack_into("<I", head, len(head) - _CHECK_BYTES, crc32(memoryview(head)[:-_CHECK_BYTES]))
+        waiting = self._folder + "/" + _WAITING
+        self._write(waiting, "wb", head)
+        os.rename(waiting, self._path(sequence))
+        self._segments.append([sequence, self.next_number, self.last])
+        self._size = len(head)
+
+    def _write(self, path: str, mode: str, octets):
+        with open(path, mode) as file:
+            if file.write(octets) != len(octets):
+                raise OSError("written in part")
+            file.flush()
+            if self._sync is not None:
+                self._sync(file)
+
+    def _load(self, path: str):
+        with open(path, "rb") as file:
+            return file.readinto(self._buffer)
+
+    def _path(self, sequence: int):
+        return f"{self._folder}/{sequence:08x}{_ENDING}"
+
+    def _remove(self, sequence: int):
+        try:
+            os.remove(self._path(sequence))
+        except OSError:
+            # It is found, and given up again, when the folder is opened next.
+            self.torn += 1
+
+
+def joined(ranges: list, first: int, last: int):
+    """Ranges with one more, rising and apart; where they are more than `LOSSES`, the lowest become one."""
+    result = []
+    for begin, end in sorted(ranges + [(first, last)]):  # noqa: RUF005 - MicroPython does not know the other
+        if result and begin <= result[-1][1] + 1:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        else:
+            result.append((begin, end))
+    while len(result) > LOSSES:
+        result[:2] = [(result[0][0], result[1][1])]
+    return result
+
+
+def _write_entry_head(entry, length: int, number: int):
+    struct.pack_into("<HI", entry, 0, length, number)
+    struct.pack_into("<H", entry, 6, crc32(entry[:6]) & 0xFFFF)
+
+
+def _head_size(buffer: bytearray):
+    return _HEAD_BYTES + 8 * buffer[_HEAD_BYTES - 1] + _CHECK_BYTES
+
+
+def _read_head(buffer: bytearray, size: int):
+    """Stream, predecessor, owner, watermark, first number, losses; None where the head is not whole."""
+    if size < _HEAD_BYTES + _CHECK_BYTES or bytes(buffer[:4]) != MAGIC:
+        return None
+    length = _head_size(buffer)
+    if length > size:
+        return None
+    check = struct.unpack_from("<I", buffer, length - _CHECK_BYTES)[0]
+    if crc32(memoryview(buffer)[: length - _CHECK_BYTES]) != check:
+        return None
+    _, stream, predecessor, vehicle, key_id, first, watermark, count = struct.unpack_from(_HEAD, buffer, 0)
+    losses = [struct.unpack_from("<II", buffer, _HEAD_BYTES + 8 * place) for place in range(count)]
+    return stream, predecessor, (vehicle, key_id), watermark, first, losses
+
+
+def _make_folder(folder: str):
+    try:
+        os.mkdir(folder)
+    except OSError:
+        # It is there; where it is not and cannot be made, the next step says so.
+        pass

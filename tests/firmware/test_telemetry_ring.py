@@ -1,0 +1,213 @@
+"""The flash ring: what was committed outlives a power cut at any byte, what was given up is counted."""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import shutil
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware.telemetry import flash_ring
+from firmware.telemetry.flash_ring import FlashRing, joined
+from tests.firmware.micropython import run
+
+VEHICLE, KEY = b"vehicle1", b"thekeyid"
+PROGRAM = Path(__file__).parent / "programs" / "telemetry_ring_on_board.py"
+
+
+def seeded(seed: int = 1) -> Callable[[int], bytes]:
+    return random.Random(seed).randbytes  # noqa: S311 - to be repeated
+
+
+def ring(folder: Path, *, segments: int = 4, seed: int = 1, key: bytes = KEY) -> FlashRing:
+    return FlashRing(str(folder), VEHICLE, key, seeded(seed), 2048, segments)
+
+
+@functools.cache
+def message(number: int, size: int = 150) -> bytes:
+    return random.Random(number).randbytes(size)  # noqa: S311 - to be repeated
+
+
+def fill(held: FlashRing, count: int, size: int = 150) -> None:
+    for _ in range(count):
+        held.append(message(held.next_number, size))
+
+
+def contents(held: FlashRing) -> dict[int, bytes]:
+    out = bytearray(2048)
+    found = {}
+    for number in range(held.first, held.next_number):
+        length = held.read(number, out)
+        if length:
+            found[number] = bytes(out[:length])
+    return found
+
+
+def newest(folder: Path) -> Path:
+    return max(folder.glob("*.seg"))
+
+
+def test_a_ring_that_is_opened_again_goes_on_where_it_was(tmp_path: Path) -> None:
+    held = ring(tmp_path)
+    fill(held, 30)
+    again = ring(tmp_path, seed=2)
+    assert (again.stream, again.last, again.predecessor) == (held.stream, 30, None)
+    assert contents(again) == {number: message(number) for number in range(1, 31)}
+    fill(again, 1)
+    assert ring(tmp_path).last == 31
+
+
+def test_a_cut_at_any_byte_of_a_write_leaves_what_was_committed(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    fill(ring(before), 14)
+    shutil.copytree(before, after)
+    fill(ring(after), 1)
+    whole = newest(after).read_bytes()
+    start = newest(before).stat().st_size
+    assert newest(after).name == newest(before).name
+    for end in range(start, len(whole)):
+        newest(after).write_bytes(whole[:end])
+        held = ring(after)
+        assert (held.last, held.losses) == (14, []), end
+        assert contents(held) == {number: message(number) for number in range(1, 15)}
+        fill(held, 1)
+        assert contents(ring(after))[15] == message(15), end
+
+
+def test_a_damaged_byte_anywhere_costs_numbers_but_never_gives_one_twice(tmp_path: Path) -> None:
+    good = tmp_path / "good"
+    held = ring(good)
+    fill(held, 14)
+    whole = newest(good).read_bytes()
+    for place in range(0, len(whole), 3):
+        folder = tmp_path / f"at-{place}"
+        shutil.copytree(good, folder)
+        changed = bytearray(whole)
+        changed[place] ^= 0x41
+        newest(folder).write_bytes(changed)
+        again = ring(folder, seed=9)
+        kept = contents(again)
+        assert all(kept[number] == message(number) for number in kept)
+        if again.stream == held.stream:
+            assert again.next_number > 14, place
+            named = {number for first, last in again.losses for number in range(first, last + 1)}
+            assert set(range(1, 15)) <= set(kept) | named, place
+        shutil.rmtree(folder)
+
+
+def test_what_a_full_ring_gives_up_is_counted_as_one_range(tmp_path: Path) -> None:
+    held = ring(tmp_path)
+    fill(held, 100)
+    assert held.losses == [(1, held.first - 1)]
+    assert held.given_up == held.first - 1
+    assert len(list(tmp_path.glob("*.seg"))) == 4
+    again = ring(tmp_path)
+    assert (again.losses, again.last) == (held.losses, 100)
+    again.settle(held.first - 1, (), held.first - 1)
+    assert again.losses == []
+
+
+def test_a_cut_between_the_new_head_and_the_end_of_the_oldest_counts_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ring(tmp_path)
+    monkeypatch.setattr(held, "_remove", lambda _: None)
+    while not held.losses:
+        fill(held, 1)
+    (lost,) = held.losses
+    again = ring(tmp_path)
+    assert again.losses == [lost]
+    assert again.first == lost[1] + 1
+
+
+def test_acknowledged_messages_make_room_and_are_no_loss(tmp_path: Path) -> None:
+    held = ring(tmp_path)
+    for _ in range(30):
+        fill(held, 5)
+        held.settle(held.last, (), held.last)
+    assert (held.losses, held.given_up, held.last) == ([], 0, 150)
+    assert len(list(tmp_path.glob("*.seg"))) <= 2
+    assert ring(tmp_path).last == 150
+
+
+def test_what_is_missing_and_held_no_longer_is_named(tmp_path: Path) -> None:
+    held = ring(tmp_path)
+    fill(held, 40)
+    held.settle(40, (), 40)
+    first = held.first
+    held.settle(2, ((3, 20),), 40)
+    assert held.losses == [(3, min(20, first - 1))]
+    assert held.wanted(0) == (first if first <= 20 else 0)
+
+
+def test_numbers_that_the_platform_knows_are_not_given_again(tmp_path: Path) -> None:
+    held = ring(tmp_path)
+    fill(held, 5)
+    held.settle(9, (), 9)
+    fill(held, 1)
+    assert held.last == 10
+    assert contents(ring(tmp_path))[10] == message(10)
+
+
+def test_another_key_is_another_stream_that_names_the_one_before(tmp_path: Path) -> None:
+    held = ring(tmp_path)
+    fill(held, 20)
+    other = ring(tmp_path, key=b"otherkey", seed=5)
+    assert other.stream != held.stream
+    assert (other.predecessor, other.last, contents(other)) == (held.stream, 0, {})
+    again = ring(tmp_path, key=b"otherkey", seed=6)
+    assert (again.stream, again.predecessor) == (other.stream, held.stream)
+    moved = FlashRing(str(tmp_path), b"another!", KEY, seeded(7), 2048, 4)
+    assert moved.predecessor is None
+
+
+def test_a_message_that_does_not_fit_is_refused_and_takes_no_number(tmp_path: Path) -> None:
+    held = ring(tmp_path)
+    for size in (3000, 31):
+        with pytest.raises(ValueError, match=r"segment|short"):
+            held.append(bytes(size))
+    assert held.next_number == 1
+
+
+def test_a_write_that_fails_takes_no_number_and_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ring(tmp_path)
+    fill(held, 3)
+    whole = held._write
+
+    def half(path: str, mode: str, octets: bytes) -> None:
+        whole(path, mode, octets[:20])
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(held, "_write", half)
+    with pytest.raises(OSError, match="no space"):
+        held.append(message(4))
+    monkeypatch.setattr(held, "_write", whole)
+    fill(held, 2)
+    assert contents(ring(tmp_path)) == {number: message(number) for number in range(1, 6)}
+
+
+@given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 9)), min_size=1, max_size=80))
+@settings(max_examples=40, deadline=None)
+def test_joined_ranges_rise_apart_are_bounded_and_name_each_number(pairs: list[tuple[int, int]]) -> None:
+    ranges: list[tuple[int, int]] = []
+    for first, more in pairs:
+        ranges = joined(ranges, first, first + more)
+    assert len(ranges) <= flash_ring.LOSSES
+    assert all(one[1] + 1 < other[0] for one, other in pairwise(ranges))
+    for first, more in pairs:
+        assert any(begin <= first and first + more <= end for begin, end in ranges)
+
+
+def test_on_littlefs_every_cut_leaves_what_was_committed() -> None:
+    """Every eleventh cut; with NEVGATE_FIRMWARE_LONG each one."""
+    step = "1" if os.environ.get("NEVGATE_FIRMWARE_LONG") else "11"
+    assert run(PROGRAM, step, timeout_s=120).stdout.split()[-1] == b"held"
