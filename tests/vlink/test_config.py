@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -17,13 +16,13 @@ from edge.config import BusSection, Config
 from edge.config_vlink import VlinkOptions
 
 
-def bus(name: str = "pt", **more: Any) -> dict[str, object]:
-    return {"name": name, "interface": "vlink", "channel": "auto", **more}
+def bus(name: str = "pt", more: Mapping[str, object] | None = None) -> dict[str, object]:
+    return {"name": name, "interface": "vlink", "channel": "auto", **(more or {})}
 
 
 @pytest.mark.parametrize("channel", ["auto", "auto:E661", "/dev/ttyACM0", "/dev/serial/by-id/usb-x"])
 def test_channels(channel: str) -> None:
-    assert BusSection.model_validate(bus(channel=channel)).channel == channel
+    assert BusSection.model_validate(bus(more={"channel": channel})).channel == channel
 
 
 @pytest.mark.parametrize(
@@ -36,9 +35,9 @@ def test_channels(channel: str) -> None:
         ({"options": {"bus": 255}}, "options of bus 'pt': bus"),
     ],
 )
-def test_what_is_wrong_with_a_bus_is_said(more: Mapping[str, Any], words: str) -> None:
+def test_what_is_wrong_with_a_bus_is_said(more: Mapping[str, object], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
-        BusSection.model_validate(bus(**more))
+        BusSection.model_validate(bus(more=more))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +52,7 @@ def test_buses_of_one_board_have_to_agree(
 ) -> None:
     told = {
         "vehicle": {"vin": "LNVTEST0000000001"},
-        "bus": [bus(options=first), bus("body", options=second)],
+        "bus": [bus(more={"options": first}), bus("body", {"options": second})],
         "uplink": {"host": "127.0.0.1", "acknowledge": "puback"},
         "signing": {"key": "vehicle.pem"},
     }
