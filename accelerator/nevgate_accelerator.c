@@ -1488,21 +1488,26 @@ static int by_key(const void *one, const void *other)
     return (mine > theirs) - (mine < theirs);
 }
 
-/* Groups by key: an open table of places in `groups`, which grows. */
+typedef struct {
+    uint64_t key;
+    uint32_t after; /* one more than the number of its group; 0 where nothing is */
+} Entry;
+
+/* Groups in order of appearance, and an open table that finds them by key; both grow. */
 typedef struct {
     Group *groups;
-    uint32_t *table; /* one more than the place; 0 where nothing is */
+    Entry *table;
     uint32_t *of_row;
     uint32_t *rank;
     size_t count;
     size_t size;
 } Groups;
 
-static size_t slot_of(const Groups *found, uint64_t key)
+static ALWAYS_INLINE size_t slot_of(const Entry *table, size_t size, uint64_t key)
 {
-    size_t slot = (size_t)(key * UINT64_C(0x9E3779B97F4A7C15) >> 32) & (found->size - 1);
-    while (found->table[slot] && found->groups[found->table[slot] - 1].key != key)
-        slot = (slot + 1) & (found->size - 1);
+    size_t slot = (size_t)(key * UINT64_C(0x9E3779B97F4A7C15) >> 32) & (size - 1);
+    while (table[slot].after && table[slot].key != key)
+        slot = (slot + 1) & (size - 1);
     return slot;
 }
 
@@ -1510,7 +1515,7 @@ static int grow(Groups *found)
 {
     const size_t size = found->size ? 2 * found->size : 1024;
     Group *groups = realloc(found->groups, size / 2 * sizeof *groups);
-    uint32_t *table = calloc(size, sizeof *table);
+    Entry *table = calloc(size, sizeof *table);
     if (groups)
         found->groups = groups;
     if (!groups || !table) {
@@ -1520,8 +1525,10 @@ static int grow(Groups *found)
     free(found->table);
     found->table = table;
     found->size = size;
-    for (size_t place = 0; place < found->count; place++)
-        table[slot_of(found, found->groups[place].key)] = (uint32_t)place + 1;
+    for (size_t place = 0; place < found->count; place++) {
+        const Entry entry = {groups[place].key, (uint32_t)place + 1};
+        table[slot_of(table, size, entry.key)] = entry;
+    }
     return 1;
 }
 
@@ -1529,19 +1536,29 @@ static int grow(Groups *found)
 static int gather_groups(Groups *found, const uint8_t *bus, const uint32_t *identifier, const uint16_t *flags, const uint16_t *length,
                          Py_ssize_t count)
 {
-    for (Py_ssize_t row = 0; row < count; row++) {
-        const uint64_t key = (((uint64_t)length[row] << 8 | bus[row]) << 32 | identifier[row]) << 11 | flags[row];
-        size_t slot;
-        if (2 * (found->count + 1) > found->size && !grow(found))
-            return 0;
-        slot = slot_of(found, key);
-        if (!found->table[slot]) {
-            const Group fresh = {key, 0, (uint32_t)found->count};
-            found->groups[found->count++] = fresh;
-            found->table[slot] = (uint32_t)found->count;
+    uint32_t *const of_row = found->of_row;
+    for (Py_ssize_t row = 0; row < count;) {
+        /* Until the table has to grow, which is seldom, nothing of it changes but the entries. */
+        Entry *const table = found->table;
+        Group *const groups = found->groups;
+        const size_t size = found->size;
+        for (; row < count; row++) {
+            const uint64_t key = (((uint64_t)length[row] << 8 | bus[row]) << 32 | identifier[row]) << 11 | flags[row];
+            size_t slot;
+            if (2 * (found->count + 1) > size)
+                break;
+            slot = slot_of(table, size, key);
+            if (!table[slot].after) {
+                const Group fresh = {key, 0, (uint32_t)found->count++};
+                groups[fresh.number] = fresh;
+                table[slot].key = key;
+                table[slot].after = fresh.number + 1;
+            }
+            of_row[row] = table[slot].after - 1;
+            groups[of_row[row]].count++;
         }
-        found->of_row[row] = found->table[slot] - 1;
-        found->groups[found->of_row[row]].count++;
+        if (row < count && !grow(found))
+            return 0;
     }
     return 1;
 }
@@ -1747,6 +1764,172 @@ end:
     return answer;
 }
 
+/* Integers of 64 bits as NumPy reckons with them, modulo 2 to the 64. */
+static int64_t plus(int64_t one, int64_t other) { return (int64_t)((uint64_t)one + (uint64_t)other); }
+static int64_t minus(int64_t one, int64_t other) { return (int64_t)((uint64_t)one - (uint64_t)other); }
+static int64_t magnitude(int64_t one) { return one < 0 ? minus(0, one) : one; }
+
+static int64_t floor_quotient(int64_t one, int64_t positive)
+{
+    return one / positive - (one % positive < 0);
+}
+
+enum { SAMPLES = 9, NEAR = 64 }; /* as in edge/journal/frames/frame_times.py */
+
+/* The period of the group whose rows begin at `begin`. */
+static int64_t period_of(const uint64_t *since, const int64_t *order, int64_t rows, int64_t begin, int64_t count, int64_t millisecond)
+{
+    int64_t steps[SAMPLES], period, whole;
+    if (count == 1)
+        return 0;
+    for (int64_t which = 0; which < SAMPLES; which++) {
+        int64_t row = begin + 1 + which * (count - 1) / SAMPLES, step, place;
+        if (row >= rows)
+            row = rows - 1;
+        step = (int64_t)(since[order[row]] - since[order[row - 1]]);
+        for (place = which; place > 0 && steps[place - 1] > step; place--)
+            steps[place] = steps[place - 1];
+        steps[place] = step;
+    }
+    period = steps[SAMPLES / 2];
+    if (millisecond > 1) {
+        whole = (int64_t)((uint64_t)floor_quotient(plus(period, millisecond / 2), millisecond) * (uint64_t)millisecond);
+        if (magnitude(minus(whole, period)) <= floor_quotient(magnitude(period), NEAR))
+            period = whole;
+    }
+    return period;
+}
+
+static int inside(const int64_t *order, Py_ssize_t count)
+{
+    for (Py_ssize_t row = 0; row < count; row++)
+        if (order[row] < 0 || order[row] >= count)
+            return 0;
+    return 1;
+}
+
+PyDoc_STRVAR(take_times_doc,
+    "take_times(since, order, counts, millisecond, first, periods, rest, /)\n--\n\n"
+    "Take the times of grouped rows apart as edge.journal.frames.frame_times does; `since` is in order of arrival.");
+
+static PyObject *take_times(PyObject *self, PyObject *args)
+{
+    PyObject *objects[6], *answer = NULL;
+    Buffers buffers = {.count = 0};
+    const uint64_t *since;
+    const int64_t *order, *counts;
+    uint64_t *first, *rest;
+    int64_t *periods, left;
+    long long millisecond;
+    Py_ssize_t rows, groups, sizes[4];
+    int good;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOLOOO", &objects[0], &objects[1], &objects[2], &millisecond, &objects[3], &objects[4], &objects[5]))
+        return NULL;
+    if (!(since = take(&buffers, objects[0], 8, 0, &rows)) || !(order = take(&buffers, objects[1], 8, 0, &sizes[0]))
+        || !(counts = take(&buffers, objects[2], 8, 0, &groups)) || !(first = take(&buffers, objects[3], 8, 1, &sizes[1]))
+        || !(periods = take(&buffers, objects[4], 8, 1, &sizes[2])) || !(rest = take(&buffers, objects[5], 8, 1, &sizes[3])))
+        goto end;
+    good = sizes[0] == rows && sizes[1] == groups && sizes[2] == groups && sizes[3] == rows - groups;
+    left = rows;
+    for (Py_ssize_t group = 0; good && group < groups; group++) {
+        good = counts[group] >= 1 && counts[group] <= left;
+        left -= counts[group];
+    }
+    if (!good || left || !inside(order, rows)) {
+        PyErr_SetString(PyExc_ValueError, "groups that do not fit the frames");
+        goto end;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    for (int64_t group = 0, begin = 0; group < groups; begin += counts[group++]) {
+        const int64_t period = period_of(since, order, rows, begin, counts[group], millisecond);
+        uint64_t before = since[order[begin]];
+        first[group] = before;
+        periods[group] = period;
+        for (int64_t row = begin + 1; row < begin + counts[group]; row++) {
+            const uint64_t now = since[order[row]];
+            const int64_t off = minus((int64_t)(now - before), period);
+            *rest++ = (uint64_t)off << 1 ^ (uint64_t)arithmetic_shift((uint64_t)off, 63);
+            before = now;
+        }
+    }
+    Py_END_ALLOW_THREADS
+    answer = Py_NewRef(Py_None);
+end:
+    release(&buffers);
+    return answer;
+}
+
+static int rising(const void *one, const void *other)
+{
+    const int64_t mine = *(const int64_t *)one, theirs = *(const int64_t *)other;
+    return (mine > theirs) - (mine < theirs);
+}
+
+enum { NONE_MOVED, SOME_MOVED, TIME_FELL };
+
+/* Put the grouped rows of frames that arrived at one time in order, run by run, and tell how far that moves them. */
+static int displace(const uint64_t *since, const int64_t *order, Py_ssize_t count, int64_t *row_of_place, uint64_t *moved)
+{
+    uint64_t any = 0;
+    for (Py_ssize_t row = 0; row < count; row++)
+        row_of_place[order[row]] = row;
+    for (Py_ssize_t begin = 0, end; begin < count; begin = end) {
+        for (end = begin + 1; end < count && since[end] == since[begin]; end++)
+            ;
+        if (end < count && since[end] < since[begin])
+            return TIME_FELL;
+        if (end - begin > 1)
+            qsort(row_of_place + begin, (size_t)(end - begin), sizeof *row_of_place, rising);
+        for (Py_ssize_t place = begin; place < end; place++) {
+            const int64_t by = order[row_of_place[place]] - place;
+            moved[place] = (uint64_t)by << 1 ^ (uint64_t)arithmetic_shift((uint64_t)by, 63);
+            any |= moved[place];
+        }
+    }
+    return any ? SOME_MOVED : NONE_MOVED;
+}
+
+PyDoc_STRVAR(displacements_doc,
+    "displacements(since, order, moved, /)\n--\n\n"
+    "How far each frame arrived from where its time and its group put it, as edge.journal.frames.frame_times has it. Whether\n"
+    "any did; None, and `moved` means nothing, if times do not rise.");
+
+static PyObject *displacements(PyObject *self, PyObject *args)
+{
+    PyObject *objects[3], *answer = NULL;
+    Buffers buffers = {.count = 0};
+    const uint64_t *since;
+    const int64_t *order;
+    uint64_t *moved;
+    int64_t *memory;
+    Py_ssize_t count, sizes[2];
+    int found = TIME_FELL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOO", &objects[0], &objects[1], &objects[2]))
+        return NULL;
+    if (!(since = take(&buffers, objects[0], 8, 0, &count)) || !(order = take(&buffers, objects[1], 8, 0, &sizes[0]))
+        || !(moved = take(&buffers, objects[2], 8, 1, &sizes[1])))
+        goto end;
+    if (sizes[0] != count || sizes[1] != count || !inside(order, count)) {
+        PyErr_SetString(PyExc_ValueError, "an order that does not fit the frames");
+        goto end;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    memory = calloc((size_t)count + 1, sizeof *memory);
+    if (memory)
+        found = displace(since, order, count, memory, moved);
+    free(memory);
+    Py_END_ALLOW_THREADS
+    if (!memory)
+        PyErr_NoMemory();
+    else
+        answer = found == TIME_FELL ? Py_NewRef(Py_None) : PyBool_FromLong(found == SOME_MOVED);
+end:
+    release(&buffers);
+    return answer;
+}
+
 /* ---- the module ---- */
 
 static PyMethodDef methods[] = {
@@ -1757,6 +1940,8 @@ static PyMethodDef methods[] = {
     {"mask_frames", mask_frames, METH_VARARGS, mask_frames_doc},
     {"group_frames", group_frames, METH_VARARGS, group_frames_doc},
     {"payload_changes", payload_changes, METH_VARARGS, payload_changes_doc},
+    {"take_times", take_times, METH_VARARGS, take_times_doc},
+    {"displacements", displacements, METH_VARARGS, displacements_doc},
     {NULL, NULL, 0, NULL},
 };
 

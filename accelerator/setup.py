@@ -10,7 +10,7 @@ setup(
             ["nevgate_accelerator.c"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             # A product and a sum must not become one operation with one rounding: NumPy rounds twice.
-            extra_compile_args=["-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra"],
+            extra_compile_args=["-std=c11", "-O3", "-ffp-contract=off", "-Wall", "-Wextra"],
             py_limited_api=True,
         )
     ],

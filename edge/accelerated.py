@@ -125,6 +125,24 @@ class Accelerator(Protocol):
         """Write how the data of grouped frames changes."""
         ...
 
+    def take_times(
+        self,
+        since: Array,
+        order: Array,
+        counts: Array,
+        millisecond: int,
+        first: Array,
+        periods: Array,
+        rest: Array,
+        /,
+    ) -> None:
+        """Take the times of grouped frames apart."""
+        ...
+
+    def displacements(self, since: Array, order: Array, moved: Array, /) -> bool | None:
+        """Tell how far frames arrived from where their times put them."""
+        ...
+
 
 def load(module: str = MODULE) -> tuple[Accelerator | None, str]:
     """The module if it is there, serves this nevgate and is not turned off; and what to say about it."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge import accelerated
+from edge.accelerated import Accelerator
 from edge.clock import Timebase, TimeQuality
 from edge.errors import JournalError, WireError
 from edge.frames import CLASSIC_BYTES, FD_BYTES, FrameBatch, Int64s
@@ -25,7 +27,7 @@ from edge.journal.frames.frame_times import (
     displacements,
     put_times_together,
     rows_by_arrival,
-    take_times_apart,
+    take_apart,
 )
 from edge.wire.strict_cbor import INT64_MAX, INT64_MIN, CborValue, read_cbor, write_cbor
 
@@ -113,7 +115,7 @@ def encode_frames(
     if base * resolution_ns < INT64_MIN:
         raise ValueError(f"the time {base * resolution_ns} ns is out of range")
     since = (ticks - base).view(np.uint64)
-    first, periods, rest = take_times_apart(since[order], grouping, _MS_NS // resolution_ns)
+    first, periods, rest = take_apart(since, order, grouping, _MS_NS // resolution_ns)
     firsts, kinds, drawers = write_payloads(batch.data, order, grouping, writer)
     head: list[CborValue] = [
         len(batch),
@@ -269,6 +271,20 @@ def _grouped(batch: FrameBatch) -> tuple[Int64s, Grouping, UInt64s]:
         The place in the batch of each grouped row, the groups, and their keys: length, bus, id and flags
         from the highest bit to the lowest.
     """
+    native = accelerated.native
+    return _grouped_in_numpy(batch) if native is None else _grouped_compiled(native, batch)
+
+
+def _grouped_compiled(native: Accelerator, batch: FrameBatch) -> tuple[Int64s, Grouping, UInt64s]:
+    order, counts = np.empty((2, len(batch)), np.int64)
+    keys = np.empty(len(batch), np.uint64)
+    columns = map(np.ascontiguousarray, (batch.length, batch.bus, batch.arbitration_id, batch.flags))
+    groups = native.group_frames(*columns, order, keys, counts)
+    keys = keys[:groups]
+    return order, Grouping.of((keys >> np.uint64(51)).astype(np.int64), counts[:groups]), keys
+
+
+def _grouped_in_numpy(batch: FrameBatch) -> tuple[Int64s, Grouping, UInt64s]:
     key = batch.length.astype(np.uint64)
     for column, bits in ((batch.bus, 8), (batch.arbitration_id, 32), (batch.flags, 11)):
         key <<= np.uint64(bits)
@@ -337,7 +353,9 @@ def _gaps(places: Int64s | None, count: int) -> UInt64s:
     """How many places lie between each frame and the one before it; nothing if none do."""
     if places is None:
         return np.zeros(0, np.uint64)
-    gaps = np.diff(places, prepend=-1) - 1
+    gaps = places - 1
+    gaps[1:] -= places[:-1]
+    gaps[:1] += 1
     if len(places) != count or (gaps < 0).any() or int(places.max(initial=0)) > HIGHEST_PLACE:
         raise ValueError(f"places are not {count} rising numbers from 0 to {HIGHEST_PLACE}")
     return gaps.view(np.uint64) if gaps.any() else np.zeros(0, np.uint64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from edge import accelerated
 from edge.errors import JournalError
 from edge.frames import Int64s, UInt8s
 from edge.journal.frames.frame_numbers import SectionWriter, read_section
@@ -108,6 +109,21 @@ def write_payloads(
     Returns:
         The section of the groups' first payloads, that of the columns' kinds, and the drawers.
     """
+    native = accelerated.native
+    if native is None:
+        firsts, kinds, drawers = _changes_in_numpy(data, order, grouping)
+    else:
+        data, order = np.ascontiguousarray(data), np.ascontiguousarray(order)
+        firsts, kinds, drawers = native.payload_changes(
+            data, data.shape[1], order, grouping.lengths, grouping.counts
+        )
+    return writer.section(firsts), writer.section(kinds), [writer.section(drawer) for drawer in drawers]
+
+
+def _changes_in_numpy(
+    data: UInt8s, order: Int64s, grouping: Grouping
+) -> tuple[bytes, bytes, Sequence[bytes]]:
+    """What `write_payloads` packs: the first payloads, the columns' kinds, and the drawers."""
     firsts: list[bytes] = []
     moving: list[npt.NDArray[np.bool_]] = []
     by_xor: list[UInt8s] = []
@@ -129,15 +145,15 @@ def write_payloads(
     if not moving:
         return b"", b"", [b""] * DRAWERS
     kinds = np.concatenate(moving).astype(np.uint8)
-    drawers: list[CborValue] = [b""] * DRAWERS
+    drawers = [b""] * DRAWERS
     if kinds.any():
         chosen, changes = _cheaper(
             np.concatenate(by_xor), np.concatenate(by_difference), np.concatenate(counts)
         )
         kinds[kinds != 0] = chosen
         drawer = np.repeat((chosen - 1) >> 1, np.concatenate(counts))
-        drawers = [writer.section(changes[drawer == number].tobytes()) for number in range(DRAWERS)]
-    return writer.section(b"".join(firsts)), writer.section(kinds.tobytes()), drawers
+        drawers = [changes[drawer == number].tobytes() for number in range(DRAWERS)]
+    return b"".join(firsts), kinds.tobytes(), drawers
 
 
 def read_payloads(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge import accelerated
 from edge.errors import JournalError
 from edge.frames import Int64s
 from edge.journal.frames.frame_numbers import UInt64s, folded, rising_order, unfolded
@@ -11,6 +12,27 @@ from edge.journal.frames.frame_payloads import Grouping
 
 _SAMPLES = 9
 _NEAR = 64
+
+
+def take_apart(
+    since: UInt64s, order: Int64s, grouping: Grouping, millisecond: int
+) -> tuple[UInt64s, Int64s, UInt64s]:
+    """Take the times of frames apart, see `take_times_apart`.
+
+    Args:
+        since: times in order of arrival.
+        order: the place of arrival of each grouped row.
+        grouping: the groups.
+        millisecond: how many ticks it has.
+    """
+    native = accelerated.native
+    if native is None:
+        return take_times_apart(since[order], grouping, millisecond)
+    groups = len(grouping.counts)
+    first, periods = np.empty(groups, np.uint64), np.empty(groups, np.int64)
+    rest = np.empty(len(order) - groups, np.uint64)
+    native.take_times(since, order, grouping.counts, millisecond, first, periods, rest)
+    return first, periods, rest
 
 
 def take_times_apart(since: UInt64s, grouping: Grouping, millisecond: int) -> tuple[UInt64s, Int64s, UInt64s]:
@@ -67,6 +89,12 @@ def displacements(since: UInt64s, order: Int64s) -> UInt64s:
     """
     if (since[1:] > since[:-1]).all():
         return np.zeros(0, np.uint64)
+    native = accelerated.native
+    if native is not None:
+        found = np.empty(len(since), np.uint64)
+        any_moved = native.displacements(since, order, found)
+        if any_moved is not None:
+            return found if any_moved else np.zeros(0, np.uint64)
     moved = order[rising_order(since[order])] - np.arange(len(order))
     return folded(moved) if moved.any() else np.zeros(0, np.uint64)
 
