@@ -130,8 +130,10 @@ class PybCan:
         while True:
             self._at_it = True
             self._left = False
-            taken += self._drain()
-            self._at_it = False
+            try:
+                taken += self._drain()
+            finally:
+                self._at_it = False
             if not self._left:
                 return taken
 
