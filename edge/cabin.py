@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from edge.account import Account, Hop
+from edge.account import Hop
 from edge.alarming import StandingAlarm
 from edge.bus.condition import BusCondition
 from edge.clock import NS_PER_S, Clock
@@ -30,7 +30,7 @@ class Seen:
         mask: in force at the door.
         withheld: classes that are not collected for the time being, for the place that the vehicle is in.
         place: name of that place, ``unknown``, or empty where it is outside of all.
-        account: hop by hop.
+        captured: hops of what was captured, up to the door.
         records: how many records held items of each class.
         sent: hops of each destination's uplink, by its name.
         buses: how each live bus stands.
@@ -40,7 +40,7 @@ class Seen:
     mask: str
     withheld: frozenset[DataClass]
     place: str
-    account: Account
+    captured: Sequence[Hop]
     records: Mapping[DataClass, int]
     sent: Mapping[str, Sequence[Hop]]
     buses: Sequence[BusCondition] = ()
@@ -88,7 +88,7 @@ class Cabin(Steering):
         with self._lock:
             self._seen = seen
             for data_class in DataClass:
-                kept = _frames(seen.account, data_class, "kept") + seen.records.get(data_class, 0)
+                kept = _frames(seen.captured, data_class, "kept") + seen.records.get(data_class, 0)
                 self._note("kept", data_class, kept, wall_ns)
             for name, hops in seen.sent.items():
                 self._note("left", name, _left(hops, "records"), wall_ns)
@@ -128,14 +128,14 @@ class Cabin(Steering):
             "kept": [
                 {
                     "class": str(one),
-                    "frames": _frames(seen.account, one, "kept"),
+                    "frames": _frames(seen.captured, one, "kept"),
                     "records": seen.records.get(one, 0),
                     "last": iso_time(last.get(("kept", one), 0)),
                 }
                 for one in DataClass
             ],
             "removed": [
-                {"class": str(one), "frames": _frames(seen.account, one, "removed")}
+                {"class": str(one), "frames": _frames(seen.captured, one, "removed")}
                 for one in (*DataClass, "unclassified", "undescribed")
             ],
             "left": [self._destination(name, seen, last) for name in self._standings],
@@ -196,9 +196,9 @@ def _bus(condition: BusCondition) -> Mapping[str, object]:
     }
 
 
-def _frames(account: Account, name: str, what: str) -> int:
+def _frames(hops: Sequence[Hop], name: str, what: str) -> int:
     """Frames of which the door kept or removed bits of a class."""
-    return sum(hop.facts.get(f"frames with {name} {what}", 0) for hop in account.hops if hop.name == "door")
+    return sum(hop.facts.get(f"frames with {name} {what}", 0) for hop in hops if hop.name == "door")
 
 
 def _left(hops: Sequence[Hop], unit: str) -> int:

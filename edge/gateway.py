@@ -337,7 +337,7 @@ class Gateway:
             mask=self._core.mask or collecting.door.mask,
             withheld=frozenset() if gate is None else collected - gate.collect,
             place=(None if self._capture is None else self._capture.place) or "",
-            account=self.account(),
+            captured=() if self._capture is None else self._capture.hops(),
             records=collecting.records(),
             sent={
                 name: uplink.hops() for name, uplink in zip(self._standings, self.road.uplinks, strict=True)

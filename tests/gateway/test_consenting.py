@@ -217,6 +217,8 @@ def test_what_is_for_another_destination_is_in_no_message(tmp_path: Path) -> Non
     assert all("gnss.satellites" not in record.values for record in sent(drive))
     state = drive.gateway.cabin.state()
     assert [one["classes"] for one in state["left"]] == [["operation"]]  # type: ignore[attr-defined]
+    kept = {one["class"]: one["frames"] for one in state["kept"]}  # type: ignore[attr-defined]
+    assert 0 < kept["operation"] <= drive.fact("door", "frames", "frames with operation kept")
 
 
 def test_the_socket_answers_while_the_gateway_runs(drive: Drive) -> None:
