@@ -133,7 +133,8 @@ class Bridge:
             moved += bus.controller.take()
         n = self._port.read_into(self._read)
         if n:
-            self.session.receive(self._read, n, now)
+            # A question came after the turn began, and its time must not be one of before it was asked.
+            self.session.receive(self._read, n, self._clock.ticks_us() & TICKS)
         self.session.compose(now, self._port.drained())
         took = self.outgoing.pump(self._port, now)
         self._took |= took
