@@ -218,6 +218,7 @@ class PybBus(Bus):
     def __init__(self, keeps_data_phase: bool = False) -> None:
         super().__init__(FDCAN_CLOCK_HZ)
         self.keeps_data_phase = keeps_data_phase
+        self.armed = False
         bus = self
 
         class Can(PybCan):
@@ -229,7 +230,7 @@ class PybBus(Bus):
         self.made = Can
 
     def overrun(self) -> None:
-        if self.handler is not None:
+        if self.armed and self.handler is not None:
             self.handler(None, 2)
 
 
@@ -277,6 +278,7 @@ class PybCan:
         bus.counters[:] = [0] * 8
         bus.waiting.clear()
         bus.accepts.clear()
+        bus.armed = False
         bus.state = 1
 
     def deinit(self) -> None:
@@ -292,6 +294,8 @@ class PybCan:
 
     def rxcallback(self, fifo: int, fun: Callable[..., None] | None, /) -> None:
         assert fifo == 0
+        # Interrupts are enabled with the first handler; another one only takes its place.
+        self.bus.armed = fun is not None and (self.bus.armed or self.bus.handler is None)
         self.bus.handler = fun
 
     def any(self, fifo: int, /) -> bool:

@@ -109,6 +109,10 @@ def test_health(case: tuple[Any, Any, Ring]) -> None:
     bus.counters[2] = 1
     driver.look(told)
     assert (told.state, told.bus_errors, told.overrun_flags) == (health.BUS_ACTIVE, 4, 1)
+    for _ in range(4):
+        bus.come(FRAMES[0])
+    driver.look(told)
+    assert told.overrun_flags == 2, "also after a restart"
 
 
 @pytest.mark.parametrize("name", CASES)
