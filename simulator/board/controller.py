@@ -14,6 +14,7 @@ except ImportError:
 
 LISTEN_ONLY = 1
 OFF = 0
+RECORD = 20
 _HALF = TICKS >> 1
 _STATE_STOPPED = 4
 
@@ -30,7 +31,16 @@ class PlayedController:
         starts: how often it was started.
     """
 
-    def __init__(self, clock: object, bus: int, rate: int, depth: int, style: int, last: int) -> None:
+    def __init__(
+        self,
+        clock: object,
+        bus: int,
+        rate: int,
+        depth: int,
+        style: int,
+        last: int,
+        listed: bytes | None = None,
+    ) -> None:
         """Play a bus.
 
         Args:
@@ -40,6 +50,8 @@ class PlayedController:
             depth: frames that the controller holds.
             style: of `traffic`.
             last: how many frames there are in all.
+            listed: what is played instead of `traffic`, `RECORD` bytes a frame: microseconds since the frame
+                before u24, 0, kind u8, 3 bytes of 0, id u32, 8 bytes of data; at its own pace.
         """
         self.name = "played"
         self.fd = False
@@ -59,21 +71,25 @@ class PlayedController:
         self._bus = bus
         self._depth = depth
         self._style = style
-        self._last = last
+        self._last = last if listed is None else min(last, len(listed) // RECORD)
+        self._listed = listed
+        self._playing = False
         self._data = bytearray(8)
         self._ring = None
+        self._before = 0
         self._mode = OFF
         self._next = 0
         self._part = 0
         self.play(rate)
 
     def play(self, rate: int) -> None:
-        """Play so many frames per second from now on."""
+        """Play so many frames per second from now on; of a list 0 holds it, and any other goes on."""
         self.rate = rate
         self._next = self._clock.ticks_us() & TICKS
         self._part = 0
         self._period_us = 1_000_000 // rate if rate else 0
         self._rest = 1_000_000 % rate if rate else 0
+        self._playing = rate > 0
 
     def lose(self, frames: int) -> None:
         """Lose the next frames as if the memory had been full."""
@@ -86,6 +102,7 @@ class PlayedController:
     def start(self, ring: object) -> None:
         """Begin to listen."""
         self._ring = ring
+        self._before = self.overrun
         self.restart()
 
     def restart(self) -> None:
@@ -114,7 +131,7 @@ class PlayedController:
         """Tell how it stands."""
         health.mode = self.mode()
         health.state = 0 if self._mode == LISTEN_ONLY else _STATE_STOPPED
-        health.overrun_counted = self.overrun
+        health.overrun_counted = self.overrun - self._before
 
     def on_frames(self, callback: object) -> None:
         """Take no interest: there are no interrupts here."""
@@ -129,6 +146,9 @@ class PlayedController:
             self.offered += 1
             if taken == self._depth:
                 self.overrun += 1
+            elif self._listed is not None:
+                self._put_listed(ring)
+                taken += 1
             else:
                 kind = traffic.frame(self._style, self._bus, self.frame, self._data)
                 can_id = traffic.identifier(kind, self._bus, self.frame)
@@ -137,13 +157,25 @@ class PlayedController:
             self._step()
         return taken
 
+    def _put_listed(self, ring: object) -> None:
+        listed = self._listed
+        at = self.frame * RECORD
+        can_id = listed[at + 8] | listed[at + 9] << 8 | listed[at + 10] << 16 | listed[at + 11] << 24
+        pack.put(ring.state, ring.cells, self._next, listed[at + 4], can_id, listed, at + 12)
+
     def _due(self) -> bool:
-        if not self._period_us or self.frame >= self._last:
+        if not self._playing or self.frame >= self._last:
             return False
         return (self._clock.ticks_us() - self._next) & TICKS <= _HALF
 
     def _step(self) -> None:
         self.frame += 1
+        if self._listed is not None:
+            at = self.frame * RECORD
+            if self.frame < self._last:
+                delta = self._listed[at] | self._listed[at + 1] << 8 | self._listed[at + 2] << 16
+                self._next = (self._next + delta) & TICKS
+            return
         self._next = (self._next + self._period_us) & TICKS
         self._part += self._rest
         if self._part >= self.rate:

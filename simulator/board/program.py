@@ -6,7 +6,7 @@ line each:
     gc N          collect garbage among N objects, N times
     corrupt N     turn a bit in each of the next N pieces that go to the port
     lose B N      the controller of bus B loses N frames
-    rate B N      bus B has N frames per second from now on
+    rate B N      bus B has N frames per second from now on; 0 for none
     mode B M      the controller of bus B reads back mode M
     dead B 0|1    the controller of bus B answers nothing
     supply N      the supply is N mV;  ignition 0|1
@@ -90,6 +90,14 @@ class Pins:
         self.on = on
 
 
+def listed(path: str) -> bytes | None:
+    """Read a list of frames; None where there is none."""
+    if not path:
+        return None
+    with open(path, "rb") as file:  # noqa: PTH123 - no pathlib here
+        return file.read()
+
+
 def frames_in(ring: object) -> int:
     """Count the frames that wait in a ring."""
     state = ring.state
@@ -110,7 +118,9 @@ class Bench:
         self.port = CorruptingPort(StandardPort(4096))
         self.buses = tuple(
             [
-                PlayedController(time, n, bus["rate"], bus["depth"], bus["style"], bus["frames"])
+                PlayedController(
+                    time, n, bus["rate"], bus["depth"], bus["style"], bus["frames"], listed(bus["list"])
+                )
                 for n, bus in enumerate(plan["buses"])
             ]
         )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,9 @@ import serial
 
 from edge.wire import vlink, vlink_frames, vlink_messages
 from simulator.board import traffic
-from tests.firmware.micropython import ROOT, PtyBoard, on_pty
+from simulator.board.behind_port import PlayedBus, RunningBoard, board_behind_port
+from tests.firmware.micropython import interpreter
 
-PROGRAM = ROOT / "simulator" / "board" / "program.py"
 SATURATED = 4_505
 """Frames per second of 8 bytes, standard ids, on a full bus of 500 kbit/s."""
 
@@ -26,56 +24,33 @@ SATURATED = 4_505
 class Bench:
     """A running board."""
 
-    board: PtyBoard
-    pipe: int
+    board: RunningBoard
 
     def command(self, line: str) -> None:
-        os.write(self.pipe, line.encode() + b"\n")
+        self.board.command(line)
 
-    def told(self, name: str) -> list[dict[str, Any]]:
-        lines = self.board.said().splitlines(keepends=True)
-        values = []
-        for line in lines:
-            if line.endswith("\n"):
-                assert line.startswith("{"), self.board.said()
-                values.append(json.loads(line))
-        return [value for value in values if value["told"] == name]
+    def told(self, name: str) -> list[Mapping[str, Any]]:
+        return [value for value in self.board.told() if value["told"] == name]
 
-    def wait_for(self, name: str, count: int = 1, seconds: float = 15) -> dict[str, Any]:
+    def wait_for(self, name: str, count: int = 1, seconds: float = 15) -> Mapping[str, Any]:
         until = time.monotonic() + seconds
         while len(self.told(name)) < count:
-            assert self.board.process.poll() is None, self.board.said()
-            assert time.monotonic() < until, (name, self.board.said())
+            assert time.monotonic() < until, (name, self.board.told())
             time.sleep(0.01)
         return self.told(name)[count - 1]
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Mapping[str, Any]:
         count = len(self.told("report"))
         self.command("report")
         return self.wait_for("report", count + 1)
 
 
-def bus(rate: int = 0, frames: int = 1 << 30, depth: int = 64, style: int = traffic.MIXED) -> dict[str, int]:
-    return {"rate": rate, "frames": frames, "depth": depth, "style": style}
-
-
 @contextlib.contextmanager
-def bench(folder: Path, *buses: dict[str, int], cells: int = 2_000, power: bool = False) -> Iterator[Bench]:
-    plan = folder / "plan.json"
-    plan.write_text(json.dumps({"buses": buses, "cells": cells, "boot": 4_000_000_000, "power": power}))
-    name = folder / "commands"
-    os.mkfifo(name)
-    pipe = os.open(name, os.O_RDWR)
-    try:
-        with on_pty(
-            PROGRAM, str(plan), str(name), folder=folder, paths=[PROGRAM.parent], heap="4m", blocking=False
-        ) as board:
-            running = Bench(board, pipe)
-            running.wait_for("ready")
-            yield running
-    finally:
-        os.close(pipe)
-        name.unlink()
+def bench(folder: Path, *buses: PlayedBus, cells: int = 2_000, power: bool = False) -> Iterator[Bench]:
+    with board_behind_port(interpreter(), folder, buses, cells=cells, power=power) as board:
+        running = Bench(board)
+        running.wait_for("ready")
+        yield running
 
 
 @dataclass

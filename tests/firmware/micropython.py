@@ -143,7 +143,6 @@ def on_pty(
     folder: Path,
     paths: Sequence[Path] = (),
     heap: str = "8m",
-    blocking: bool = True,
 ) -> Iterator[PtyBoard]:
     """Run a program behind a serial port until the block ends.
 
@@ -155,12 +154,10 @@ def on_pty(
         folder: where its standard error goes.
         paths: as for `run`.
         heap: as for `run`.
-        blocking: whether a write of the program waits until the port is read; ports of boards do not.
     """
     line = command(script, arguments, heap)
     master, slave = pty.openpty()
     tty.setraw(slave)
-    os.set_blocking(master, blocking)
     errors = folder / f"{script.stem}-{os.path.basename(os.ttyname(slave))}.stderr"  # noqa: PTH119 - a device's name
     port = os.ttyname(slave)
     with errors.open("wb") as sink:

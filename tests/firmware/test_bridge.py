@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import can
 import pytest
 import serial
 
 from edge.wire import vlink, vlink_messages
 from simulator.board import traffic
-from tests.firmware.bench import SATURATED, Bench, Host, bench, bus, right
+from simulator.board.behind_port import PlayedBus, write_list
+from tests.firmware.bench import SATURATED, Bench, Host, bench, right
+
+PART = 2_500
+"""Frames of a part of the campaign, half a second."""
 
 
-def account(told: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, int]:
+def account(told: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, int]:
     """Check that a board's counters balance to the frame; those of a boot by what was told at its reset."""
     (counted,) = told["buses"]
     then = before["buses"][0] if before else {"offered": 0, "overrun": 0}
@@ -42,7 +47,7 @@ def told_of(host: Host) -> vlink_messages.BusStatus:
     return host.statuses[-1].buses[0]
 
 
-def quiet(running: Bench, host: Host) -> dict[str, Any]:
+def quiet(running: Bench, host: Host) -> Mapping[str, Any]:
     """Let the bus fall silent and all that waits go out."""
     running.command("rate 0 0")
     while True:
@@ -58,7 +63,7 @@ def test_a_full_bus_through_storms_stalls_damage_and_a_reset(  # noqa: PLR0915 -
     tmp_path: Path,
 ) -> None:
     with (
-        bench(tmp_path, bus(SATURATED, style=traffic.EIGHT_BYTES)) as running,
+        bench(tmp_path, PlayedBus(SATURATED, style=traffic.EIGHT_BYTES)) as running,
         serial.Serial(running.board.port, timeout=0.02) as port,
     ):
         host = Host(port)
@@ -66,11 +71,11 @@ def test_a_full_bus_through_storms_stalls_damage_and_a_reset(  # noqa: PLR0915 -
         assert [each.mode for each in hello.buses] == [vlink_messages.MODE_LISTEN_ONLY]
         assert hello.capabilities & vlink_messages.OVERRUN_COUNTED
 
-        host.until(lambda: len(host.frames) >= SATURATED)
+        host.until(lambda: len(host.frames) >= PART)
         assert host.line_bytes / len(host.frames) < 16
         running.command("gc 60")
         running.command("lose 0 17")
-        host.until(lambda: len(host.frames) >= 2 * SATURATED)
+        host.until(lambda: len(host.frames) >= 2 * PART)
         counted = account(quiet(running, host))
         status = told_of(host)
         assert status.accepted == counted["accepted"]
@@ -82,7 +87,7 @@ def test_a_full_bus_through_storms_stalls_damage_and_a_reset(  # noqa: PLR0915 -
         # A host that takes nothing for 3 s: the ring fills, what finds it full is counted.
         running.command(f"rate 0 {SATURATED}")
         time.sleep(3)
-        host.until(lambda: len(host.frames) >= 3 * SATURATED)
+        host.until(lambda: len(host.frames) >= 3 * PART)
         counted = account(quiet(running, host))
         status = told_of(host)
         assert status.ring_dropped == counted["dropped"] > SATURATED
@@ -94,7 +99,7 @@ def test_a_full_bus_through_storms_stalls_damage_and_a_reset(  # noqa: PLR0915 -
         missing = lost_between(host.frames)
         running.command(f"rate 0 {SATURATED}")
         running.command("corrupt 8")
-        host.until(lambda: len(host.frames) >= 4 * SATURATED)
+        host.until(lambda: len(host.frames) >= 4 * PART)
         told = quiet(running, host)
         counted = account(told)
         told_of(host)
@@ -128,21 +133,57 @@ def test_a_full_bus_through_storms_stalls_damage_and_a_reset(  # noqa: PLR0915 -
 
 def test_frames_move_without_memory(tmp_path: Path) -> None:
     with (
-        bench(tmp_path, bus(2 * SATURATED)) as running,
+        bench(tmp_path, PlayedBus(2 * SATURATED)) as running,
         serial.Serial(running.board.port, timeout=0.02) as port,
     ):
         host = Host(port)
         host.begin()
         running.command("lock 3000")
-        host.until(lambda: running.told("locked") or running.board.process.poll() is not None)
+        host.until(lambda: running.told("locked"))
         locked = running.wait_for("locked")
         assert locked["packets"] > 20
         account(quiet(running, host))
 
 
+def test_a_recording_is_played_as_it_is(tmp_path: Path) -> None:
+    sent = [
+        can.Message(
+            timestamp=1_000 + n * 0.002,
+            arbitration_id=0x18F00000 + n if n % 3 else 0x7FF,
+            is_extended_id=bool(n % 3),
+            is_remote_frame=n == 54,
+            dlc=n % 9,
+            data=None if n == 54 else bytes(range(n % 9)),
+        )
+        for n in range(60)
+    ]
+    with can.Logger(tmp_path / "drive.log") as logger:
+        for message in sent:
+            logger.on_message_received(message)
+    assert write_list(tmp_path / "drive.log", tmp_path / "list") == (60, 0)
+    board = tmp_path / "board"
+    board.mkdir()
+    with (
+        bench(board, PlayedBus(1, list=str(tmp_path / "list"))) as running,
+        serial.Serial(running.board.port, timeout=0.02) as port,
+    ):
+        host = Host(port)
+        host.begin()
+        host.until(lambda: host.frames and host.frames[-1][4] == sent[-1].arbitration_id)
+        assert running.report()["buses"][0]["frame"] == 60
+    # Those before the board was ready were heard by nobody.
+    for message, (_, _, _, kind, can_id, data) in zip(sent[-len(host.frames) :], host.frames, strict=True):
+        assert can_id == message.arbitration_id
+        assert bool(kind & traffic.EXTENDED) == message.is_extended_id
+        assert bool(kind & traffic.REMOTE) == message.is_remote_frame
+        assert (kind & 15, data) == (message.dlc, bytes(message.data))
+    assert 2_000 * (len(host.frames) - 1) == host.frames[-1][2] - host.frames[0][2]
+    assert len(host.frames) >= 50
+
+
 @pytest.fixture(scope="module")
 def two_buses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("board"), bus(500), bus(300), power=True) as running:
+    with bench(tmp_path_factory.mktemp("board"), PlayedBus(500), PlayedBus(300), power=True) as running:
         yield running
 
 

@@ -14,7 +14,8 @@ from can.interfaces.slcan import slcanBus
 from edge.wire import vlink, vlink_frames
 from firmware.bridge.slcan import BITRATES, Slcan
 from simulator.board import traffic
-from tests.firmware.bench import Bench, Host, bench, bus
+from simulator.board.behind_port import PlayedBus
+from tests.firmware.bench import Bench, Host, bench
 
 
 def made(bitrate: int = 500_000, data_bitrate: int = 0) -> Slcan:
@@ -138,7 +139,7 @@ def test_flags() -> None:
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("board"), bus(800)) as running:
+    with bench(tmp_path_factory.mktemp("board"), PlayedBus(800)) as running:
         yield running
 
 
