@@ -5,26 +5,31 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ACCELERATOR := $(VENV)/.accelerator
 
-.PHONY: help demo test check mutation canary crash powercut vm firmware-long damage soak canary-live bench bench-bulk bench-peers packages venv clean
+.PHONY: help demo test check tests to-set-up for-tests mutation canary crash powercut vm firmware-long damage soak canary-live bench bench-bulk bench-peers packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-packages: ## install the Debian packages that the tests use (needs apt; asks for no rights it lacks)
-	@sh .ci/debian-packages $(PYTHON)
+packages: to-set-up ## install the Debian packages that the tests use (needs apt; asks for no rights it lacks)
+	@sh .ci/debian-packages for-tests
+
+to-set-up:
+	@sh .ci/debian-packages to-set-up $(PYTHON)
 
 venv: $(STAMP) $(ACCELERATOR) ## make the virtual environment with everything in it
 
-$(STAMP): pyproject.toml constraints.txt | packages
+# pip compiles on one core; compileall takes all.
+$(STAMP): pyproject.toml constraints.txt | to-set-up
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || echo "some modules are compiled when they are imported"
 	@touch $@
 
 # Never needed: where it cannot be built its tests say so and skip.
 $(ACCELERATOR): accelerator/nevgate_accelerator.c accelerator/setup.py accelerator/pyproject.toml $(STAMP)
 	@sh .ci/accelerator $(BIN)/python $@
 
-demo: venv ## run vehicle, buses, gateway, broker and platform, and balance their account
+demo: packages venv ## run vehicle, buses, gateway, broker and platform, and balance their account
 	$(BIN)/nevgate demo
 
 check: venv ## formatting, lint and types
@@ -32,25 +37,32 @@ check: venv ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: packages venv check ## all checks and tests
-	@sh .ci/debian-packages $(PYTHON) qemu-system-x86_64=qemu-system-x86 candump=can-utils
+# Setting up waits for the network and for one core, checking keeps one busy: each has company.
+test: ## all checks and tests
+	@$(MAKE) --no-print-directory -j2 for-tests venv
+	@$(MAKE) --no-print-directory -j2 check tests
+
+tests: venv
 	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=12
 
-mutation: venv ## break what decides about collecting, piece by piece, and see that a test notices
+for-tests: to-set-up
+	@sh .ci/debian-packages for-tests qemu-system-x86_64=qemu-system-x86 candump=can-utils
+
+mutation: packages venv ## break what decides about collecting, piece by piece, and see that a test notices
 	$(BIN)/python -m tests.policy.mutation
 
-canary: venv ## ten hours of drives with consents that change: search all that is kept, sent and said for what must not be
+canary: packages venv ## ten hours of drives with consents that change: search all that is kept, sent and said for what must not be
 	$(BIN)/python -m tests.canary
 
-crash: venv ## kill gateways at random instants, 2,000 times, and see that nothing is lost, renumbered or doubled
+crash: packages venv ## kill gateways at random instants, 2,000 times, and see that nothing is lost, renumbered or doubled
 	$(BIN)/python -m tests.crash
 
 powercut: packages venv ## cut the power at every write, and of a virtual machine, and see that claims hold
-	@sh .ci/debian-packages $(PYTHON) qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs
+	@sh .ci/debian-packages for-tests qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs
 	$(BIN)/python -m tests.power
 
 vm: packages venv ## boot a kernel with CAN in a virtual machine: conformance, links, and the gateway beside can-utils
-	@sh .ci/debian-packages $(PYTHON) qemu-system-x86_64=qemu-system-x86 candump=can-utils
+	@sh .ci/debian-packages for-tests qemu-system-x86_64=qemu-system-x86 candump=can-utils
 	NEVGATE_VM=all $(BIN)/python -m pytest tests/vm -v --durations=0
 
 firmware-long: venv ## the line to microcontrollers: a million frames between CPython and MicroPython, every bit of long packets
@@ -59,11 +71,11 @@ firmware-long: venv ## the line to microcontrollers: a million frames between CP
 damage: venv ## damage a journal in every way and print what is reported and what survives
 	$(BIN)/python -m tests.journal.damage
 
-soak: venv ## ten simulated days, the link away for seven of them: order, delays, memory, disk
+soak: packages venv ## ten simulated days, the link away for seven of them: order, delays, memory, disk
 	$(BIN)/python -m tests.soak
 
 canary-live: packages venv ## real processes, consents that change, forced core dumps: nothing is anywhere that nobody agreed to
-	@sh .ci/debian-packages $(PYTHON) gcore=gdb
+	@sh .ci/debian-packages for-tests gcore=gdb
 	NEVGATE_CANARY_TURNS=5 $(BIN)/python -m pytest tests/live_canary
 
 bench-peers: packages venv ## nevgate and its peers on the same frames in turn; writes docs/benchmarks.md (needs root, some ten minutes)
@@ -71,10 +83,10 @@ bench-peers: packages venv ## nevgate and its peers on the same frames in turn; 
 	  can-decoder canmatrix pandas opendbc || echo "some peers are not to be had; the page names them"
 	$(BIN)/python -m tests.bench.peers --peers $(VENV)/peers/bin/python
 
-bench: venv ## measure ours and the peers in turn, print medians and ratios
+bench: packages venv ## measure ours and the peers in turn, print medians and ratios
 	$(BIN)/python -m tests.bench
 
-bench-bulk: venv ## 10 GB decoded in bulk: on both cores, on Dask, killed and resumed; needs 20 GB of disk for a while
+bench-bulk: packages venv ## 10 GB decoded in bulk: on both cores, on Dask, killed and resumed; needs 20 GB of disk for a while
 	$(BIN)/python -m tests.bench.bulk_run
 
 clean: ## remove what the other doors made
