@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pytest
 
 from edge.wire import vlink_messages
 from firmware.bridge import health
-from firmware.bridge.controllers import NotListenOnly, TimingRefused
+from firmware.bridge.controllers import NotListenOnly, TimingRefused, mcp2515_plain
 from simulator import mcp2515
 from tests.firmware.listening import Frame, Listening, random_frame
-from tests.firmware.micropython import ROOT, run
+from tests.firmware.micropython import FIRMWARE, ROOT, run
+from tests.vlink.small_machine import LongWord, Small, SmallArray, Word, viper_module
 
 PROGRAMS = Path(__file__).parent / "programs"
 STANDARD: Frame = (8, 0x123, b"12345678")
@@ -273,6 +275,26 @@ def test_a_sample_point_that_cannot_be_is_refused_with_those_that_can() -> None:
     with pytest.raises(TimingRefused, match="but at 600, 650, 700, 750, 800, 850"):
         Listening(oscillator_hz=20_000_000, sample_point=875)
     assert Listening(oscillator_hz=20_000_000, sample_point=800).driver.sample_point == 800
+
+
+def test_machine_code_and_bytecode_read_the_same_frame() -> None:
+    dice = random.Random(61)  # noqa: S311 - no secret
+    source = FIRMWARE / "bridge" / "controllers" / "mcp2515_viper.py"
+    words = [viper_module(source, "firmware.bridge.controllers", word).unpack for word in (Word, LongWord)]
+    refused = 0
+    for _ in range(500):
+        frame = bytearray(dice.choice((dice.randbytes(14), b"\xff\xff\xeb\xff\xff\x4f")))
+        ids = array("I", [0])
+        plain: Callable[..., int] = mcp2515_plain.unpack
+        kind = plain(SmallArray(frame), ids)
+        assert Small(ids[0]) == ids[0]
+        for unpack in words:
+            others = array("I", [0])
+            assert (unpack(frame, others), others) == (kind, ids)
+        refused += kind < 0
+        if kind >= 0:
+            assert ids[0] <= (0x1FFFFFFF if kind & 0x10 else 0x7FF)
+    assert refused
 
 
 def test_numbers_of_modes_and_states_are_the_links() -> None:

@@ -7,6 +7,8 @@ And CANCTRL's ABAT stays set, which aborts whatever a disturbed line might have 
 SPI has no checksum, so whatever can be is read twice or has bits that must be 0.
 """
 
+from array import array
+
 from ..health import (
     BUS_ACTIVE,
     BUS_OFF,
@@ -21,6 +23,11 @@ from ..health import (
 from ..pack import put
 from . import NotListenOnly
 from .bit_timing import Limits, solve
+
+try:
+    from .mcp2515_viper import unpack
+except (ImportError, SyntaxError, ValueError):  # no MicroPython; no viper; machine code of another machine
+    from .mcp2515_plain import unpack
 
 LIMITS = Limits(prescaler=64, before=(2, 16), behind=(2, 8), jump=4, balanced=True)
 """Of CNF1 to CNF3 (5.0); the prescaler divides half the oscillator's frequency."""
@@ -132,6 +139,7 @@ class Mcp2515:
         self._status = bytearray(3)
         self._ask_frame = (b"\x90" + bytes(13), b"\x94" + bytes(13))
         self._frame = bytearray(14)
+        self._ids = array("I", [0])
         self._ask_pair = bytearray(4)
         self._pair = bytearray(4)
         self._ask_overruns = b"\x03\x2d\x00"
@@ -283,6 +291,7 @@ class Mcp2515:
         transfer = self._transfer
         status = self._status
         frame = self._frame
+        ids = self._ids
         taken = 0
         turns = 0
         released = False
@@ -313,23 +322,13 @@ class Mcp2515:
             select(0)
             transfer(ask, frame)
             select(1)
-            low = frame[2]
-            length = frame[5]
-            if low & 0x04 or length & 0x80:
-                # Bits that are always 0: what was read is not what came, and the buffer is free already.
+            kind = unpack(frame, ids)
+            if kind < 0:
+                # What was read is not what came, and the buffer is free already.
                 self.odd = (self.odd + 1) & 0x3FFFFFFF
                 self._flags = (self._flags + 1) & 0x3FFFFFFF
                 continue
-            kind = length & 0x0F
-            can_id = frame[1] << 3 | low >> 5
-            if low & 0x08:
-                can_id = can_id << 18 | (low & 3) << 16 | frame[3] << 8 | frame[4]
-                kind |= 0x10
-                if length & 0x40:
-                    kind |= 0x20
-            elif low & 0x10:
-                kind |= 0x20
-            put(state, cells, ticks, kind, can_id, frame, 6)
+            put(state, cells, ticks, kind, ids[0], frame, 6)
             taken += 1
         if rolled:
             # Only with buffer 1 full can a frame be lost.
