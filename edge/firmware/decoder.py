@@ -31,7 +31,7 @@ class BoardDecoder:
     Attributes:
         plan: the signals.
         items: ids of the items that it samples.
-        mask: name of the mask that this is, as in the gateway.
+        mask: name of the mask that this is and of the admission, as a gateway would call them.
         collect: the classes that are collected.
         withheld: why each signal that is not collected is not.
         tables: lines of source.
@@ -98,8 +98,10 @@ def board_decoder(
     known = catalogue or builtin()
     described = {bus: tuple(databases.get(bus, ())) for bus in buses}
     bound = {bus: tuple(bindings.get(bus, ())) for bus in buses}
-    collect = _collected(policy, purpose)
+    admission = _admission(policy, purpose)
+    collect = frozenset(one for one, asked in admission.rules if asked is purpose)
     masks = MaskSet(described, collect)
+    mask = f"{masks.name}/{admission.name}"
     withheld = masks.withheld()
     sampler = Sampler(bound, known, withheld=withheld, admits=lambda one: one in collect)
     _refuse_beyond_frames(described, sampler.wanted)
@@ -108,7 +110,7 @@ def board_decoder(
             "nothing that is bound may be collected",
             todo=f"'{policy.name}' lets a board collect {', '.join(sorted(collect)) or 'nothing'}",
         )
-    about = _about(described, bound, policy, purpose, masks.name, collect)
+    about = _about(described, bound, policy, purpose, mask, collect)
     plan = plan_decoder(
         {bus: [one.database for one in each] for bus, each in described.items()},
         buses,
@@ -122,22 +124,21 @@ def board_decoder(
     return BoardDecoder(
         plan=plan,
         items=sampler.items,
-        mask=masks.name,
+        mask=mask,
         collect=collect,
         withheld=withheld,
-        tables=(f"MASK = {masks.name!r}", "", *tables.lines()),
+        tables=(f"MASK = {mask!r}", "", *tables.lines()),
         period_s=min(periods),
     )
 
 
-def _collected(policy: Policy, purpose: Purpose) -> frozenset[DataClass]:
-    """The classes that may be collected by law for one purpose at every time and place, and as they are."""
-    elsewhere = {one for area in policy.areas for one in area.withhold}
-    admission = Admission.of(policy, {}, elsewhere)
-    if not admission.precision({purpose}).full:
-        elsewhere.add(DataClass.POSITION)
-        admission = Admission.of(policy, {}, elsewhere)
-    return frozenset(one for one, asked in admission.rules if asked is purpose)
+def _admission(policy: Policy, purpose: Purpose) -> Admission:
+    """What may be collected by law at every time and place; positions only if they may stay as they are."""
+    withhold = {one for area in policy.areas for one in area.withhold}
+    admission = Admission.of(policy, {}, withhold)
+    if admission.precision({purpose}).full:
+        return admission
+    return Admission.of(policy, {}, withhold | {DataClass.POSITION})
 
 
 def _refuse_beyond_frames(

@@ -34,7 +34,8 @@ data = [one[6] for one in several]
 def all_at_once(rounds: int) -> None:
     count = len(functions)
     micropython.heap_lock()
-    for now in range(rounds):
+    # None of these times is one of the slow pass's.
+    for now in range(1 << 29, (1 << 29) + rounds):
         n = 0
         while n < count:
             functions[n](data[n], lengths[n], now)
