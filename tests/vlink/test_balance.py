@@ -76,7 +76,7 @@ class Campaign:
         return desk.source.hop()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.sampled_from(_WHAT), st.integers(0, 1), st.integers(1, 400)), max_size=40),
     st.sampled_from([0, 0xFFFF_FF80]),
