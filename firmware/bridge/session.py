@@ -16,7 +16,7 @@ LINGER_US = 5_000
 PLENTY = 64
 """It does not where so many cells wait: a full packet has 77 standard frames of 8 bytes."""
 PRESENT_S = 5
-"""On a port that forgets, frames wait in the ring after so long a silence of the host."""
+"""On a port that forgets, frames and events wait after so long a silence of the host."""
 
 NOT_LISTENING = 0x101
 LISTENING_AGAIN = 0x102
@@ -128,7 +128,7 @@ class Session:
             return
         if not self.vlink:
             self._compose_slcan()
-        elif self.silent_s < PRESENT_S or not self._device.forgets:
+        elif self._present():
             self.compose_frames(now)
 
     def compose_frames(self, now: int) -> None:
@@ -165,7 +165,7 @@ class Session:
             after = self._after
             self._after = None
             after()
-        if self._events and self._event_slot is None:
+        if self._events and self._event_slot is None and self._present():
             slot = out.control()
             if slot is None:
                 return
@@ -189,6 +189,9 @@ class Session:
             question, rx_us = self._questions.pop(0)
             answer = messages.TimeAnswer(question.number, question.host_ns, rx_us, self._device.t_us())
             self._seal(out.control(), vlink.TIME, answer)
+
+    def _present(self) -> bool:
+        return self.silent_s < PRESENT_S or not self._device.forgets
 
     def _follow_event(self) -> None:
         """Let go of an EVENT whose last byte has gone."""

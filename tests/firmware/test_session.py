@@ -307,10 +307,16 @@ def test_a_port_that_forgets_gets_no_frames_while_nobody_speaks() -> None:
         desk.turn(100_000)
         desk.turn(100_000)
         assert (desk.bridge.outgoing.sent(0) == before) == forgets
+        desk.bridge.session.tell(desk.clock.ticks_us(), 0xF001, 0, "")
+        desk.turn(1_000)
+        desk.turn(1_000)
+        assert (vlink.EVENT not in desk.kinds()) == forgets
         desk.say(vlink.HOST_TIME, vlink_messages.TimeQuestion(5, 6))
         for _ in range(4):
             desk.turn(10_000)
-        assert vlink.FRAMES in desk.kinds()
+        told = desk.kinds()
+        assert vlink.FRAMES in told
+        assert (vlink.EVENT in told) == forgets
         assert desk.bridge.buses[0].ring.dropped() == 0
 
 
