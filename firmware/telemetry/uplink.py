@@ -125,8 +125,8 @@ class Uplink:
 
     def closed(self, now_ms: int):
         """The connection ended, or could not be made; tell when to try again in `next_try_ms`."""
-        delay_ms = self._settings.first_delay_s * 1000 << min(self._failures, 16)
-        longest_ms = self._settings.longest_delay_s * 1000
+        delay_ms = int(self._settings.first_delay_s * 1000) << min(self._failures, 16)
+        longest_ms = int(self._settings.longest_delay_s * 1000)
         delay_ms = min(delay_ms, longest_ms)
         self.next_try_ms = now_ms + delay_ms // 2 + (delay_ms // 2) * self._random_byte() // 255
         self._failures += 1

@@ -41,7 +41,7 @@ def read_file(path: str) -> bytes:
 
 
 micropython.kbd_intr(-1)
-options = json.loads(sys.argv[1])
+options = json.loads(read_file(sys.argv[1]))
 authority = options.get("authority")
 node = Node(
     StandIn(),
