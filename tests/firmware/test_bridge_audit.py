@@ -25,7 +25,7 @@ from firmware.bridge.controllers import NotListenOnly
 from simulator import mcp2515
 from tests.firmware import audit
 from tests.firmware.listening import Listening, random_frame
-from tests.firmware.micropython import FIRMWARE
+from tests.firmware.micropython import FIRMWARE, ROOT, run
 
 LONG = "NEVGATE_LONG_AUDIT"
 CAMPAIGNS = int(os.environ.get(LONG, "10"))
@@ -208,6 +208,19 @@ def test_nothing_that_goes_wrong_makes_the_bridge_speak() -> None:
     assert judged["reset"] > CAMPAIGNS
     assert accepted > 50 * CAMPAIGNS
     print(f"audit of {CAMPAIGNS} campaigns: judged {dict(judged)}, {accepted} frames, after {dict(happened)}")  # noqa: T201 - the figures of the proof
+
+
+def test_micropython_does_nothing_else() -> None:
+    program = Path(__file__).parent / "programs" / "audit_on_board.py"
+    *did, told = run(program, paths=(ROOT / "simulator",)).stdout.decode().splitlines()
+    entries = [ast.literal_eval(line) for line in did]
+    pins = {entry[1:] for entry in entries if entry[0] == "pin"}
+    assert pins == {("select", 0), ("select", 1), ("interrupt", "armed")}
+    assert [finding for entry in entries if entry[0] != "pin" and (finding := audit.wrong(entry))] == []
+    assert {entry[0] for entry in entries} == {"pin", "reset", "write", "modify"}
+    ended, _, rarest = told.rpartition(" ")
+    assert ast.literal_eval(ended) == (0, 0, vlink_messages.MODE_LISTEN_ONLY, True)
+    assert int(rarest) > 20
 
 
 def everything(listening: Listening) -> None:
