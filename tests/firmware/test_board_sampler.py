@@ -9,9 +9,8 @@ from edge.catalogue.catalogue import builtin
 from edge.clock import Timebase
 from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
-from edge.firmware.decoder import BoardDecoder, board_decoder
+from edge.firmware.decoder import BoardDecoder
 from edge.frames import Frame, FrameBatch, FrameFlag
-from edge.policy.policyfile import profile
 from edge.records import Missing
 from edge.vehicle.sampler import Sampler as GatewaySampler
 from firmware.telemetry.dispatch import Dispatcher
@@ -19,16 +18,11 @@ from firmware.telemetry.record import ABNORMAL, INVALID
 from firmware.telemetry.sampler import Sampler
 from tests.decode.test_parity import put, random_payloads
 from tests.firmware.decoder_proof import loaded
-from tests.firmware.vehicles import reference_vehicle
+from tests.firmware.vehicles import reference_board, reference_vehicle
 
 SEED = 20_261_122
 MS = 1_000_000
-RECORDS = 25
-
-
-def decoder() -> BoardDecoder:
-    vehicle = reference_vehicle()
-    return board_decoder(vehicle.classed, vehicle.bindings, profile("gbt44464"), vehicle.buses)
+RECORDS = 15
 
 
 def traffic(board: BoardDecoder, records: int) -> Iterator[tuple[int, list[Frame]]]:
@@ -66,7 +60,7 @@ def told(value: object) -> object:
 
 def test_records_are_the_gateways() -> None:
     vehicle = reference_vehicle()
-    board = decoder()
+    board = reference_board("gbt44464")
     module = loaded(board.source())
     dispatcher, sampler = Dispatcher(module), Sampler(module)
     gateway = GatewaySampler(
@@ -107,7 +101,7 @@ def test_records_are_the_gateways() -> None:
 
 
 def test_what_latched_shows_until_it_is_told() -> None:
-    board = decoder()
+    board = reference_board("gbt44464")
     module = loaded(board.source())
     dispatcher, sampler = Dispatcher(module), Sampler(module)
     flags = board.items.index("alarm.flags")
@@ -128,7 +122,7 @@ def test_what_latched_shows_until_it_is_told() -> None:
 
 
 def test_no_value_looks_young_again_when_the_clock_comes_round() -> None:
-    board = decoder()
+    board = reference_board("gbt44464")
     module = loaded(board.source())
     dispatcher, sampler = Dispatcher(module), Sampler(module)
     message = next(one for one in board.plan.messages if one.message.name == "VCU_Alarms")

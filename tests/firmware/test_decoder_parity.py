@@ -23,8 +23,8 @@ from tests.firmware.decoder_proof import (
 )
 from tests.vlink.small_machine import SmallArray, Word, viper_module
 
-PAYLOADS = int(os.environ.get("NEVGATE_DECODER_PAYLOADS", "24"))
-FEW = 24
+PAYLOADS = int(os.environ.get("NEVGATE_DECODER_PAYLOADS", "12"))
+FEW = 12
 SEED = 20_261_122
 REFERENCE = Path(__file__).parents[2] / "dbc"
 
@@ -41,7 +41,7 @@ class Proof:
         """See that nothing differs, and that all was compared."""
         compared, found = differences(self.cases, shown, self.expected)
         assert not found, found[:5]
-        assert compared > 10 * len(self.plan.fields)
+        assert compared > 5 * len(self.plan.fields)
 
 
 @pytest.fixture(scope="module")

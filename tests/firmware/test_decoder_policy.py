@@ -20,7 +20,7 @@ from edge.policy.rules import Area, Basis, Datum, Policy, Precision, Purpose
 from firmware.telemetry.dispatch import Dispatcher
 from tests.decode.test_parity import random_payloads
 from tests.firmware.decoder_proof import loaded
-from tests.firmware.vehicles import reference_vehicle
+from tests.firmware.vehicles import reference_board, reference_vehicle
 
 SEED = 20_261_122
 PROFILES = ("strict", "gbt44464", "gdpr")
@@ -37,7 +37,7 @@ def words(text: str) -> set[str]:
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_names_of_what_is_withheld_do_not_occur(name: str) -> None:
-    board = board_of(profile(name))
+    board = reference_board(name)
     found = words(board.source())
     collected = {one.ref.signal for one in board.plan.fields}
     # A multiplexer is read where a collected signal depends on it, which the door allows too.
@@ -95,7 +95,7 @@ def frames_of(message: Message, bus: str, source: random.Random, begin: int) -> 
 def test_whatever_the_door_takes_out_changes_nothing_on_a_board(name: str) -> None:
     source = random.Random(SEED)  # noqa: S311 - to be repeated, not secret
     vehicle = reference_vehicle()
-    decoder = board_of(profile(name))
+    decoder = reference_board(name)
     door, board = Door(vehicle.classed, decoder.collect), Board(decoder)
     assert decoder.mask.startswith(door.mask)
     several: list[list[Frame]] = []

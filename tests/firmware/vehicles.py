@@ -12,8 +12,10 @@ from edge.catalogue.bound import Binding
 from edge.catalogue.catalogue import builtin
 from edge.database.load import load_database
 from edge.database.model import Database
+from edge.firmware.decoder import BoardDecoder, board_decoder
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classfile import load_classes
+from edge.policy.policyfile import profile
 
 DBC = Path(__file__).parents[2] / "dbc"
 
@@ -45,3 +47,10 @@ def reference_vehicle() -> Vehicle:
         binding = path.with_suffix(".binding.toml")
         bindings[bus] = (load_binding(binding, database, builtin()),) if binding.exists() else ()
     return Vehicle(classed, bindings)
+
+
+@functools.cache
+def reference_board(policy: str) -> BoardDecoder:
+    """What a built-in profile lets a board of it collect."""
+    vehicle = reference_vehicle()
+    return board_decoder(vehicle.classed, vehicle.bindings, profile(policy), vehicle.buses)
