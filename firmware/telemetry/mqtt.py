@@ -130,7 +130,7 @@ class PacketReader:
         self._used = 0
         self.skipped = 0
 
-    def room(self):
+    def room(self) -> memoryview:
         """A view into which bytes may be received; `received` tells how many came."""
         self._drop(self._used)
         self._used = 0
@@ -147,7 +147,7 @@ class PacketReader:
             count -= gone
         self._have += count
 
-    def packet(self):
+    def packet(self) -> tuple | None:
         """The next whole packet: type, flags, and a view of what follows; None until there is one.
 
         Raises:

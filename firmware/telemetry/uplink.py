@@ -85,13 +85,12 @@ class Uplink:
         self.out = PacketWriter(message_bytes + 512)
         self.reader = PacketReader(4096 + ENVELOPE_BYTES + 256)
         self.counts = dict.fromkeys(
-            ("connections", "live", "backlog", "PUBACK", "receipts", "receipts refused", "repeated"), 0
+            ("connections", "live", "backlog", "PUBACK", "receipts", "receipts refused"), 0
         )
         self.server_time_ns = 0
         self.up = False
         self.next_try_ms = 0
         self._failures = 0
-        self._greatest_sent = 0
         self._correction = None
         self._probe_ms = settings.receipt_timeout_s * 1000
         self._forget()
@@ -270,9 +269,6 @@ class Uplink:
             return False
         self._wrapped.reset()
         self._wrapped.raw(memoryview(self._message)[:length])
-        if number <= self._greatest_sent:
-            self.counts["repeated"] += 1
-        self._greatest_sent = max(self._greatest_sent, number)
         return True
 
     def _wrap(self, message, role: str):
