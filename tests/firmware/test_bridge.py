@@ -47,6 +47,12 @@ def told_of(host: Host) -> vlink_messages.BusStatus:
     return host.statuses[-1].buses[0]
 
 
+def more(host: Host, frames: int) -> None:
+    """Read until so many frames more have come."""
+    wanted = len(host.frames) + frames
+    host.until(lambda: len(host.frames) >= wanted)
+
+
 def quiet(running: Bench, host: Host) -> Mapping[str, Any]:
     """Let the bus fall silent and all that waits go out."""
     running.command("rate 0 0")
@@ -63,7 +69,7 @@ def test_a_full_bus_through_storms_stalls_damage_and_a_reset(  # noqa: PLR0915 -
     tmp_path: Path,
 ) -> None:
     with (
-        bench(tmp_path, PlayedBus(SATURATED, style=traffic.EIGHT_BYTES)) as running,
+        bench(tmp_path, PlayedBus(SATURATED, style=traffic.EIGHT_BYTES), cells=4_000) as running,
         serial.Serial(running.board.port, timeout=0.02) as port,
     ):
         host = Host(port)
@@ -71,49 +77,49 @@ def test_a_full_bus_through_storms_stalls_damage_and_a_reset(  # noqa: PLR0915 -
         assert [each.mode for each in hello.buses] == [vlink_messages.MODE_LISTEN_ONLY]
         assert hello.capabilities & vlink_messages.OVERRUN_COUNTED
 
-        host.until(lambda: len(host.frames) >= PART)
+        more(host, PART)
         assert host.line_bytes / len(host.frames) < 16
         running.command("gc 60")
         running.command("lose 0 17")
-        host.until(lambda: len(host.frames) >= 2 * PART)
+        more(host, PART)
         counted = account(quiet(running, host))
         status = told_of(host)
         assert status.accepted == counted["accepted"]
         assert status.overrun_counted == counted["overrun"] >= 17
-        assert status.ring_dropped == counted["dropped"] == 0
-        assert lost_between(host.frames) == 0
+        assert status.ring_dropped == counted["dropped"] == lost_between(host.frames)
         assert len(host.frames) == counted["sent"]
 
         # A host that takes nothing for 3 s: the ring fills, what finds it full is counted.
         running.command(f"rate 0 {SATURATED}")
         time.sleep(3)
-        host.until(lambda: len(host.frames) >= 3 * PART)
+        more(host, PART)
         counted = account(quiet(running, host))
         status = told_of(host)
         assert status.ring_dropped == counted["dropped"] > SATURATED
         assert lost_between(host.frames) == counted["dropped"]
-        assert host.statuses[-1].stalls == 1
-        assert 1_500 <= host.statuses[-1].stalled_ms <= 3_500
+        assert host.statuses[-1].stalls >= 1
+        assert host.statuses[-1].stalled_ms >= 1_500
 
         # Turned bits: packets are lost, and exactly their frames are missing.
-        missing = lost_between(host.frames)
         running.command(f"rate 0 {SATURATED}")
         running.command("corrupt 8")
-        host.until(lambda: len(host.frames) >= 4 * PART)
+        more(host, PART)
         told = quiet(running, host)
         counted = account(told)
         told_of(host)
         assert told["turned"] == 8
-        assert 1 <= host.decoder.bad_cobs + host.decoder.bad_crc + host.decoder.too_long <= 8
-        assert 1 <= host.gaps <= 8
-        assert lost_between(host.frames) - missing == counted["sent"] - len(host.frames) > 0
+        # A bit may end a packet early, or join two.
+        assert 1 <= host.decoder.bad_cobs + host.decoder.bad_crc + host.decoder.too_long <= 16
+        assert 1 <= host.gaps <= 16
+        on_the_line = counted["sent"] - len(host.frames)
+        assert on_the_line > 0
+        assert lost_between(host.frames) == counted["dropped"] + on_the_line
         right(host.frames, traffic.EIGHT_BYTES)
         assert host.hellos == 1
 
         # A reset under load: the next boot counts from 0, and says that it is another.
         running.command(f"rate 0 {SATURATED}")
-        count = len(host.frames)
-        host.until(lambda: len(host.frames) > count + 1_000)
+        more(host, 1_000)
         running.command("reset")
         ended = running.wait_for("reset")
         account(ended)
