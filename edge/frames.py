@@ -149,7 +149,7 @@ class FrameBatch:
             arbitration_id=self.arbitration_id[rows],
             flags=self.flags[rows],
             length=self.length[rows],
-            data=self.data[rows],
+            data=_payloads(self.data, rows),
             buses=self.buses,
             timebase=self.timebase,
             mask=self.mask,
@@ -179,6 +179,15 @@ class FrameBatch:
             np.array_equal(getattr(mine, column), getattr(theirs, column))
             for column in ("t_ns", "arbitration_id", "flags", "length", "data")
         ) and [mine.buses[bus] for bus in mine.bus] == [theirs.buses[bus] for bus in theirs.bus]
+
+
+def _payloads(data: UInt8s, rows: Indices | npt.NDArray[np.bool_] | slice) -> UInt8s:
+    """Some rows of `data`, taken word by word where that may be: several times as fast as by bytes."""
+    if isinstance(rows, slice) or data.shape[1] % CLASSIC_BYTES or not data.flags.c_contiguous:
+        return data[rows]
+    places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+    taken: UInt8s = data.view(np.uint64).take(places, axis=0).view(np.uint8)
+    return taken
 
 
 ALIKE_NS = 1_000_000

@@ -1,5 +1,6 @@
 """`FrameBatch` keeps frames as they were, whatever is done with them."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,19 @@ def test_frames_come_back_as_they_went_in(frames: list[Frame]) -> None:
 def test_concatenation_unites_bus_names_and_keeps_order(parts: list[list[Frame]]) -> None:
     whole = concatenate([FrameBatch.from_frames(part) for part in parts])
     assert [whole.frame(place) for place in range(len(whole))] == [frame for part in parts for frame in part]
+
+
+@given(st.lists(FRAMES, max_size=20), st.data())
+def test_some_frames_are_those_at_their_places(frames: list[Frame], data: st.DataObject) -> None:
+    batch = FrameBatch.from_frames(frames).take(
+        slice(data.draw(st.integers(0, 3)), None, data.draw(st.integers(1, 2)))
+    )
+    chosen = data.draw(st.lists(st.booleans(), min_size=len(batch), max_size=len(batch)))
+    places = [place for place, one in enumerate(chosen) if one]
+    for part in (batch.take(np.array(chosen, np.bool_)), batch.take(np.array(places, np.intp))):
+        assert [part.frame(place) for place in range(len(part))] == [batch.frame(place) for place in places]
+        assert part.data.dtype == np.uint8
+        assert part.data.shape == (len(places), batch.data.shape[1])
 
 
 def test_batches_of_different_masks_do_not_mix() -> None:
