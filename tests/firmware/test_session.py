@@ -148,7 +148,7 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(MOVES)
 def test_each_frame_goes_once_in_order_whatever_the_port_takes_and_however_often_the_host_says_hello(
     moves: list[tuple[str, int]],
