@@ -265,7 +265,8 @@ class FlashRing:
             self._size = end if end == size or self._mend(found[-1][0], end) else self._segment_bytes
         self.losses = [loss for loss in self.losses if loss[1] > self._watermark]
         while len(self._segments) > self._segments_at_most:
-            self._give_up_oldest()
+            self._name_lost(self._segments[0])
+            self._drop_oldest()
 
     def _scan(self, size: int, first: int):
         """Numbers and end of the whole entries in the buffer, and how many sent ones may stand behind them.
@@ -297,21 +298,28 @@ class FlashRing:
             return False
         return True
 
-    def _roll(self):
+    def _roll(self) -> None:
         """Begin a segment; the oldest of too many goes once the new head names its numbers."""
-        if len(self._segments) >= self._segments_at_most:
-            oldest = self._segments[0]
-            self._name_lost(oldest)
+        full = len(self._segments) >= self._segments_at_most
+        if full:
+            self._name_lost(self._segments[0])
+        try:
             self._begin()
-            self._segments.pop(0)
-            self._remove(oldest[0])
-        else:
+        except OSError:
+            if len(self._segments) < 2:
+                raise
+            # There is no room for a head beside the oldest. Should the power fail before the head is there,
+            # receipts say that those numbers are missing, and they are named then.
+            if not full:
+                self._name_lost(self._segments[0])
+            self._drop_oldest()
             self._begin()
+            return
+        if full:
+            self._drop_oldest()
 
-    def _give_up_oldest(self):
-        oldest = self._segments.pop(0)
-        self._name_lost(oldest)
-        self._remove(oldest[0])
+    def _drop_oldest(self) -> None:
+        self._remove(self._segments.pop(0)[0])
 
     def _name_lost(self, segment: list):
         _, first, last = segment

@@ -88,7 +88,7 @@ class Node:
             self._next_ms += (missed + 1) * self._period_ms
         try:
             busy = self._talk(now_ms)
-        except (OSError, ValueError):
+        except (OSError, ValueError, MemoryError):
             self._hang_up(now_ms)
             busy = False
         return 0 if busy else max(0, self._next_ms - self.clock.now_ms())
@@ -113,7 +113,7 @@ class Node:
             self._wrapped.reset()
             self._authenticator.wrap(message, UP, self._wrapped)
             self.ring.append(self._wrapped.written())
-        except (OSError, ValueError):
+        except (OSError, ValueError, MemoryError):
             self.counts["records not kept"] += 1
             return
         self._sampler.told()

@@ -30,6 +30,8 @@ class UplinkSettings:
         receipt_timeout_s: how long after the last message a receipt is waited for, before one is sent again.
         first_delay_s: wait before the first new attempt; each is twice as long as the one before.
         longest_delay_s: the longest.
+        tells_status: whether it says, by a retained message and a will, that the vehicle is online; not where
+            the vehicle has a gateway, which says so itself.
     """
 
     def __init__(
@@ -41,10 +43,12 @@ class UplinkSettings:
         receipt_timeout_s: int = 60,
         first_delay_s: int = 1,
         longest_delay_s: int = 300,
+        tells_status: bool = True,
     ) -> None:
         self.client_id, self.user, self.password = client_id, user, password
         self.keep_alive_s, self.receipt_timeout_s = keep_alive_s, receipt_timeout_s
         self.first_delay_s, self.longest_delay_s = first_delay_s, longest_delay_s
+        self.tells_status = tells_status
 
 
 class Uplink:
@@ -109,7 +113,7 @@ class Uplink:
         self._cursor = 0
         self._sent_live = set()
         self._losses_said = None
-        self._status_owed = True
+        self._status_owed = self._settings.tells_status
         self._ping_owed = False
         self._again = 0
         self._nothing = False
@@ -212,7 +216,7 @@ class Uplink:
             settings.user,
             settings.password,
             self._root + "/status",
-            self._wrapped.written(),
+            self._wrapped.written() if settings.tells_status else None,
         )
 
     def _publish(self, now_ms: int):  # noqa: PLR0911 - one return a kind of message

@@ -72,13 +72,16 @@ def test_a_cut_at_any_byte_of_a_write_leaves_what_was_committed(tmp_path: Path) 
     whole = newest(after).read_bytes()
     start = newest(before).stat().st_size
     assert newest(after).name == newest(before).name
+    out = bytearray(2048)
     for end in range(start, len(whole)):
         newest(after).write_bytes(whole[:end])
         held = ring(after)
         assert (held.last, held.losses) == (14, []), end
-        assert contents(held) == {number: message(number) for number in range(1, 15)}
         fill(held, 1)
-        assert contents(ring(after))[15] == message(15), end
+        again = ring(after)
+        for number in (1, 14, 15):
+            assert again.read(number, out) == 150, end
+            assert out[:150] == message(number), end
 
 
 def test_a_damaged_byte_anywhere_costs_numbers_but_never_gives_one_twice(tmp_path: Path) -> None:
@@ -193,6 +196,34 @@ def test_a_write_that_fails_takes_no_number_and_spoils_nothing(
     monkeypatch.setattr(held, "_write", whole)
     fill(held, 2)
     assert contents(ring(tmp_path)) == {number: message(number) for number in range(1, 6)}
+
+
+def test_a_full_file_system_costs_the_oldest_and_not_the_newest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ring(tmp_path, segments=16)
+    whole = held._write
+
+    def within_quota(path: str, mode: str, octets: bytes) -> None:
+        used = sum(each.stat().st_size for each in tmp_path.iterdir())
+        if used + len(octets) > 7_000:
+            whole(path, mode, octets[: max(0, 7_000 - used)])
+            raise OSError(28, "no space")
+        whole(path, mode, octets)
+
+    monkeypatch.setattr(held, "_write", within_quota)
+    refused = 0
+    for _ in range(100):
+        try:
+            held.append(message(held.next_number))
+        except OSError:
+            refused += 1
+    assert held.last + refused == 100
+    assert refused < 20
+    again = ring(tmp_path, segments=16)
+    assert again.last == held.last
+    assert again.losses == held.losses == [(1, again.first - 1)]
+    assert contents(again) == {number: message(number) for number in range(again.first, again.last + 1)}
 
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 9)), min_size=1, max_size=80))

@@ -149,6 +149,14 @@ def test_a_session_begins_with_its_will_and_a_subscription(bench: Bench) -> None
     assert decode_status(verifier.verify(payload, vehicle=VEHICLE, role=Role.STATUS).payload).online
 
 
+def test_beside_a_gateway_it_leaves_the_status_alone(bench: Bench) -> None:
+    bench.uplink._settings.tells_status = False
+    connect, _ = bench.connect()
+    assert b"MQTT\x04\xc2" in connect
+    assert b"/status" not in connect
+    assert bench.messages() == []
+
+
 def test_live_goes_before_what_waits_and_each_as_it_was_committed(bench: Bench) -> None:
     bench.record(3)
     bench.connect()

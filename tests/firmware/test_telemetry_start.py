@@ -1,0 +1,84 @@
+"""A node is put together from its file of settings, and makes records of what a decoder decodes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from edge.catalogue.catalogue import builtin
+from edge.wire.device_keys import DeviceKey
+from edge.wire.key_files import write_device_key
+from edge.wire.mac0 import DeviceVerifier
+from edge.wire.message import decode
+from firmware.telemetry.start import make_node, read_settings
+from tests.firmware.decoder_proof import loaded
+from tests.firmware.vehicles import reference_board
+
+VEHICLE = "LNEVGATE000000001"
+KEY = DeviceKey(bytes(range(32)))
+
+
+class Instants:
+    """A clock that is told what time it is."""
+
+    offset_ns = quality = 0
+
+    def __init__(self) -> None:
+        self.ms = 0
+
+    def now_ms(self) -> int:
+        return self.ms
+
+
+def test_a_node_records_what_its_decoder_holds(tmp_path: Path) -> None:
+    write_device_key(tmp_path / "key", KEY)
+    settings = tmp_path / "node.json"
+    settings.write_text(
+        json.dumps(
+            {
+                "vehicle": VEHICLE,
+                "host": "nowhere.invalid",
+                "authority": None,
+                "key": str(tmp_path / "key"),
+                "ring": str(tmp_path / "ring"),
+                "period_s": 1,
+            }
+        )
+    )
+    clock = Instants()
+    board = reference_board("gbt44464")
+    node = make_node(read_settings(str(settings)), loaded(board.source()), [], clock)
+    node._link = SimpleNamespace(state=0, open=no_network, close=lambda: None)
+    for clock.ms in (500, 1000, 1001, 2500, 6000):
+        node.turn()
+    assert node.counts["records"] == node.ring.last == 3
+    assert node.counts["instants missed"] == 3
+    assert node.counts["connections ended"] >= 2
+    held = bytearray(8192)
+    size = node.ring.read(1, held)
+    verified = DeviceVerifier({VEHICLE: [KEY]}).verify(bytes(held[:size]), vehicle=VEHICLE)
+    message = decode(verified.payload, builtin())
+    assert (message.vehicle, message.records[0].mask) == (VEHICLE, board.mask)
+    assert set(message.records[0].values) == set(board.items)
+
+
+def no_network(now_ms: int) -> None:
+    raise OSError(now_ms)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[]", "no object"),
+        ('{"vehicle": "V"}', "lack host"),
+        ('{"vehicle": "V", "host": "h", "prot": 1}', "unknown setting prot"),
+        ("{", "Expecting"),
+    ],
+)
+def test_settings_that_are_wrong_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "node.json").write_text(text)
+    with pytest.raises(ValueError, match=complaint):
+        read_settings(str(tmp_path / "node.json"))
