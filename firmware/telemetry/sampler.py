@@ -155,7 +155,7 @@ class Sampler:
             return 1 if _within(raw, entry[3]) else 0
         below = 1
         if self._fields[field * _FIELD + 2] == FLOAT:
-            raw, below = _of_float(raw, self._fields[field * _FIELD + 1])
+            raw, below = fraction_of(raw, self._fields[field * _FIELD + 1])
             if not below:
                 return ABNORMAL
         scale, offset, divisor = entry[3]
@@ -280,7 +280,7 @@ def _rounded(above: int, below: int) -> int:
     return steps
 
 
-def _of_float(bits: int, cells: int) -> tuple:
+def fraction_of(bits: int, cells: int) -> tuple:
     """The fraction that an IEEE 754 number is; over 0 where it is none."""
     exponent_bits, fraction_bits = ((5, 10), (8, 23), (11, 52))[cells - 1]
     fraction = bits & ((1 << fraction_bits) - 1)

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+import math
 import random
+import struct
 from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
 
 from edge.catalogue.catalogue import builtin
 from edge.clock import Timebase
 from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
-from edge.firmware.decoder import BoardDecoder
+from edge.firmware.decoder import BoardDecoder, board_decoder
 from edge.frames import Frame, FrameBatch, FrameFlag
+from edge.policy.classed import ClassedDatabase
+from edge.policy.classes import DataClass
+from edge.policy.policyfile import profile
 from edge.records import Missing
 from edge.vehicle.sampler import Sampler as GatewaySampler
 from firmware.telemetry.dispatch import Dispatcher
 from firmware.telemetry.record import ABNORMAL, INVALID
-from firmware.telemetry.sampler import Sampler
+from firmware.telemetry.sampler import Sampler, fraction_of
 from tests.decode.test_parity import put, random_payloads
 from tests.firmware.decoder_proof import loaded
-from tests.firmware.vehicles import reference_board, reference_vehicle
+from tests.firmware.vehicles import Vehicle, reference_board, reference_vehicle
+from tests.vehicle.state import bind, made_up
 
 SEED = 20_261_122
 MS = 1_000_000
 RECORDS = 15
-BETWEEN_STEPS = {"gnss.lat", "gnss.lon", "vehicle.speed", "vehicle.odometer"}
+BETWEEN_STEPS = {
+    "gnss.lat",
+    "gnss.lon",
+    "vehicle.speed",
+    "vehicle.odometer",
+    "bat.max_cell_v",
+    "pack[1].cells",
+    "pack[2].current",
+    "hv.current",
+}
 
 
 def traffic(board: BoardDecoder, records: int) -> Iterator[tuple[int, list[Frame]]]:
@@ -60,15 +79,16 @@ def told(value: object) -> object:
 
 
 def alike(item: str, ours: object, theirs: object) -> bool:
-    """The same, but that a sum in the middle between two steps is rounded as it is, not as a double shows it."""
+    """The same; but a sum in the middle between two steps is rounded as it is, not as a double shows it."""
     if item in BETWEEN_STEPS and isinstance(ours, int) and isinstance(theirs, int):
         return abs(ours - theirs) <= 1
+    if isinstance(ours, tuple) and isinstance(theirs, tuple) and len(ours) == len(theirs):
+        return all(alike(item, one, other) for one, other in zip(ours, theirs, strict=True))
     return ours == theirs
 
 
-def test_records_are_the_gateways() -> None:
-    vehicle = reference_vehicle()
-    board = reference_board("gbt44464")
+def compare(board: BoardDecoder, vehicle: Vehicle, records: int) -> set[str]:
+    """Sample on both sides after each second's frames; tells which items ever had a value."""
     module = loaded(board.source())
     dispatcher, sampler = Dispatcher(module), Sampler(module)
     gateway = GatewaySampler(
@@ -84,30 +104,36 @@ def test_records_are_the_gateways() -> None:
     )
     assert gateway.items == board.items
     seen: set[str] = set()
-    for t_ms, frames in traffic(board, RECORDS):
+    for t_ms, frames in traffic(board, records):
         for frame in frames:
             kind = 0x10 if frame.flags & FrameFlag.EXTENDED else 0
-            data = bytearray(frame.data)
-            dispatcher.take(
-                board.plan.buses.index(frame.bus),
-                kind,
-                frame.arbitration_id,
-                data,
-                len(data),
-                frame.t_ns // MS,
-            )
+            bus, data = board.plan.buses.index(frame.bus), bytearray(frame.data)
+            dispatcher.take(bus, kind, frame.arbitration_id, data, len(data), frame.t_ns // MS)
         latest.update(FrameBatch.from_frames(frames))
         expected = gateway.sample(t_ms * MS, Timebase(), latest.snapshot())
-        values = [told(value) for value in sampler.read(t_ms)]
+        found = dict(zip(board.items, map(told, sampler.read(t_ms)), strict=True))
         sampler.told()
-        found = dict(zip(board.items, values, strict=True))
         assert found.keys() == expected.values.keys()
         for item, value in found.items():
-            assert alike(item, value, expected.values[item]), item
+            assert alike(item, value, expected.values[item]), (item, t_ms)
         assert sampler.alarm == expected.alarm
         seen |= {item for item, value in found.items() if not isinstance(value, Missing)}
-    assert seen == set(board.items)
-    assert dispatcher.decoded == 60 * RECORDS
+    assert dispatcher.decoded == 60 * records
+    return seen
+
+
+def test_records_are_the_gateways() -> None:
+    board = reference_board("gbt44464")
+    assert compare(board, reference_vehicle(), RECORDS) == set(board.items)
+
+
+def test_records_are_the_gateways_however_items_are_bound(tmp_path: Path) -> None:
+    database = made_up()
+    names = [(message.name, signal.name) for message in database.messages for signal in message.signals]
+    classed = ClassedDatabase(database, dict.fromkeys(names, DataClass.OPERATION))
+    vehicle = Vehicle({"pt": (classed,)}, {"pt": (bind(ALL_WAYS, tmp_path),)})
+    board = board_decoder(vehicle.classed, vehicle.bindings, profile("gbt44464"), ("pt",))
+    assert compare(board, vehicle, 60) == set(board.items)
 
 
 def test_what_latched_shows_until_it_is_told() -> None:
@@ -144,3 +170,71 @@ def test_no_value_looks_young_again_when_the_clock_comes_round() -> None:
     for now in range(1000, last, 1 << 27):
         sampler.read(now)
     assert sampler.read(last)[highest] is INVALID
+
+
+@pytest.mark.parametrize(("form", "cells"), [("e", 1), ("f", 2), ("d", 3)])
+@pytest.mark.parametrize("value", [0.0, -0.0, 1.5, -2.75, 6e-8, 1e4, 0.1, float("inf"), float("nan")])
+def test_the_bits_of_a_float_are_an_exact_fraction(form: str, cells: int, value: float) -> None:
+    packed = struct.pack(f"<{form}", value)
+    (exact,) = struct.unpack(f"<{form}", packed)
+    above, below = fraction_of(int.from_bytes(packed, "little"), cells)
+    if math.isfinite(exact):
+        assert Fraction(above, below) == Fraction(exact)
+    else:
+        assert below == 0
+
+
+ALL_WAYS = """
+[items."vehicle.speed"]
+signals = ["Motion.RearLeft", "Motion.RearRight"]
+combine = "mean"
+range = [0, 220]
+[items."vehicle.gear"]
+signal = "Motion.Gear"
+invalid = ["Fault"]
+[items."vehicle.gear".map]
+Park = "P"
+Reverse = "R"
+Neutral = "N"
+Drive = "D"
+[items."vehicle.brake_force"]
+signal = "Motion.Pressure"
+when = "> 0.5"
+[items."hv.soc"]
+signal = "Battery.Charge"
+invalid = [127.5]
+abnormal = [127]
+range = [0, 100]
+[items."pack[1].current"]
+signal = "Battery.Current"
+[items."pack[2].current"]
+signal = "Battery.Current"
+scale = 0.5
+[items."hv.current"]
+derive = "sum"
+of = "pack[*].current"
+[items."pack[1].cells"]
+signals = "Cells.Cell_{n}"
+valid_when = "Motion.SpeedValid"
+invalid = [6.5535]
+[items."bat.max_cell_v"]
+derive = "maximum"
+of = "pack[*].cells"
+[items."alarm.battery_codes"]
+signals = "Alarms.Code_{n}"
+[items."alarm.flags"]
+latched = true
+[items."alarm.flags".bits]
+1 = "Alarms.Hot"
+11 = "Alarms.Insulation"
+23 = "Alarms.Thermal"
+[items."alarm.flags".levels]
+1 = 3
+11 = "Temperatures.Level"
+[items."alarm.max_level"]
+derive = "max_level"
+of = "alarm.flags"
+[items."alarm.levels"]
+derive = "levels"
+of = "alarm.flags"
+"""
