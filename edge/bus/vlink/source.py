@@ -206,7 +206,7 @@ class VlinkSource(FrameSource):
             name = f"bus {self._names[0]}" if len(self._names) == 1 else "merged buses"
             hop = self._tally.hop(name)
             losses = self._losses
-            lost = {
+            set_aside = {
                 IN_RING: sum(one.in_ring for one in losses),
                 ON_LINE: sum(one.on_line for one in losses),
                 RING_OR_LINE: sum(one.ring_or_line for one in losses),
@@ -216,22 +216,27 @@ class VlinkSource(FrameSource):
                 FLAGGED: sum(one.overrun_flags for one in losses),
                 IN_RESETS: sum(one.in_resets for one in losses),
             }
-            facts = self._session.counts + self._report.facts + self._frames.facts + self._facts
-            facts += Counter(
-                {
-                    BEFORE_RUN: sum(one.before for one in losses),
-                    OVERRUNS_BEFORE: sum(one.overruns_before for one in losses),
-                    STEPS_BACK: sum(one.steps_back for one in losses),
-                }
+            facts = {
+                BEFORE_RUN: sum(one.before for one in losses),
+                OVERRUNS_BEFORE: sum(one.overruns_before for one in losses),
+                STEPS_BACK: sum(one.steps_back for one in losses),
+            }
+            counted = (
+                self._session.counts,
+                self._report.facts,
+                self._frames.facts,
+                self._facts,
+                Counter(facts),
             )
+            told = sum(counted, Counter())
         return Hop(
             hop.name,
             hop.unit,
-            hop.entered + sum(lost.values()),
+            hop.entered + sum(set_aside.values()),
             hop.left,
-            {**hop.set_aside, **{cause: count for cause, count in lost.items() if count}},
-            {**hop.at_least, **{cause: count for cause, count in at_least.items() if count}},
-            {**hop.facts, **facts},
+            {**hop.set_aside, **+Counter(set_aside)},
+            {**hop.at_least, **+Counter(at_least)},
+            {**hop.facts, **told},
         )
 
     def _turn(self, wait_s: float) -> None:
