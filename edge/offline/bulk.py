@@ -17,7 +17,7 @@ from edge.offline.piece import DecodePiece, PieceResult
 from edge.offline.summary import Summary
 from edge.offline.target import RecordingOutcome, Target
 
-PIECE_BYTES = 32 * BLOCK_BYTES
+PIECE_BYTES = 16 * BLOCK_BYTES
 _MANIFESTS = 100
 """How often the manifest is written while a run goes on, at most."""
 
@@ -52,7 +52,7 @@ class BulkDecode:
         engine: who does it.
         tell: is told in words what a person should know.
         advance: is told how many bytes of recordings more are done.
-        piece_bytes: size of a piece, a multiple of 1 MiB.
+        piece_bytes: size of a piece, a multiple of `BLOCK_BYTES`.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, cast
 
 from edge.bus.formats.base import Span
-from edge.bus.formats.lines import BLOCK_BYTES
+from edge.bus.formats.lines import LINE_MAX_BYTES
 from edge.bus.recording import HEAD_BYTES, recognised
 from edge.errors import NevgateError
 
@@ -345,10 +345,11 @@ class UrlStorage(Storage):
                 near.write(head)
                 first, last = with_margin(span, head, location)
                 end = size if last is None else min(last, size)
-                begin = min(first, size)
+                begin, step = min(first, size), LINE_MAX_BYTES
                 while begin and first == span.begin:
-                    begin -= min(BLOCK_BYTES, begin)
-                    block = _range(far, begin, min(BLOCK_BYTES, size - begin))
+                    before = min(step, begin)
+                    begin, step = begin - before, 2 * step
+                    block = _range(far, begin, before)
                     near.seek(begin)
                     near.write(block)
                     if b"\n" in block:

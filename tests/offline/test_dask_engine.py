@@ -57,7 +57,7 @@ def test_a_cluster_of_which_a_worker_is_killed_gives_the_same_bytes(tmp_path: Pa
     once = candump(2000)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "0.log").write_bytes(once)
-    (tmp_path / "in" / "1.log").write_bytes(once * (1 + 7 * BLOCK_BYTES // len(once)))
+    (tmp_path / "in" / "1.log").write_bytes(once * (1 + 3 * BLOCK_BYTES // len(once)))
     here = decode(tmp_path / "in", tmp_path / "here", HereEngine())
     engine = DaskEngine(cluster.scheduler_address)
     assert decode(tmp_path / "in", tmp_path / "dask", engine) == here
