@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.database.load import load_database
+from edge.database.load import load_database, parse_database
 from edge.frames import FrameBatch, FrameFlag
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
@@ -23,21 +23,50 @@ from edge.policy.door import Door
 from edge.policy.gates import Gates
 from tests.accelerator.with_and_without import native, needs_accelerator
 from tests.policy.both_ways import assert_same, state_of, twin_of, using
+from tests.policy.drawn import J1939_FORMAT, PREAMBLE
 
 pytestmark = needs_accelerator
 
 DATABASES = Path(__file__).parents[2] / "dbc"
 WITHHELD = frozenset({DataClass.CABIN, DataClass.IDENTITY})
-ODD_IDS = (0, 0x7FF, 0x800, 0x18EBFF27, 0x18FEF127, 0x1FFFFFFF, 0x20000100, 0xFFFFFFFF)
+TRUCK = {0x18EF2700: "ToOne", 0x18FEF100: "ToAll"}
+ODD_IDS = (
+    0x18EF3027,
+    0x18EF3028,
+    0x0CFEF1EE,
+    0x18FEF2EE,
+    0,
+    0x7FF,
+    0x800,
+    0x18EBFF27,
+    0x18FEF127,
+    0x1FFFFFFF,
+    0x20000100,
+    0xFFFFFFFF,
+)
 
 
 @cache
 def buses() -> dict[str, list[ClassedDatabase]]:
     """The buses of the reference vehicle, with multiplexers, 29-bit ids and diagnostics."""
-    return {
+    found = {
         path.stem: [load_classes(path.with_suffix(".classes.toml"), load_database(path))]
         for path in sorted(DATABASES.glob("nev-*.dbc"))
     }
+    return {**found, "truck": [truck()]}
+
+
+def truck() -> ClassedDatabase:
+    """Messages of J1939 that are matched by their group: one to an address, one to all."""
+    text = PREAMBLE + J1939_FORMAT
+    text += "".join(
+        f'BO_ {identifier | 1 << 31} {name}: 8 Ecu\n SG_ {name}A : 4|30@1+ (1,0) [0|0] "" Ecu\n\n'
+        for identifier, name in TRUCK.items()
+    )
+    text += "".join(f'BA_ "VFrameFormat" BO_ {identifier | 1 << 31} 3;\n' for identifier in TRUCK)
+    database = parse_database(text.encode(), Path("truck.dbc"))
+    classes = {(name, f"{name}A"): DataClass.OPERATION for name in TRUCK.values()}
+    return ClassedDatabase(database, classes, ())
 
 
 @cache
@@ -74,7 +103,9 @@ def batch_of(seed: int, count: int, width: int, odd: float) -> FrameBatch:
     data = chance.integers(0, 256, (count, width), np.uint8)
     few = chance.random(count) < 0.5
     data[few, :2] &= 7
-    data[np.arange(width) >= length[:, None]] = 0
+    if seed % 2:
+        # Otherwise bytes follow that the frame does not have: nothing may come of them.
+        data[np.arange(width) >= length[:, None]] = 0
     t_ns = chance.integers(-(1 << 62), 1 << 62, count)
     return FrameBatch(t_ns, bus, identifier, flags, length, data, (*buses(), "elsewhere"))
 
