@@ -13,6 +13,7 @@ from edge.account import Hop
 from edge.bus import multicast
 from edge.bus.can_words import kind_of
 from edge.bus.formats.rows import MalformedError, Row, piece_of, row_of
+from edge.bus.receive_buffer import ForeignBuffer
 from edge.bus.source import FrameSource
 from edge.bus.stamps import StampConverter
 from edge.bus.tally import Tally
@@ -27,6 +28,8 @@ QUEUE_FRAMES = 1 << 17
 BURST_FRAMES = 1024
 LAST_FRAMES = 65_536
 """Taken at most when the source is closed: a bus that goes on talking must not keep it open."""
+BUFFER_BYTES = 4 << 20
+"""Wanted of the kernel for a socket; the usual 208 KiB are some 300 datagrams."""
 WAIT_S = 0.1
 ERRORS_IN_A_ROW = 3
 REOPEN_FIRST_S, REOPEN_MAX_S = 0.1, 5.0
@@ -109,9 +112,10 @@ def open_interface(
 class InterfaceSource(FrameSource):
     """A live interface, emptied by a thread of its own into a bounded queue.
 
-    The thread stands between interface and gateway because the kernel's socket buffer holds a few hundred
-    frames only and drops further ones without a count; the queue holds 131,072 and counts what does not fit
-    as ``reader queue full``.
+    The thread stands between interface and gateway because the kernel's socket buffer may hold a few hundred
+    frames only; the queue holds 131,072 and counts what does not fit as ``reader queue full``. What did not
+    fit into the buffer of a socket counts as ``lost: socket buffer full``; interfaces that are no socket have
+    no such count.
 
     An interface that raises three times running is closed and opened again, first after 0.1 s, then after
     twice as long each time up to 5 s; `outage` says why, the facts ``outages`` and ``reopened`` count it.
@@ -149,6 +153,7 @@ class InterfaceSource(FrameSource):
         self._anew = threading.Event()
         self._failure: SourceError | None = None
         self._outage = ""
+        self._buffer: ForeignBuffer | None = None
         self._bus: can.BusABC | None = self._opened()
         self._thread = threading.Thread(target=self._run, name=f"bus {name}", daemon=True)
         self._thread.start()
@@ -220,19 +225,29 @@ class InterfaceSource(FrameSource):
     def hop(self) -> Hop:
         """See `FrameSource.hop`."""
         with self._lock:
+            self._count_dropped()
             self._tally.facts.update(self._stamps.facts)
             self._stamps.facts.clear()
             return self._tally.hop(f"bus {self._name}", ended=False)
 
+    def _count_dropped(self) -> None:
+        """Count what the kernel has dropped; under the lock, so that nobody closes the socket meanwhile."""
+        dropped = self._buffer.newly_dropped() if self._buffer is not None else 0
+        if dropped:
+            self._tally.refuse("lost: socket buffer full", dropped)
+
     def _opened(self) -> can.BusABC:
         try:
-            return self._open_bus()
+            bus = self._open_bus()
         except INTERFACE_ERRORS as error:
             raise SourceError(
                 f"cannot be opened: {error}",
                 where=f"bus {self._name} ({self._where})",
                 todo=EXTRAS.get(self._interface, ""),
             ) from error
+        with self._lock:
+            self._buffer = _buffer_of(bus)
+        return bus
 
     def _run(self) -> None:
         try:
@@ -356,6 +371,17 @@ class InterfaceSource(FrameSource):
 
     def _shut(self) -> None:
         bus, self._bus = self._bus, None
+        with self._lock:
+            self._count_dropped()
+            self._buffer = None
         if bus is not None:
             with suppress(*INTERFACE_ERRORS):
                 bus.shutdown()
+
+
+def _buffer_of(bus: can.BusABC) -> ForeignBuffer | None:
+    """The receive buffer of a bus's socket; None where it has none."""
+    try:
+        return ForeignBuffer(bus.fileno(), BUFFER_BYTES)
+    except (OSError, NotImplementedError, ValueError):
+        return None

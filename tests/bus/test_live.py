@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import ClassVar
 
 import can
@@ -306,6 +308,69 @@ def test_what_does_not_fit_the_queue_is_counted() -> None:
     assert [frame.arbitration_id for frame in frames] == list(range(20))
     assert hop.set_aside == {"reader queue full": 30}
     assert hop.balanced
+
+
+class DatagramBus(can.BusABC):
+    """A bus whose frames are datagrams of one byte, which it begins to receive only when it may."""
+
+    def __init__(self, may: threading.Event) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.setblocking(False)
+        self.may = may
+        super().__init__("datagrams")
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def recv(self, timeout: float | None = None) -> can.Message | None:
+        if not self.may.wait(timeout or 0):
+            return None
+        with suppress(BlockingIOError):
+            return can.Message(arbitration_id=self.socket.recv(1)[0], is_extended_id=False)
+        return None
+
+    def send(self, msg: can.Message, timeout: float | None = None) -> None:
+        raise NotImplementedError
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.socket.close()
+
+
+def test_what_does_not_fit_the_socket_is_counted_to_the_frame_and_again_after_an_outage() -> None:
+    offered = 60_000
+    may = threading.Event()
+    buses: list[DatagramBus] = []
+
+    def opened() -> DatagramBus:
+        buses.append(DatagramBus(may))
+        return buses[-1]
+
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+        InterfaceSource(
+            name="pt", interface="datagrams", where="here", open_bus=opened, clock=SystemClock()
+        ) as source,
+    ):
+        for _ in range(offered // 2):
+            sender.sendto(b"x", buses[0].socket.getsockname())
+        source.open_anew()
+        may.set()
+        while len(buses) == 1:
+            source.read(0.01)
+        may.clear()
+        for _ in range(offered // 2):
+            sender.sendto(b"x", buses[1].socket.getsockname())
+        may.set()
+        end_s = time.monotonic() + 20
+        while source.hop().entered < offered and time.monotonic() < end_s:
+            source.read(0.01)
+        while len(source.read(0.01) or ()):
+            pass
+        hop = source.hop()
+    assert hop.entered == offered
+    assert hop.left == offered - hop.set_aside["lost: socket buffer full"] < offered
 
 
 def test_controller_overflow_is_counted_as_at_least_one_loss() -> None:

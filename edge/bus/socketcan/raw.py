@@ -13,6 +13,7 @@ from contextlib import suppress
 import numpy as np
 import numpy.typing as npt
 
+from edge.bus.receive_buffer import dropped, enlarge
 from edge.bus.socketcan import kernel_frames
 from edge.bus.socketcan.control_messages import (
     LONG_BYTES,
@@ -41,8 +42,7 @@ ALL_ERRORS = 0x1FFFFFFF
 XL_MARK_AT, XL_MARK = 4, 0x80
 """``CANXL_XLF``: where other frames have their length, which never has that bit (linux/can.h)."""
 
-SO_ATTACH_FILTER, SO_RCVBUFFORCE, SO_MEMINFO = 26, 33, 55
-_DROPS_IN_MEMORY_INFO = struct.Struct("=32xI")
+SO_ATTACH_FILTER = 26
 _CONTROL_BYTES = 128
 _ADMIT_NOTHING = struct.pack("=HBBI", 0x06, 0, 0, 0)
 """``return 0``: a socket filter that nothing passes, nor is counted as dropped (linux/filter.h)."""
@@ -91,10 +91,10 @@ class RawReception(Reception):
     ) -> None:
         self._socket = opened
         opened.setblocking(False)
-        self.buffer_bytes = _enlarge(opened, buffer_bytes)
+        self.buffer_bytes = enlarge(opened, buffer_bytes)
         self.stamps = _ask_for_stamps(opened, hardware=hardware_stamps)
         self._hardware = self.stamps == HARDWARE
-        self._asks = ask_for_drops and _drops(opened) is not None
+        self._asks = ask_for_drops and dropped(opened) is not None
         if not self._asks:
             with suppress(OSError):
                 opened.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
@@ -103,7 +103,7 @@ class RawReception(Reception):
         self._poll.register(opened, select.POLLIN)
         self._failure: OSError | None = None
         self._full = False
-        self._dropped = (_drops(opened) or 0) if self._asks else 0
+        self._dropped = (dropped(opened) or 0) if self._asks else 0
         self._told = self._dropped
         self._malformed: Counter[str] = Counter()
 
@@ -180,8 +180,8 @@ class RawReception(Reception):
 
     def _ask(self) -> None:
         if self._asks and self._socket.fileno() >= 0:
-            dropped = _drops(self._socket)
-            self._dropped = self._dropped if dropped is None else dropped
+            count = dropped(self._socket)
+            self._dropped = self._dropped if count is None else count
 
     def _receive(self) -> int:
         """Fill the vector; a failure is kept until what the socket still holds was taken.
@@ -238,15 +238,6 @@ def _protocols(received: Received, size: npt.NDArray[np.integer]) -> npt.NDArray
     return np.where(xl, kernel_frames.XL_PROTOCOL, other).astype(np.uint16)
 
 
-def _enlarge(opened: socket.socket, wanted_bytes: int) -> int:
-    """Enlarge the receive buffer as far as is allowed; tell how large it is."""
-    for option in (SO_RCVBUFFORCE, socket.SO_RCVBUF):
-        with suppress(OSError):
-            opened.setsockopt(socket.SOL_SOCKET, option, wanted_bytes)
-            break
-    return opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-
-
 def _ask_for_stamps(opened: socket.socket, *, hardware: bool) -> str:
     """Have the kernel stamp frames, with its finest way that it knows; tell which."""
     wanted = _TIMESTAMPING_SOFTWARE | (_TIMESTAMPING_HARDWARE if hardware else 0)
@@ -261,12 +252,3 @@ def _ask_for_stamps(opened: socket.socket, *, hardware: bool) -> str:
             opened.setsockopt(socket.SOL_SOCKET, option, value)
             return HARDWARE if hardware and value == wanted else SOFTWARE
     return NO_STAMPS
-
-
-def _drops(opened: socket.socket) -> int | None:
-    """What the socket has dropped, counted round 2**32; None where the kernel cannot be asked."""
-    try:
-        information = opened.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _DROPS_IN_MEMORY_INFO.size)
-        return int(_DROPS_IN_MEMORY_INFO.unpack(information)[0])
-    except (OSError, struct.error):
-        return None
