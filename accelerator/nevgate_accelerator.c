@@ -1,4 +1,5 @@
-/* The hot loops: lines of text to frames, frames to values, values to rows; frames through the door and into the journal.
+/* The hot loops: lines of text to frames, frames to values, values to rows; frames out of the ring, through the door and
+ * into the journal.
  *
  * Each function does what a NumPy path in nevgate does, to the bit; nevgate works without this module. Arguments are
  * buffers (PEP 3118) that the caller has made; every place in them is checked here before it is read or written,
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INTERFACE 2 /* edge/accelerated.py takes this number only */
+#define INTERFACE 3 /* edge/accelerated.py takes this number only */
 
 /* As in edge/frames.py. */
 enum { EXTENDED = 0x01, ERROR_FRAME = 0x04, FD = 0x08, BITRATE_SWITCH = 0x10, ERROR_STATE = 0x20, TRANSMITTED = 0x40 };
@@ -1058,13 +1059,163 @@ end:
     return answer;
 }
 
+/* ---- frames out of the kernel's ring ---- */
+
+/* As in edge/bus/socketcan/ring_block.py and kernel_frames.py. */
+enum { BLOCK_HEAD = 48, BLOCK_COUNT_AT = 12, BLOCK_FIRST_AT = 16 };
+enum { PACKET_HEAD = 68, PACKET_STEP_SHORTEST = 72, PACKET_ALIGNMENT = 8 };
+enum { STEP_AT = 0, SECOND_AT = 4, NANOSECOND_AT = 8, SNAPLEN_AT = 12, SIZE_AT = 16, STATUS_AT = 20, MAC_AT = 24, PROTOCOL_AT = 50,
+       INTERFACE_AT = 52 };
+enum { CLASSIC_SIZE = 16, FD_SIZE = 72, CLASSIC_PROTOCOL = 0x0C, FD_PROTOCOL = 0x0D };
+enum { LENGTH_AT = 4, FD_FLAGS_AT = 5, DATA_AT = 8 };
+#define STAMP_OF_CONTROLLER 0x80000000u
+#define CAN_EXTENDED 0x80000000u
+#define CAN_REMOTE 0x40000000u
+#define CAN_ERROR 0x20000000u
+#define BEYOND_STANDARD 0x1FFFF800u
+
+typedef struct {
+    int64_t *wall_ns;
+    uint8_t *hardware;
+    uint32_t *can_id;
+    uint8_t *length;
+    uint8_t *fd;
+    uint8_t *fd_flags;
+    int32_t *interface;
+    uint8_t *data;
+    Py_ssize_t count;
+    Py_ssize_t width;
+} Cells;
+
+static ALWAYS_INLINE uint32_t word_at(const uint8_t *from)
+{
+    uint32_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
+
+enum { READ, NARROW, STRANGE };
+
+/* Read one packet, of which `room` bytes lie in its block, into one place of the columns. */
+static ALWAYS_INLINE int read_packet(const uint8_t *packet, uint64_t room, int protocols, const Cells *to, Py_ssize_t place)
+{
+    const uint32_t size = word_at(packet + SIZE_AT), snaplen = word_at(packet + SNAPLEN_AT);
+    const int fd = size == FD_SIZE;
+    const uint8_t *frame;
+    uint8_t *data;
+    uint32_t can_id;
+    uint16_t mac;
+    unsigned length, carried;
+    memcpy(&mac, packet + MAC_AT, sizeof mac);
+    if ((!fd && size != CLASSIC_SIZE) || snaplen < size || mac < PACKET_HEAD || (uint64_t)mac + snaplen > room)
+        return STRANGE;
+    if (protocols && (packet[PROTOCOL_AT] << 8 | packet[PROTOCOL_AT + 1]) != (fd ? FD_PROTOCOL : CLASSIC_PROTOCOL))
+        return STRANGE;
+    if (fd && to->width < FD_BYTES)
+        return NARROW;
+    frame = packet + mac;
+    can_id = word_at(frame);
+    length = frame[LENGTH_AT];
+    if (fd ? !is_fd_length(length) : length > CLASSIC_BYTES)
+        return STRANGE;
+    if (can_id & BEYOND_STANDARD && !(can_id & (CAN_EXTENDED | CAN_ERROR)))
+        return STRANGE;
+    if (fd)
+        can_id &= ~CAN_REMOTE;
+    carried = (can_id & (CAN_REMOTE | CAN_ERROR)) == CAN_REMOTE ? 0 : length;
+    to->wall_ns[place] = (int64_t)word_at(packet + SECOND_AT) * NS_PER_S + word_at(packet + NANOSECOND_AT);
+    to->hardware[place] = (word_at(packet + STATUS_AT) & STAMP_OF_CONTROLLER) != 0;
+    to->can_id[place] = can_id;
+    to->length[place] = (uint8_t)length;
+    to->fd[place] = (uint8_t)fd;
+    to->fd_flags[place] = fd ? frame[FD_FLAGS_AT] : 0;
+    memcpy(&to->interface[place], packet + INTERFACE_AT, sizeof *to->interface);
+    data = to->data + place * to->width;
+    memset(data, 0, (size_t)to->width);
+    memcpy(data, frame + DATA_AT, carried);
+    return READ;
+}
+
+/* Read the packets of all blocks, which hold as many as the columns have places. */
+static int read_blocks(const uint8_t *block, Py_ssize_t blocks, uint64_t block_bytes, int protocols, const Cells *to)
+{
+    Py_ssize_t place = 0;
+    for (; blocks > 0; blocks--, block += block_bytes) {
+        uint64_t at = word_at(block + BLOCK_FIRST_AT);
+        for (uint32_t left = word_at(block + BLOCK_COUNT_AT); left > 0; left--) {
+            uint64_t room, step;
+            int found;
+            if (at < BLOCK_HEAD || at % PACKET_ALIGNMENT || at + PACKET_HEAD > block_bytes || place == to->count)
+                return STRANGE;
+            room = block_bytes - at;
+            step = word_at(block + at + STEP_AT);
+            if (left > 1) {
+                if (step < PACKET_STEP_SHORTEST || step > room)
+                    return STRANGE;
+                room = step;
+            }
+            if ((found = read_packet(block + at, room, protocols, to, place++)) != READ)
+                return found;
+            at += step;
+        }
+    }
+    return place == to->count ? READ : STRANGE;
+}
+
+PyDoc_STRVAR(ring_cells_doc,
+    "ring_cells(blocks, block_bytes, protocols, wall_ns, hardware, can_id, length, fd, fd_flags, interface, data, /)\n--\n\n"
+    "Read the packets of blocks of a TPACKET_V3 ring as edge.bus.socketcan.ring_cells does; columns are filled. `protocols`\n"
+    "tells whether packets have the ethertypes of CAN. False if `data` is too narrow for a frame of CAN FD; None if anything\n"
+    "is no whole frame, or the columns have not one place for each.");
+
+static PyObject *ring_cells(PyObject *self, PyObject *args)
+{
+    PyObject *objects[9], *answer = NULL;
+    Buffers buffers = {.count = 0};
+    Cells to;
+    const uint8_t *blocks;
+    Py_ssize_t block_bytes, size, counts[6], cells;
+    int protocols, found;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OnpOOOOOOOO", &objects[0], &block_bytes, &protocols, &objects[1], &objects[2], &objects[3],
+                          &objects[4], &objects[5], &objects[6], &objects[7], &objects[8]))
+        return NULL;
+    if (!(blocks = take(&buffers, objects[0], 1, 0, &size)) || !(to.wall_ns = take(&buffers, objects[1], 8, 1, &to.count))
+        || !(to.hardware = take(&buffers, objects[2], 1, 1, &counts[0])) || !(to.can_id = take(&buffers, objects[3], 4, 1, &counts[1]))
+        || !(to.length = take(&buffers, objects[4], 1, 1, &counts[2])) || !(to.fd = take(&buffers, objects[5], 1, 1, &counts[3]))
+        || !(to.fd_flags = take(&buffers, objects[6], 1, 1, &counts[4]))
+        || !(to.interface = take(&buffers, objects[7], 4, 1, &counts[5])) || !(to.data = take(&buffers, objects[8], 1, 1, &cells)))
+        goto end;
+    for (int place = 0; place < 6; place++)
+        if (counts[place] != to.count) {
+            PyErr_SetString(PyExc_ValueError, "columns of unequal length");
+            goto end;
+        }
+    to.width = to.count ? cells / to.count : CLASSIC_BYTES;
+    if ((to.width != CLASSIC_BYTES && to.width != FD_BYTES) || cells != to.count * to.width) {
+        PyErr_SetString(PyExc_ValueError, "data must be 8 or 64 bytes wide");
+        goto end;
+    }
+    if (block_bytes < BLOCK_HEAD || size % block_bytes) {
+        PyErr_SetString(PyExc_ValueError, "blocks of the wrong size");
+        goto end;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    found = read_blocks(blocks, size / block_bytes, (uint64_t)block_bytes, protocols, &to);
+    Py_END_ALLOW_THREADS
+    answer = found == STRANGE ? Py_NewRef(Py_None) : PyBool_FromLong(found == READ);
+end:
+    release(&buffers);
+    return answer;
+}
+
 /* ---- frames through the door ---- */
 
 /* Of each mask row, four numbers: what it is, fewest and most bytes of its frames, and where its mask ends; as
  * edge/policy/compiled_masks.py lays them out. */
 enum { ROW_KEEPS = 1, ROW_CHANNEL = 2, ROW_DESCRIBED = 4, ROW_CONTAINER = 8 };
 enum { TRAIT_KIND, TRAIT_SHORTEST, TRAIT_LONGEST, TRAIT_END, TRAITS };
-enum { REMOTE_FRAME = 0x02, REASSEMBLED = 0x80, UNKNOWN_ROW = 0, STANDARD_IDS = 0x800, NOT_KEPT = -1 };
+enum { REMOTE_FRAME = 0x02, REASSEMBLED = 0x80, UNKNOWN_ROW = 0, STANDARD_IDS = 0x800, NOT_KEPT = -1, SPECIAL = -2 };
 
 typedef struct {
     const int32_t *standard;
@@ -1184,7 +1335,6 @@ static int take_frames(Buffers *buffers, PyObject *columns, int writable, Frames
 
 enum { COUNT_ERROR, COUNT_REMOTE, COUNT_UNKNOWN_BUS, COUNT_DESCRIBED, COUNT_UNKNOWN_ID, COUNT_NOTHING, COUNT_SHORT, COUNT_LONG,
        COUNT_KEPT, COUNT_BEYOND, COUNT_NEWEST, DOOR_COUNTS };
-enum { ORDINARY, SPECIAL, OUTSIDE };
 
 /* What one judgement writes. */
 typedef struct {
@@ -1196,10 +1346,23 @@ typedef struct {
     int64_t *beyond;
 } Judgement;
 
-/* The row of each frame, NOT_KEPT where none judges it, as of error frames. Nothing is counted here: a frame that is
- * SPECIAL leaves the whole batch to NumPy. */
-static int find_rows(const Masks *masks, const int64_t *numbers, Py_ssize_t numbers_count, const Frames *frames, int32_t *rows)
+/* Whether a frame is a container, or a segment of a longer message. */
+static ALWAYS_INLINE int is_special(const Masks *masks, const uint16_t *traits, const Frames *frames, Py_ssize_t place, int64_t bus)
 {
+    if (traits[TRAIT_KIND] & (ROW_CHANNEL | ROW_CONTAINER)) {
+        const uint8_t first = frames->data[place * frames->width];
+        if (traits[TRAIT_KIND] & ROW_CONTAINER || !(traits[TRAIT_KIND] & ROW_DESCRIBED) || !frames->length[place] || !first
+            || first >= CLASSIC_BYTES)
+            return 1;
+    }
+    return frames->flags[place] & EXTENDED && masks->j1939[bus] && is_transport(frames->arbitration_id[place]);
+}
+
+/* The row of each frame, NOT_KEPT where none judges it, as of error frames; SPECIAL where that takes more than one look.
+ * Nothing is counted here but how many of these there are; -1 if a frame leads outside. */
+static Py_ssize_t find_rows(const Masks *masks, const int64_t *numbers, Py_ssize_t numbers_count, const Frames *frames, int32_t *rows)
+{
+    Py_ssize_t special = 0;
     for (Py_ssize_t place = 0; place < frames->count; place++) {
         const unsigned flags = frames->flags[place];
         const int extended = flags & EXTENDED;
@@ -1207,32 +1370,28 @@ static int find_rows(const Masks *masks, const int64_t *numbers, Py_ssize_t numb
         int64_t bus;
         int32_t row;
         if (frames->bus[place] >= numbers_count)
-            return OUTSIDE;
+            return -1;
         bus = numbers[frames->bus[place]];
         if (bus < 0 || flags & (ERROR_FRAME | REMOTE_FRAME)) {
             rows[place] = NOT_KEPT;
             continue;
         }
         if (bus >= masks->buses)
-            return OUTSIDE;
+            return -1;
         row = row_of(masks, bus, frames->arbitration_id[place], extended);
         if (row < 0 || row >= masks->rows_count)
-            return OUTSIDE;
+            return -1;
         traits = masks->traits + (Py_ssize_t)row * TRAITS;
-        if (traits[TRAIT_KIND] & (ROW_CHANNEL | ROW_CONTAINER)) {
-            const uint8_t first = frames->data[place * frames->width];
-            if (traits[TRAIT_KIND] & ROW_CONTAINER || !(traits[TRAIT_KIND] & ROW_DESCRIBED) || !frames->length[place] || !first
-                || first >= CLASSIC_BYTES)
-                return SPECIAL;
+        if (is_special(masks, traits, frames, place, bus)) {
+            row = SPECIAL;
+            special++;
         }
-        if (extended && masks->j1939[bus] && is_transport(frames->arbitration_id[place]))
-            return SPECIAL;
         rows[place] = row;
     }
-    return ORDINARY;
+    return special;
 }
 
-/* Judge every frame by its row: its row stays, if something of it is kept. */
+/* Judge every frame by its row: its row stays, if something of it is kept. Special ones are left alone. */
 static void judge_rows(const Masks *masks, const int64_t *numbers, const Frames *frames, const Judgement *to)
 {
     int64_t *counts = to->counts;
@@ -1242,6 +1401,8 @@ static void judge_rows(const Masks *masks, const int64_t *numbers, const Frames 
         const uint16_t *traits;
         if (!place || frames->t_ns[place] > counts[COUNT_NEWEST])
             counts[COUNT_NEWEST] = frames->t_ns[place];
+        if (row == SPECIAL)
+            continue;
         if (row == NOT_KEPT) {
             const unsigned flags = frames->flags[place];
             counts[flags & ERROR_FRAME ? COUNT_ERROR : flags & REMOTE_FRAME ? COUNT_REMOTE : COUNT_UNKNOWN_BUS]++;
@@ -1273,8 +1434,9 @@ static void judge_rows(const Masks *masks, const int64_t *numbers, const Frames 
 
 PyDoc_STRVAR(judge_frames_doc,
     "judge_frames(masks, numbers, frames, rows, counts, judged, kept, refused, beyond, /)\n--\n\n"
-    "Find the mask row of each frame and judge it by that, as edge.policy.door does; -1 for frames of which nothing is kept.\n"
-    "False, and nothing counted, if there is a segment, a container or a bus that `numbers` does not know.");
+    "Find the mask row of each frame and judge it by that, as edge.policy.door does; -1 for frames of which nothing is kept,\n"
+    "-2 for segments and containers, of which nothing but their times is looked at. How many of these there are; -1, and nothing\n"
+    "counted, if there is a bus that `numbers` does not know.");
 
 static PyObject *judge_frames(PyObject *self, PyObject *args)
 {
@@ -1285,7 +1447,7 @@ static PyObject *judge_frames(PyObject *self, PyObject *args)
     Judgement to;
     const int64_t *numbers;
     Py_ssize_t numbers_count, rows, counts, judged, kept, refused, beyond;
-    int found;
+    Py_ssize_t special;
     (void)self;
     if (!PyArg_ParseTuple(args, "O!OO!OOOOOO", &PyTuple_Type, &tables, &objects[0], &PyTuple_Type, &columns, &objects[1], &objects[2],
                           &objects[3], &objects[4], &objects[5], &objects[6]))
@@ -1303,11 +1465,11 @@ static PyObject *judge_frames(PyObject *self, PyObject *args)
     }
     memset(to.counts, 0, DOOR_COUNTS * sizeof *to.counts);
     Py_BEGIN_ALLOW_THREADS
-    found = find_rows(&masks, numbers, numbers_count, &frames, to.rows);
-    if (found == ORDINARY)
+    special = find_rows(&masks, numbers, numbers_count, &frames, to.rows);
+    if (special >= 0)
         judge_rows(&masks, numbers, &frames, &to);
     Py_END_ALLOW_THREADS
-    answer = PyBool_FromLong(found == ORDINARY);
+    answer = PyLong_FromSsize_t(special);
 end:
     release(&buffers);
     return answer;
@@ -1936,6 +2098,7 @@ static PyMethodDef methods[] = {
     {"candump", candump, METH_VARARGS, candump_doc},     {"gvret", gvret, METH_VARARGS, gvret_doc},
     {"decode", decode, METH_VARARGS, decode_doc},        {"extremes", extremes, METH_O, extremes_doc},
     {"in_order", in_order, METH_VARARGS, in_order_doc},  {"text_rows", text_rows, METH_VARARGS, text_rows_doc},
+    {"ring_cells", ring_cells, METH_VARARGS, ring_cells_doc},
     {"judge_frames", judge_frames, METH_VARARGS, judge_frames_doc},
     {"mask_frames", mask_frames, METH_VARARGS, mask_frames_doc},
     {"group_frames", group_frames, METH_VARARGS, group_frames_doc},

@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 import numpy.typing as npt
 
-INTERFACE = 2
+INTERFACE = 3
 """What the module must be made for: functions and their arguments as in `Accelerator`."""
 
 VARIABLE = "NEVGATE_ACCELERATOR"
@@ -85,6 +85,10 @@ class Accelerator(Protocol):
         """Write values as text, in the order of frames."""
         ...
 
+    def ring_cells(self, blocks: Array, block_bytes: int, protocols: bool, /, *columns: Array) -> bool | None:
+        """Read frames out of blocks of the kernel's ring."""
+        ...
+
     def judge_frames(
         self,
         masks: tuple[Array, ...],
@@ -97,7 +101,7 @@ class Accelerator(Protocol):
         refused: Array,
         beyond: Array,
         /,
-    ) -> bool:
+    ) -> int:
         """Judge frames by the row that their mask set has for them."""
         ...
 

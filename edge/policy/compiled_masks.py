@@ -15,6 +15,8 @@ from edge.policy.masks import Int32s, MaskSet, Row
 
 _KEEPS, _CHANNEL, _DESCRIBED, _CONTAINER = 1, 2, 4, 8
 _COUNTS = 11
+SPECIAL = -2
+"""The row of frames that take more than one look, see `CompiledMasks.judge`."""
 _WORD_BITS = 64
 
 
@@ -23,7 +25,7 @@ class Judged:
     """What became of a batch's frames, each judged by its row.
 
     Attributes:
-        rows: the mask row of each frame that is kept, -1 of all others.
+        rows: the mask row of each frame that is kept, `SPECIAL` of those that are not judged, -1 of others.
         error: frames that are none of data.
         remote: frames that ask for data.
         unknown_bus: frames of buses that the masks do not know.
@@ -33,7 +35,7 @@ class Judged:
         too_short: frames too short for their checksum.
         too_long: frames longer than theirs covers.
         kept: frames that are kept.
-        newest_ns: the greatest time.
+        newest_ns: the greatest time of all frames.
         judged_rows: how many frames each row judged.
         kept_rows: how many of them it kept.
         refused_beyond: bus and id, as ``bus << 32 | id``, of each frame of an unknown id or of which nothing
@@ -95,7 +97,9 @@ class CompiledMasks:
     def judge(
         self, native: Accelerator, batch: FrameBatch, bus_numbers: Int64s, refused_standard: Int64s
     ) -> Judged | None:
-        """Judge all frames of a batch by their rows.
+        """Judge the frames of a batch by their rows, all that take but one look.
+
+        Segments of messages and containers take more, and are in no count but that of times.
 
         Args:
             native: the accelerator.
@@ -104,8 +108,8 @@ class CompiledMasks:
             refused_standard: by bus and 11-bit id, how many frames were dropped whole; counted up.
 
         Returns:
-            What became of them; None, and nothing counted, if that takes more than one look at each frame:
-            for segments of messages, containers, and batches of other widths than those of CAN.
+            What became of them; None, and nothing counted, for batches of other widths than those of CAN, and
+            of buses that have no number.
         """
         if batch.data.shape[1] not in self._base:
             return None
@@ -113,10 +117,10 @@ class CompiledMasks:
         counts = np.empty(_COUNTS, np.int64)
         judged, kept = np.zeros((2, self._rows), np.int64)
         beyond = np.empty(len(batch), np.int64)
-        ordinary = native.judge_frames(
+        special = native.judge_frames(
             self._tables, bus_numbers, _columns(batch), rows, counts, judged, kept, refused_standard, beyond
         )
-        if not ordinary:
+        if special < 0:
             return None
         error, remote, bus, described, unknown, nothing, short, long, left, past, newest = counts.tolist()
         return Judged(

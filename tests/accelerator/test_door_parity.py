@@ -18,7 +18,7 @@ from edge.frames import FrameBatch, FrameFlag
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes
-from edge.policy.compiled_masks import CompiledMasks
+from edge.policy.compiled_masks import SPECIAL, CompiledMasks
 from edge.policy.door import Door
 from edge.policy.gates import Gates
 from tests.accelerator.with_and_without import native, needs_accelerator
@@ -151,9 +151,53 @@ def compiled() -> tuple[CompiledMasks, npt.NDArray[np.int64], npt.NDArray[np.int
     return tables(), np.array([*range(len(buses())), -1]), np.zeros(len(buses()) * 0x800, np.int64)
 
 
-def test_ordinary_frames_take_the_compiled_way_and_others_do_not() -> None:
+def with_segments(batch: FrameBatch, chance: np.random.Generator) -> FrameBatch:
+    """The batch with segments of J1939 messages among its frames: of whole, torn and unknown ones."""
+    segments: list[tuple[int, bytes]] = []
+    for group in chance.choice((0xFEF1, 0xFEF1, 0xEF27, 0xFE00), 4).tolist():
+        size = int(chance.integers(9, 30))
+        packets = -(-size // 7)
+        segments.append((0xEC, bytes([0x20, size, 0, packets, 0xFF, group & 0xFF, group >> 8, 0])))
+        segments += [(0xEB, bytes([1 + nth, *chance.bytes(7)])) for nth in range(packets)]
+        del segments[int(chance.integers(0, len(segments)))]
+    segments = segments[: len(batch)]
+    places = np.sort(chance.choice(len(batch), len(segments), replace=False))
+    batch.arbitration_id[places] = [0x1C00FF27 | middle << 16 for middle, _ in segments]
+    batch.flags[places] = int(FrameFlag.EXTENDED)
+    batch.length[places] = 8
+    batch.bus[places] = batch.buses.index("truck")
+    batch.data[places, :8] = [list(data) for _, data in segments]
+    batch.t_ns[:] = np.arange(len(batch)) * 1_000_000
+    return batch
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1 << 32), count=st.integers(1, 150), width=st.sampled_from((8, 64)))
+def test_segments_of_messages_among_other_frames(seed: int, count: int, width: int) -> None:
+    """They are taken by themselves; what they give stands in its place."""
+    door, twin = new_door(), new_door()
+    for turn in range(2):
+        batch = with_segments(batch_of(seed + turn, count, width, 0.1), np.random.default_rng(seed + turn))
+        with using(None):
+            left = door.admit(batch)
+        with using(native()):
+            assert_same(left, twin.admit(batch))
+        assert state_of(door) == state_of(twin)
+
+
+def test_segments_are_left_to_numpy_and_other_frames_are_not() -> None:
     masks, numbers, refused = compiled()
-    assert masks.judge(native(), batch_of(1, 100, 8, 0.0), numbers, refused) is not None
+    judged = masks.judge(native(), batch_of(1, 100, 8, 0.0), numbers, refused)
+    assert judged is not None
+    assert SPECIAL not in judged.rows
+    batch = with_segments(batch_of(1, 100, 8, 0.0), np.random.default_rng(1))
+    judged = masks.judge(native(), batch, numbers, refused)
+    assert judged is not None
+    assert 8 < np.count_nonzero(judged.rows == SPECIAL) < judged.kept
+
+
+def test_batches_of_odd_widths_and_unknown_buses_are_left_to_numpy() -> None:
+    masks, numbers, refused = compiled()
     before = refused.copy()
     assert masks.judge(native(), batch_of(1, 100, 12, 0.0), numbers, refused) is None
     # A bus beyond those that have a number is left to NumPy, which complains.
@@ -180,9 +224,9 @@ def test_a_judgement_of_buffers_that_do_not_fit_is_refused(place: int) -> None:
         refused,
         np.zeros(10, np.int64),
     ]
-    assert native().judge_frames(*arguments)
+    assert native().judge_frames(*arguments) == 0
     if place == 1:
-        assert not native().judge_frames(arguments[0], numbers[:0], *arguments[2:])
+        assert native().judge_frames(arguments[0], numbers[:0], *arguments[2:]) == -1
         return
     whole = arguments[place]
     if isinstance(whole, tuple):

@@ -20,15 +20,10 @@ from dataclasses import fields
 import numpy as np
 import numpy.typing as npt
 
-from edge.bus.socketcan.kernel_frames import (
-    CLASSIC_PROTOCOL,
-    FD_BYTES,
-    FD_PROTOCOL,
-    XL_PROTOCOL,
-    cells_of,
-)
+from edge.bus.socketcan.kernel_frames import CLASSIC_PROTOCOL, FD_BYTES, FD_PROTOCOL, XL_PROTOCOL
 from edge.bus.socketcan.reception import Cells, SharedReception
-from edge.bus.socketcan.ring_block import STATUS_WORD, packets_of
+from edge.bus.socketcan.ring_block import STATUS_WORD
+from edge.bus.socketcan.ring_cells import ring_cells
 
 RING_BYTES = 8 << 20
 """Room for 73,000 classic or 49,000 FD frames."""
@@ -275,23 +270,12 @@ class RingReception(SharedReception):
         """Copy the frames of `count` blocks and give these back to the kernel."""
         end = self._next + count
         self._fence()
-        packets, broken = packets_of(self._blocks[self._next : end])
+        cells, malformed = ring_cells(self._blocks[self._next : end], protocols=not self._ethernet)
         self._fence()
         self._status[self._next : end] = 0
         self._next = end % self._block_count
-        cells, unusable = cells_of(
-            packets.frames,
-            packets.size,
-            wall_ns=packets.wall_ns,
-            hardware=packets.hardware,
-            local=np.zeros(len(packets), np.bool_),
-            interface=packets.interface,
-            protocol=None if self._ethernet else packets.protocol,
-        )
-        for causes in (broken, unusable):
-            if causes:
-                self._malformed.update(causes)
-        self._taken += len(packets) + sum(broken.values())
+        self._malformed.update(malformed)
+        self._taken += len(cells) + sum(malformed.values())
         return cells
 
     def _fence(self) -> None:
