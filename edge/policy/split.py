@@ -52,6 +52,7 @@ class ClassSplit:
         self._masks = masks
         self._numbers = {bus: number for number, bus in enumerate(masks.buses)}
         self._containers = bool(masks.containers.any())
+        self._channels = bool(masks.channels.any())
         self._classes = tuple(data_class for data_class in SENSITIVITY if data_class in masks.collect)
         carried = [self._carried(row) for row in masks.rows]
         self._whole = np.array([_only(places) for places in carried], np.int8)
@@ -90,9 +91,10 @@ class ClassSplit:
         if first != _SEVERAL and (whole == first).all():
             return {self._classes[first]: ClassPart(batch, np.arange(len(batch)))}
         self._judge_diagnostics(batch, rows, whole)
-        mixed = whole == _SEVERAL
-        odd = mixed & (self._masks.multiplexed[rows] | (batch.length < self._masks.ends[rows]))
-        plain, odd_places = mixed & ~odd, np.flatnonzero(odd)
+        mixed = np.flatnonzero(whole == _SEVERAL)
+        own = rows[mixed]
+        odd = self._masks.multiplexed[own] | (batch.length[mixed] < self._masks.ends[own])
+        plain, odd_places = mixed[~odd], mixed[odd]
         width = batch.data.shape[1]
         padded = -(-width // CLASSIC_BYTES) * CLASSIC_BYTES
         wide = replace(batch, data=np.ascontiguousarray(batch.widened(padded).data))
@@ -103,14 +105,16 @@ class ClassSplit:
         odd_masks = self._shared_out(batch, rows, odd_places, wide.data.view(np.uint64)[odd_places])
         parts: dict[DataClass, ClassPart] = {}
         for number, (share, odd_mask) in enumerate(zip(self._shares, odd_masks, strict=True)):
-            chosen = (whole == number) | (plain & share.always[rows])
-            chosen[odd_places] = held = odd_mask.any(axis=1)
+            shared = plain[share.always[rows[plain]]]
+            held = odd_mask.any(axis=1)
+            chosen = whole == number
+            chosen[shared] = True
+            chosen[odd_places[held]] = True
             places = np.flatnonzero(chosen)
             if len(places):
                 part = wide.take(places)
                 words = part.data.view(np.uint64)
-                at = np.flatnonzero(plain[places])
-                words[at] &= share.own.take(rows[places[at]], padded).view(np.uint64)
+                words[np.searchsorted(places, shared)] &= share.own.take(rows[shared], padded).view(np.uint64)
                 words[np.searchsorted(places, odd_places[held])] &= odd_mask[held]
                 if headed is not None:
                     at = np.flatnonzero(np.isin(places, headed, assume_unique=True))
@@ -137,12 +141,17 @@ class ClassSplit:
 
     def _judge_diagnostics(self, batch: FrameBatch, rows: Int32s, whole: Int8s) -> None:
         """Write the class of messages that passed by a rule into `whole`."""
-        reassembled = batch.has(FrameFlag.REASSEMBLED)
-        by_rule = self._masks.channels[rows] & (reassembled | ~self._masks.described[rows])
-        for place in np.flatnonzero(by_rule).tolist():
+        if not self._channels:
+            return
+        channels = np.flatnonzero(self._masks.channels[rows])
+        reassembled = (batch.flags[channels] & np.uint16(FrameFlag.REASSEMBLED)) != 0
+        by_rule = reassembled | ~self._masks.described[rows[channels]]
+        for place, message_whole in zip(
+            channels[by_rule].tolist(), reassembled[by_rule].tolist(), strict=True
+        ):
             rules = self._masks.rows[int(rows[place])].rules
             collected = [rule for rule in rules if rule.data_class in self._masks.collect]
-            end = int(batch.length[place]) if reassembled[place] else 1 + int(batch.data[place, 0])
+            end = int(batch.length[place]) if message_whole else 1 + int(batch.data[place, 0])
             message = batch.data[place, 1:end].tobytes()
             # The door may have cleared the bits by which a rule knew its message.
             matching = [rule for rule in collected if rule.matches(message)] or collected
