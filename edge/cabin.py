@@ -57,6 +57,9 @@ class Cabin(Steering):
         standings: of each destination, by its name.
         see: what the gateway sees of itself; asked on its own thread alone.
         clock: time.
+
+    Attributes:
+        power: tells how the supervisor of power stands; None where none is followed.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Cabin(Steering):
         self._standings = standings
         self._see = see
         self._clock = clock
+        self.power: Callable[[], Mapping[str, object]] | None = None
         self._lock = threading.Lock()
         self._seen: Seen | None = None
         self._looked_ns: int | None = None
@@ -113,6 +117,7 @@ class Cabin(Steering):
                 for one in seen.alarms
             ],
             "buses": [_bus(one) for one in seen.buses],
+            "power": None if self.power is None else self.power(),
             "policy": {
                 "name": policy.name,
                 "version": policy.version,

@@ -17,6 +17,7 @@ from pydantic import (
 
 from edge.config_events import CollisionSection, EventSection
 from edge.config_policy import ControlSection, PolicySection
+from edge.config_power import PowerSection
 from edge.config_section import ConfigPath
 from edge.config_section import Section as _Section
 from edge.config_socketcan import SOCKETCAN, SocketCanOptions
@@ -332,12 +333,30 @@ class Config(_Section):
     destination: tuple[DestinationSection, ...] = ()
     journal: JournalSection | None = None
     page: PageSection | None = None
+    power: PowerSection | None = None
     signing: SigningSection
 
     @property
     def journal_folder(self) -> Path | None:
         """Where the journal lies; None where there is none."""
         return None if self.journal is None else self.journal.folder
+
+    @property
+    def power_bus(self) -> str | None:
+        """A bus whose board is the supervisor of power; None where there is no table [power]."""
+        if self.power is None:
+            return None
+        boards = {
+            bus.name: (bus.channel, VlinkOptions.of(bus.options).speed)
+            for bus in self.bus
+            if bus.interface == VLINK
+        }
+        return self.power.bus_of(boards)
+
+    @model_validator(mode="after")
+    def _power_has_a_board(self) -> Self:
+        _ = self.power_bus
+        return self
 
     @field_validator("bus")
     @classmethod

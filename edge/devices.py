@@ -23,6 +23,7 @@ from edge.config import BusSection, Config, GpsdSection, IioSection, NmeaSection
 from edge.config_socketcan import PYTHON_CAN, SOCKETCAN, SocketCanOptions
 from edge.config_vlink import VLINK, VlinkOptions
 from edge.errors import ConfigError
+from edge.power.board_line import BoardLine
 from edge.sensors.gpsd import Gpsd
 from edge.sensors.iio import IioAccelerometer
 from edge.sensors.nmea_serial import NmeaSerial
@@ -35,13 +36,17 @@ FEW = 2
 """From so many buses on, sharing a ring spares something."""
 
 
-def open_buses(config: Config, clock: Clock, conditions: Conditions | None = None) -> FrameSource:
+def open_buses(
+    config: Config, clock: Clock, conditions: Conditions | None = None, power: BoardLine | None = None
+) -> FrameSource:
     """Open every bus that has an interface, as one source in time order.
 
     Args:
         config: names them.
         clock: stamps what they receive.
         conditions: where it is put down how each of them stands.
+        power: what reaches the supervisor of power, where the configuration names one; its board is spoken
+            with until that hangs up.
 
     Raises:
         ConfigError: if no bus has an interface.
@@ -60,7 +65,7 @@ def open_buses(config: Config, clock: Clock, conditions: Conditions | None = Non
         low = config.capture.latency == "low"
         together = _together(live, clock, told, low=low)
         sources = [stack.enter_context(source) for source in together.values()]
-        boards = _boards(live, clock, told)
+        boards = _boards(live, clock, told, config.power_bus, power)
         sources += [stack.enter_context(source) for source in boards.values()]
         taken = {bus for buses in (*together, *boards) for bus in buses}
         sources += [
@@ -110,7 +115,11 @@ def _together(
 
 
 def _boards(
-    live: Sequence[BusSection], clock: Clock, conditions: Conditions
+    live: Sequence[BusSection],
+    clock: Clock,
+    conditions: Conditions,
+    power_bus: str | None,
+    power: BoardLine | None,
 ) -> dict[tuple[str, ...], FrameSource]:
     """Open the boards that speak vlink, each as one source of its buses; by their names."""
     members: defaultdict[tuple[str, int], list[Member]] = defaultdict(list)
@@ -123,14 +132,19 @@ def _boards(
     found: dict[tuple[str, ...], FrameSource] = {}
     with ExitStack() as stack:
         for (channel, speed), buses in members.items():
+            names = tuple(bus.name for bus in buses)
+            supervises = power is not None and power_bus in names
             source = VlinkSource(
                 buses,
                 partial(open_board, channel, speed),
                 clock=clock,
                 random_u32=partial(secrets.randbits, 32),
                 conditions=conditions,
+                attended=supervises,
             )
-            found[tuple(bus.name for bus in buses)] = stack.enter_context(source)
+            found[names] = stack.enter_context(source)
+            if power is not None and supervises:
+                power.reach(source)
         stack.pop_all()
     return found
 

@@ -47,8 +47,7 @@ _ALARM_REPORT_S = 10.0
 """An alarm has the account told at once, but not more often than this."""
 _FULL_WAIT_S = 0.02
 _DRAIN_WAIT_S = 0.005
-
-
+_NEVER = threading.Event()
 logger = logging.getLogger(__name__)
 
 
@@ -91,6 +90,7 @@ class Gateway:
         sampler: makes the records.
         road: brings the records to the platforms.
         uplink: of the configuration's table [uplink].
+        beside: gives further hops for the account.
     """
 
     def __init__(
@@ -174,6 +174,7 @@ class Gateway:
         self._standings = tuple(standings)
         self._capture: MaskedSource | None = None
         self._record: Record | None = None
+        self.beside: Callable[[], Sequence[Hop]] = tuple
         self._time = TimeWatch(self.identity.boot)
         self._alarms = AlarmWatch()
         self._report_ns = round(config.uplink.account_period_s * NS_PER_S)
@@ -302,12 +303,11 @@ class Gateway:
 
     def _drain(self, end_ns: int, hurry: threading.Event) -> None:
         """Wait until everything is acknowledged, but no longer than told."""
-        never = threading.Event()
         self.road.step()
-        while not self.road.settled() and self._clock.boot_ns() < end_ns and not hurry.is_set():
-            if self.road.failed:
+        while not (self.road.settled() or self.road.failed or hurry.is_set()):
+            if self._clock.boot_ns() >= end_ns:
                 break
-            self._clock.wait(never, _DRAIN_WAIT_S)
+            self._clock.wait(_NEVER, _DRAIN_WAIT_S)
             self.road.step()
 
     def supply_lost(self) -> None:
@@ -321,8 +321,9 @@ class Gateway:
 
     def account(self) -> Account:
         """The account so far, hop by hop along the road."""
-        hops: list[Hop] = [*(self._capture.hops() if self._capture is not None else ())]
-        return Account.of([*hops, *self._core.hops(), *self.road.hops(), *self._alarms.hops()])
+        captured = () if self._capture is None else self._capture.hops()
+        beside = *self._alarms.hops(), *self.beside()
+        return Account.of((*captured, *self._core.hops(), *self.road.hops(), *beside))
 
     def view(self) -> View:
         """What a person watching is shown."""
@@ -404,10 +405,9 @@ class Gateway:
         self.road.report(self.account(), self._clock.timebase(), self._reported_ns, self._since_ns)
 
     def _wait_for_room(self, stop: threading.Event) -> None:
-        never = threading.Event()
         while not self.road.room() and not stop.is_set():
             self.road.check()
-            self._clock.wait(never, _FULL_WAIT_S)
+            self._clock.wait(_NEVER, _FULL_WAIT_S)
             self.road.step()
 
 

@@ -42,11 +42,14 @@ from edge.capturing.message import (
     Message,
     Observed,
     Order,
+    PowerAsk,
+    PowerTold,
     Ready,
     Report,
     Told,
 )
 from edge.frames import FrameBatch
+from edge.power.line import LONGEST_S
 
 BODY_BYTES_MAX = COLUMN_BYTES_MAX + (1 << 20)
 
@@ -55,12 +58,18 @@ _COUNTS = struct.Struct("<qQ")
 """Time of a report, number of the last `Adopt`; counts follow, eight bytes each."""
 _COUNT_BYTES = 8
 
+POWER_WORDS_MAX = 512
+POWER_TEXT_MAX = 255
+_ARGUMENT_MAX = 1 << 31
+_SUPPLY_MAX_MV = 65_535
+
 
 class _Kind(IntEnum):
     ORDER = 1
     ASK = 2
     ADOPT = 3
     CLOSE = 4
+    POWER_ASK = 5
     READY = 16
     REPORT = 17
     OBSERVED = 18
@@ -69,6 +78,7 @@ class _Kind(IntEnum):
     FAILED = 21
     ENDED = 22
     COUNTS = 23
+    POWER_TOLD = 24
     BATCH = 32
 
 
@@ -77,10 +87,12 @@ _JSON: Mapping[_Kind, TypeAdapter[Any]] = {
     _Kind.ASK: TypeAdapter(Ask),
     _Kind.ADOPT: TypeAdapter(Adopt),
     _Kind.CLOSE: TypeAdapter(Close),
+    _Kind.POWER_ASK: TypeAdapter(PowerAsk),
     _Kind.READY: TypeAdapter(Ready),
     _Kind.REPORT: TypeAdapter(Report),
     _Kind.DONE: TypeAdapter(Done),
     _Kind.TOLD: TypeAdapter(Told),
+    _Kind.POWER_TOLD: TypeAdapter(PowerTold),
     _Kind.FAILED: TypeAdapter(Failed),
     _Kind.ENDED: TypeAdapter(Ended),
 }
@@ -89,10 +101,12 @@ _KIND_OF: Mapping[type, _Kind] = {
     Ask: _Kind.ASK,
     Adopt: _Kind.ADOPT,
     Close: _Kind.CLOSE,
+    PowerAsk: _Kind.POWER_ASK,
     Ready: _Kind.READY,
     Report: _Kind.REPORT,
     Done: _Kind.DONE,
     Told: _Kind.TOLD,
+    PowerTold: _Kind.POWER_TOLD,
     Failed: _Kind.FAILED,
     Ended: _Kind.ENDED,
 }
@@ -232,7 +246,22 @@ def _texts(condition: BusCondition) -> Iterator[str]:
         yield from (board.board, board.firmware, board.supervisor, board.reset_cause)
 
 
+def _sayable(message: PowerTold) -> bool:
+    """Whether a board can have said it."""
+    said = message.said
+    texts = [*(event.cause for event in said.events), *(answer.text for answer in said.answers)]
+    supply_mv = None if said.status is None else said.status.supply_mv
+    return (
+        len(texts) <= POWER_WORDS_MAX
+        and all(len(text) <= POWER_TEXT_MAX for text in texts)
+        and all(-_ARGUMENT_MAX <= event.argument < _ARGUMENT_MAX for event in said.events)
+        and (supply_mv is None or 0 <= supply_mv <= _SUPPLY_MAX_MV)
+    )
+
+
 _CHECKS: Mapping[type, Callable[[Any], bool]] = {
+    PowerAsk: lambda ask: 0 <= ask.seconds <= LONGEST_S[ask.command],
+    PowerTold: _sayable,
     Report: _countable,
     Ready: lambda ready: abs(ready.t_ns) <= TIME_MAX_NS and bool(ready.mask),
     Told: lambda told: 0 <= told.level <= 50 and len(told.text) <= TEXT_MAX,  # noqa: PLR2004 - logging.CRITICAL

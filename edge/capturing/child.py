@@ -66,6 +66,7 @@ def _work(connection: Connection, descriptor: int, clock: Clock, lacking: tuple[
             clock=clock,
             buffer_bytes=order.buffer_bytes,
             pace=opened.pace,
+            power=opened.power,
         )
         # What is there now stays: a collection that went over it would hold frames up.
         gc.freeze()

@@ -12,6 +12,7 @@ from edge.capturing.needs import Needed
 from edge.errors import SourceError
 from edge.frames import FrameBatch
 from edge.policy.classes import DataClass
+from edge.power.line import PowerCommand, PowerSaid
 from edge.sensors.observation import Observation
 
 COUNT_MAX = (1 << 63) - 1
@@ -68,6 +69,14 @@ class Adopt:
 @dataclass(frozen=True, slots=True)
 class Close:
     """To capture: take nothing more in, hand on what is there, and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerAsk:
+    """To capture: ask the supervisor of power, see `edge.power.line.PowerLine.ask`; also after a `Close`."""
+
+    command: PowerCommand
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +157,13 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class PowerTold:
+    """From capture: what the supervisor of power said; also after `Ended`, until the core hangs up."""
+
+    said: PowerSaid
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """From capture, last: why it ends; `error` is the name of a class in `edge.errors`, else it crashed."""
 
@@ -159,7 +175,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """From capture, last: the sources have ended or were closed, and all of it has been handed on."""
+    """From capture, last: the sources have ended or were closed, and all of it has been handed on.
+
+    Where it is also the line to the supervisor of power, it stays for that alone.
+    """
 
 
 Message = (
@@ -167,12 +186,14 @@ Message = (
     | Ask
     | Adopt
     | Close
+    | PowerAsk
     | Ready
     | Report
     | Counts
     | Observed
     | Done
     | Told
+    | PowerTold
     | Failed
     | Ended
     | FrameBatch

@@ -33,6 +33,8 @@ from edge.policy.classes import DataClass
 from edge.policy.classfile import load_classes
 from edge.policy.door import Door
 from edge.policy.rules import Area
+from edge.power.board_line import BoardLine
+from edge.power.line import PowerLine
 
 _AREAS: TypeAdapter[tuple[Area, ...]] = TypeAdapter(tuple[Area, ...])
 
@@ -46,12 +48,14 @@ class CapturePlan:
         arguments: for it, plain values that JSON can hold.
         needed: what is opened needs this of the system while it is read; everything else is refused to it.
         user: whom the process becomes; None: it stays who started it.
+        power: whether it is also the line to the supervisor of power.
     """
 
     opener: str
     arguments: Mapping[str, Any]
     needed: tuple[Needed, ...] = ()
     user: User | None = None
+    power: bool = False
 
     @property
     def rights(self) -> Rights:
@@ -68,12 +72,14 @@ class Opened:
         mask: the name of the mask that batches have now.
         items: ids of the items that its sensors provide.
         pace: when live sources are read.
+        power: to the supervisor of power, where one of the sources reaches it.
     """
 
     capture: MaskedSource
     mask: str
     items: tuple[str, ...] = ()
     pace: Pace = USUAL_PACE
+    power: PowerLine | None = None
 
 
 Opener = Callable[[Mapping[str, Any], Collection[DataClass], str, Clock], Opened]
@@ -102,6 +108,7 @@ def plan_of(configuration: Path, config: Config, areas: Sequence[Area] = ()) -> 
         },
         needs_of(config),
         _user(config.capture.user),
+        config.power is not None,
     )
 
 
@@ -140,13 +147,15 @@ def open_configuration(
     with ExitStack() as stack:
         sensors = open_sensors(config, clock, stack)
         conditions = Conditions()
-        source = stack.enter_context(open_buses(config, clock, conditions))
+        power = None if config.power is None else BoardLine()
+        source = stack.enter_context(open_buses(config, clock, conditions, power))
         stack.pop_all()
     return Opened(
         Capture(source, door, sensors=sensors, guard=guard, clock=clock, conditions=conditions),
         door.mask,
         tuple(item for sensor in sensors for item in sensor.items),
         pace_of(config),
+        power,
     )
 
 

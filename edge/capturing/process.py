@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -27,18 +28,21 @@ from edge.capturing.message import (
     Message,
     Observed,
     Order,
+    PowerAsk,
+    PowerTold,
     Ready,
     Report,
     Told,
 )
 from edge.capturing.opening import CapturePlan
 from edge.capturing.pace import IDLE_MOST_S
-from edge.capturing.said import error_of, printable
+from edge.capturing.said import error_of, printable, printable_power
 from edge.capturing.started import StartedProcess
 from edge.clock import NS_PER_S, Clock
 from edge.errors import NevgateError, SourceError
 from edge.frames import FrameBatch
 from edge.policy.classes import DataClass
+from edge.power.line import PowerCommand, PowerSaid, joined
 from edge.uplink.events import Notice
 
 BUFFER_BYTES = 32 << 20
@@ -55,6 +59,7 @@ END_S = 10.0
 """So long capture may take to hand on what it has read."""
 
 _GRACE_S = 0.5
+POWER_WORDS_MAX = 1000
 LONGEST_WAIT_S = IDLE_MOST_S + 0.2
 """What the core waits for at most: longer than capture ever waits between two readings."""
 
@@ -71,6 +76,10 @@ class CaptureProcess(MaskedSource):
 
     One thread reads; any thread may adopt, ask for hops, or close. The process dies with the thread that made
     or restarted it, so that this should be the one that reads.
+
+    It is a `PowerLine` too, where the plan has one: the process then stays after the end of its sources, with
+    nothing to do but speak with the supervisor of power, until `hang_up`. One that dies meanwhile is not
+    started again: power is cut then when the supervisor's patience is at its end.
 
     Args:
         plan: what is to be opened.
@@ -121,6 +130,8 @@ class CaptureProcess(MaskedSource):
         self._back_off = BackOff(self._started_s)
         self._cause = ""
         self._told_lacking: tuple[str, ...] = ()
+        self._attended = plan.power
+        self._power_said: deque[PowerSaid] = deque(maxlen=POWER_WORDS_MAX)
         self.items: tuple[str, ...] = ()
         self._live = True
         try:
@@ -238,8 +249,56 @@ class CaptureProcess(MaskedSource):
         """Close, and wait until the process has ended; what is left in it is counted as unread."""
         self.close()
         self._arrived.wanted = False
-        while self._connection is not None:
+        while self._connection is not None and not self._finished:
             self._exchange(_GRACE_S)
+
+    def said(self) -> PowerSaid:
+        """See `PowerLine.said`."""
+        said = []
+        while self._power_said:
+            said.append(self._power_said.popleft())
+        return joined(said)
+
+    def ask(self, command: PowerCommand, seconds: int = 0) -> None:
+        """See `PowerLine.ask`; what is asked for while there is no process is lost."""
+        with self._lock:
+            connection = self._connection
+            if connection is not None:
+                connection.send(PowerAsk(command, seconds))
+
+    def attend(self, timeout_s: float) -> None:
+        """See `PowerLine.attend`; for one thread, once reading has come to its end."""
+        connection = self._connection
+        if connection is None or not self._finished:
+            self._clock.wait(self._nothing, timeout_s)
+            return
+        trouble = ""
+        try:
+            for message in connection.exchange(timeout_s):
+                self._attend_to(message)
+        except BorderError as error:
+            trouble = f"sent what is no message: {error.what}"
+        if trouble or connection.ended:
+            self._tell(f"capture {trouble or 'died'}; the supervisor of power is out of reach", trouble=True)
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """See `PowerLine.hang_up`: the process ends, now or with its sources."""
+        self._attended = False
+        if self._finished:
+            with self._lock:
+                process, self._process = self._process, None
+            if process is not None:
+                process.bury(kill=False)
+
+    def _attend_to(self, message: Message) -> None:
+        match message:
+            case PowerTold(said=said):
+                self._power_said.append(printable_power(said))
+            case Told(level=level, text=text):
+                logger.log(level, "capture: %s", printable(text))
+            case _:
+                raise BorderError("a message of sources that have ended", where="capture")
 
     def _now_s(self) -> float:
         return self._clock.boot_ns() / NS_PER_S
@@ -326,6 +385,8 @@ class CaptureProcess(MaskedSource):
         except BorderError as error:
             self._end_process(f"sent what is no message: {error.what}")
             return
+        if self._finished:
+            return
         now_s = self._now_s()
         if connection.ended:
             self._end_process("")
@@ -359,10 +420,13 @@ class CaptureProcess(MaskedSource):
                     self._end_process("did not take up what may be collected now")
             case Ready():
                 self._begin(message)
-            case Told(level=level, text=text):
-                logger.log(level, "capture: %s", printable(text))
+            case Told() | PowerTold():
+                self._attend_to(message)
             case Failed():
                 self._fail(message)
+            case Ended() if self._attended:
+                self._arrived.end("")
+                self._finished = True
             case Ended():
                 self._end_process(None)
             case _:

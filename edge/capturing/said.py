@@ -8,6 +8,7 @@ import edge.errors
 from edge.bus.condition import BusAlarm, BusCondition
 from edge.capturing.message import Failed
 from edge.errors import NevgateError
+from edge.power.line import PowerSaid
 
 _ERRORS = {
     name: kind
@@ -42,6 +43,15 @@ def printable_condition(condition: BusCondition) -> BusCondition:
         away=printable(condition.away),
         alarms=alarms,
         board=board,
+    )
+
+
+def printable_power(said: PowerSaid) -> PowerSaid:
+    """What a supervisor of power said, in such texts."""
+    return replace(
+        said,
+        events=tuple(replace(event, cause=printable(event.cause)) for event in said.events),
+        answers=tuple(replace(answer, text=printable(answer.text)) for answer in said.answers),
     )
 
 

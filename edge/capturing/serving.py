@@ -9,13 +9,26 @@ from collections.abc import Sequence
 from edge.capture import MaskedSource
 from edge.capturing.buffer import HandOverBuffer, Item
 from edge.capturing.connection import Connection
-from edge.capturing.message import Adopt, Ask, Close, Done, Ended, Failed, Message, Observed, Report
+from edge.capturing.message import (
+    Adopt,
+    Ask,
+    Close,
+    Done,
+    Ended,
+    Failed,
+    Message,
+    Observed,
+    PowerAsk,
+    PowerTold,
+    Report,
+)
 from edge.capturing.pace import Pace
 from edge.capturing.reporting import ReportWriter
 from edge.clock import NS_PER_S, Clock
 from edge.errors import NevgateError
 from edge.frames import FrameBatch
 from edge.policy.classes import DataClass
+from edge.power.line import PowerLine
 
 RECORDING_WAIT_S = 0.02
 """How often it is looked whether the core has taken enough of a recording that more can be read."""
@@ -23,6 +36,9 @@ RECORDING_WAIT_S = 0.02
 REPORT_S = 1.0
 AHEAD_BYTES = 1 << 20
 """How far a recording is read ahead of the core."""
+
+ATTEND_S = 0.03
+"""How often core and supervisor of power are looked at in turn when nothing else is left."""
 
 STALLED_S = 30.0
 """A core that takes nothing for so long after it has asked for the end is taken to have gone."""
@@ -49,6 +65,8 @@ class Serving:
         clock: stamps reports.
         buffer_bytes: memory for what waits.
         pace: when live sources are read.
+        power: to the supervisor of power; spoken with, also when the sources have ended, until the core is
+            gone.
     """
 
     def __init__(
@@ -59,12 +77,15 @@ class Serving:
         clock: Clock,
         buffer_bytes: int,
         pace: Pace,
+        power: PowerLine | None = None,
     ) -> None:
         self._connection = connection
         self._capture = capture
         self._clock = clock
         self._limit_bytes = buffer_bytes
         self._pace = pace
+        self._power = power
+        self._pressing = False
         self._buffer = HandOverBuffer(buffer_bytes)
         self._reports = ReportWriter()
         self._adopted = 0
@@ -94,6 +115,23 @@ class Serving:
                     return
                 self._look_if_due()
                 self._answer_if_due()
+        if self._power is not None and isinstance(self._last, Ended):
+            self._attend(self._power)
+
+    def _attend(self, power: PowerLine) -> None:
+        """Speak with the supervisor of power until the core hangs up."""
+        while not self._connection.ended:
+            for message in self._connection.exchange(ATTEND_S):
+                self._obey(message)
+            power.attend(ATTEND_S)
+            self._hear_power()
+        power.hang_up()
+
+    def _hear_power(self) -> None:
+        """Hand on what the supervisor of power has said; the core is to come back soon where it matters."""
+        if self._power is not None and (said := self._power.said()):
+            self._pressing |= said.pressing
+            self._connection.send(PowerTold(said))
 
     def _now_s(self) -> float:
         return self._clock.boot_ns() / NS_PER_S
@@ -119,6 +157,9 @@ class Serving:
                 self._adopt(frozenset(collect), admission)
                 self._adopted = number
                 self._look()
+            case PowerAsk(command=command, seconds=seconds):
+                if self._power is not None:
+                    self._power.ask(command, seconds)
             case Close():
                 self._closing = True
                 self._capture.close()
@@ -162,6 +203,7 @@ class Serving:
         except Exception as error:  # noqa: BLE001 - whatever it is, what was read before is handed on
             self._last = Failed("", place_of(error))
         else:
+            self._hear_power()
             if captured is None:
                 self._last = Ended()
             else:
@@ -179,8 +221,11 @@ class Serving:
         now_s = self._now_s()
         asked = self._asked
         if self._last is not None or (
-            asked is not None and self._looked_enough() and (len(self._buffer) or now_s >= self._due_s)
+            asked is not None
+            and self._looked_enough()
+            and (len(self._buffer) or self._pressing or now_s >= self._due_s)
         ):
+            self._pressing = False
             items = self._buffer.take()
             answer: list[Message] = [self._report(), *map(_message, items)]
             if asked is not None:

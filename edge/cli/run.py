@@ -19,6 +19,9 @@ from edge.clock import SystemClock, kernel_boot_id
 from edge.config import load_config
 from edge.devices import open_buses, open_sensors
 from edge.loading import load
+from edge.power.board_line import BoardLine
+from edge.power.following import PowerFollower
+from edge.power.line import PowerLine
 
 
 @click.command()
@@ -40,7 +43,8 @@ def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbos
       nevgate run --config /etc/nevgate/nevgate.toml --no-live
       nevgate run --json > account.json
 
-    Exit status: 0 everything acknowledged and balanced, 3 something was left, 1 or 2 an error.
+    Exit status: 0 everything acknowledged and balanced, 3 something was left, 5 the supervisor of power has
+    asked for the end (docs/supervisor.md), 1 or 2 an error.
     """
     log_to_stderr(verbose=verbose)
     loaded = load(load_config(config_path))
@@ -49,9 +53,11 @@ def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbos
     with ExitStack() as stack:
         if not loaded.config.capture.own_process:
             sensors = open_sensors(loaded.config, clock, stack)
+            board = BoardLine()
             source: FrameSource | MaskedSource = stack.enter_context(
-                open_buses(loaded.config, clock, conditions)
+                open_buses(loaded.config, clock, conditions, board)
             )
+            line: PowerLine = board
             observed = tuple(item for sensor in sensors for item in sensor.items)
             gateway = make_gateway(loaded, clock, observed, boot=kernel_boot_id())
         else:
@@ -60,9 +66,14 @@ def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbos
             gateway = make_gateway(loaded, clock, observed, boot=kernel_boot_id())
             plan = plan_of(config_path, loaded.config, gateway.choice.policy.areas)
             now = gateway.collecting.in_force.now
-            source = stack.enter_context(
+            source = line = stack.enter_context(
                 CaptureProcess(plan, gateway.collecting.collect(now), now.name, clock=clock)
             )
+        stack.callback(line.hang_up)
+        power = None
+        if loaded.config.power is not None:
+            power = PowerFollower(line, loaded.config.power.rules, clock)
+            gateway.beside, gateway.cabin.power = power.hops, power.state
         logging.getLogger("nevgate").info(
             "vehicle %s, policy %s, mask %s, up to %d items a record; end with Ctrl-C",
             gateway.identity.vehicle,
@@ -83,4 +94,5 @@ def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbos
             as_json=as_json,
             sensors=sensors,
             conditions=conditions,
+            power=power,
         )

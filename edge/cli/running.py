@@ -7,7 +7,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import click
@@ -24,10 +24,12 @@ from edge.cli.program import Finite, emit_json
 from edge.clock import NS_PER_S, Clock
 from edge.gateway import Gateway
 from edge.loading import Loaded
+from edge.power.following import PowerFollower
 from edge.sensors.source import ItemSource
 
 _REFRESH_NS = NS_PER_S // 4
 UNFINISHED_EXIT = 3
+POWER_EXIT = 5
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -85,11 +87,13 @@ def run_watched(
     as_json: bool,
     sensors: Sequence[ItemSource] = (),
     conditions: Conditions | None = None,
+    power: PowerFollower | None = None,
 ) -> None:
     """Run a gateway to its end, show it meanwhile, print its account; exit 3 if anything was left unsent.
 
     Whatever ends the run, what waits is sent and the account printed. A first signal ends the run, or, once
-    that has ended by itself, the wait for receipts.
+    that has ended by itself, the wait for receipts. If the supervisor of power has asked for the end, it
+    exits with 5 whatever was left, since power goes.
 
     Raises:
         NevgateError: what ended the run before its time; the account is printed before.
@@ -110,6 +114,8 @@ def run_watched(
                     supply_lost.clear()
                     logging.getLogger("nevgate").warning("the supply is going (SIGPWR)")
                     watched.supply_lost()
+                if power is not None:
+                    power.step(watched, stop)
                 now_ns = clock.boot_ns()
                 if screen is not None and now_ns - shown_ns >= _REFRESH_NS:
                     shown_ns = now_ns
@@ -119,9 +125,13 @@ def run_watched(
             try:
                 gateway.run(source, sensors=sensors, stop=stop, watch=watch, conditions=conditions)
             finally:
-                finished = gateway.finish(drain_s, stop)
+                with nullcontext() if power is None else power.closing():
+                    finished = gateway.finish(drain_s if power is None else power.drain_s(drain_s), stop)
     finally:
         tell(gateway.account(), finished=finished, kept=gateway.road.durable, as_json=as_json)
+    if power is not None and power.why:
+        click.echo(f"nevgate: ended: supervisor asked: {power.why}", err=True)
+        sys.exit(POWER_EXIT)
     if not (finished and gateway.account().balanced):
         sys.exit(UNFINISHED_EXIT)
 

@@ -36,7 +36,7 @@ _BOARDS = (
     "clock",
 )
 _DESTINATIONS = ("destination", "records", "messages", "last", "")
-_PARTS = ("alarms", "buses", "policy", "clock", "place", "mask", "left")
+_PARTS = ("alarms", "buses", "power", "policy", "clock", "place", "mask", "left")
 
 
 @click.command()
@@ -86,12 +86,25 @@ def _show(state: Mapping[str, Any]) -> None:
     click.echo(f"policy {policy['title']}, {policy['signature']}")
     if not clock["trusted"]:
         click.echo(f"no consent holds: {clock['why']}")
+    if state.get("power"):
+        click.echo(_power(state["power"]))
     if state["buses"]:
         page().print(_table(_BUSES, map(_bus, state["buses"])))
         boards = {one["interface"]: one["board"] for one in state["buses"] if one.get("board")}
         if boards:
             page().print(_table(_BOARDS, map(_board, boards.values())))
     page().print(_table(_DESTINATIONS, map(_destination, state["left"])))
+
+
+def _power(power: Mapping[str, Any]) -> str:
+    words = [f"supervisor of power: {power['supervisor']}"]
+    if power["supply_v"] is not None:
+        words.append(f"{power['supply_v']:.1f} V")
+    if power["ignition"] is not None:
+        words.append(f"ignition {'on' if power['ignition'] else 'off'}")
+    if power["ending"]:
+        words.append(f"the gateway ends: {power['ending']}")
+    return ", ".join(words)
 
 
 def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:

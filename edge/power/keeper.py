@@ -7,10 +7,8 @@ import threading
 from dataclasses import dataclass
 
 from edge.clock import NS_PER_S
+from edge.power.line import KEEP_MAX_S
 from edge.power.supervisor import ShutdownRequest, Supervisor, SupplyFalling, Wish
-
-MOST_S = 65_535
-"""What a command can ask for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +20,14 @@ class KeeperRules:
         after_watch_s: so long after a watch power is still wanted: its last records are made and sent.
         renew_s: power is asked for so often while it is wanted; a packet that is lost costs one of these.
         longest_end_s: for so long at the most an end asks for time; the supervisor has a limit of its own.
+        wake_after_s: the gateway is to be woken so long after its end; 0 for never.
     """
 
     close_s: float = 5.0
     after_watch_s: float = 60.0
     renew_s: float = 20.0
     longest_end_s: float = 120.0
+    wake_after_s: int = 0
 
 
 class PowerKeeper:
@@ -60,6 +60,11 @@ class PowerKeeper:
         """Whether the gateway was asked to end."""
         return self.request is not None
 
+    @property
+    def cut_ns(self) -> int:
+        """When power is cut without an answer, boot-monotonic, as the last request says."""
+        return self._cut_ns
+
     def take(self, said: ShutdownRequest | SupplyFalling, now_ns: int) -> None:
         """Take up what the supervisor says.
 
@@ -77,6 +82,8 @@ class PowerKeeper:
                 self.request = said
                 self._requested_ns = now_ns
                 self._asked_ns = None
+                # If power is cut without an answer, it is to come back all the same.
+                self._wake_later()
             if self._closed:
                 self._supervisor.shutdown_done()
 
@@ -113,7 +120,12 @@ class PowerKeeper:
         with self._lock:
             self._closed = True
             if self.request is not None:
+                self._wake_later()
                 self._supervisor.shutdown_done()
+
+    def _wake_later(self) -> None:
+        if self._rules.wake_after_s:
+            self._supervisor.wake_in(self._rules.wake_after_s)
 
     def _ask_for_time_to_end(self, now_ns: int) -> None:
         """Have power kept in small pieces while the end takes longer than what is left."""
@@ -130,7 +142,7 @@ class PowerKeeper:
             left_s = (until_ns - now_ns) / NS_PER_S + self._rules.after_watch_s
             if left_s > 0:
                 if self._due(now_ns, self._rules.renew_s):
-                    self._supervisor.keep_power(min(math.ceil(left_s), MOST_S))
+                    self._supervisor.keep_power(min(math.ceil(left_s), KEEP_MAX_S))
                 return
         if self._asked_ns is not None:
             self._asked_ns = None

@@ -19,6 +19,11 @@ class SupervisorState(IntEnum):
     WATCHING = 6
     PROTECTED = 7
 
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.name.replace("_", " ").lower()
+
 
 class SupervisorEvent(IntEnum):
     """What a supervisor tells; the numbers are the codes of vlink's EVENT."""
@@ -33,6 +38,23 @@ class SupervisorEvent(IntEnum):
     WATCHING_BEGINS = 0x208
     PROTECTION = 0x209
     WAKE_REFUSED = 0x20A
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.name.replace("_", " ").lower()
+
+
+SHUTDOWN_CAUSES = frozenset(
+    {
+        "nothing left to watch",
+        "supply low",
+        "watching budget spent",
+        "cranking too long",
+        "battery limit",
+    }
+)
+"""Why a supervisor asks for the end, in its own words."""
 
 
 class Wish(StrEnum):
@@ -95,3 +117,6 @@ class Supervisor(Protocol):
 
     def shutdown_done(self) -> None:
         """Say that the gateway has closed its journal, so that power may go."""
+
+    def wake_in(self, seconds: int) -> None:
+        """Have the gateway woken in so many seconds from now, once it is off; 0 takes that back."""

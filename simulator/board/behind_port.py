@@ -78,7 +78,12 @@ class RunningBoard:
 
 @contextlib.contextmanager
 def board_behind_port(
-    micropython: str, folder: Path, buses: Sequence[PlayedBus], *, cells: int = 2_000, power: bool = False
+    micropython: str,
+    folder: Path,
+    buses: Sequence[PlayedBus],
+    *,
+    cells: int = 2_000,
+    power: bool | Mapping[str, int] = False,
 ) -> Iterator[RunningBoard]:
     """Run a board until the block ends.
 
@@ -87,9 +92,14 @@ def board_behind_port(
         folder: an empty one for what the board needs.
         buses: what is played.
         cells: of each ring.
-        power: whether a supervisor of power is fitted.
+        power: whether a supervisor of power is fitted, or with which parameters (firmware/supervisor).
     """
-    plan = {"buses": [asdict(bus) for bus in buses], "cells": cells, "boot": 4_000_000_000, "power": power}
+    plan = {
+        "buses": [asdict(bus) for bus in buses],
+        "cells": cells,
+        "boot": 4_000_000_000,
+        "power": power if isinstance(power, bool) else dict(power),
+    }
     (folder / "plan.json").write_text(json.dumps(plan))
     shared = folder / "shared"
     shared.mkdir()

@@ -31,6 +31,7 @@ from bridge.power import Power
 from bridge.ring import CELL_BYTES, CELLS, HEAD, TAIL, TICKS
 from controller import PlayedController
 from supervisor.machine import PowerSupervisor
+from supervisor.parameters import Parameters
 
 
 class CorruptingPort:
@@ -146,7 +147,11 @@ class Bench:
             serial="BE01",
             reset_cause=2,
         )
-        power = Power(PowerSupervisor(now_ms=time.ticks_ms()), self.pins) if self.plan["power"] else None
+        fitted = self.plan["power"]
+        power = None
+        if fitted is not False:
+            parameters = Parameters(**({} if fitted is True else fitted))
+            power = Power(PowerSupervisor(parameters, now_ms=time.ticks_ms()), self.pins)
         return Bridge(self.buses, self.port, time, self.timer, board, power)
 
     def report(self, bridge: Bridge, name: str) -> None:

@@ -29,6 +29,7 @@ SECTIONS: Mapping[str, str] = {
     "edge/journal/": "Journal",
     "edge/places/": "Places",
     "edge/policy/": "Door",
+    "edge/power/": "Power",
     "edge/sensors/": "Sensors",
     "edge/uplink/": "Uplink",
     "edge/vehicle/event_watch.py": "Events",

@@ -46,7 +46,9 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench(folder: Path, *buses: PlayedBus, cells: int = 2_000, power: bool = False) -> Iterator[Bench]:
+def bench(
+    folder: Path, *buses: PlayedBus, cells: int = 2_000, power: bool | Mapping[str, int] = False
+) -> Iterator[Bench]:
     with board_behind_port(interpreter(), folder, buses, cells=cells, power=power) as board:
         running = Bench(board)
         running.wait_for("ready")

@@ -71,6 +71,9 @@ class BoxedSupervisor:
             return
         self.machine.shutdown_done()
 
+    def wake_in(self, seconds: int) -> None:
+        self.machine.set_wake(seconds)
+
     def seconds(self) -> float:
         return (self.clock.boot_ns() - self.start_ns) / NS_PER_S
 

@@ -11,8 +11,9 @@ import pytest
 
 from edge.clock import NS_PER_S
 from edge.frames import Frame
-from edge.power.keeper import PowerKeeper
+from edge.power.keeper import KeeperRules, PowerKeeper
 from edge.power.supervisor import (
+    SHUTDOWN_CAUSES,
     ShutdownRequest,
     SupervisorEvent,
     SupervisorState,
@@ -172,8 +173,10 @@ def test_a_falling_supply_has_all_committed_before_it_is_gone(tmp_path: Path) ->
 
 
 def test_the_numbers_are_those_of_the_firmware() -> None:
-    assert [each.name.replace("_", " ").lower() for each in SupervisorState] == list(m.STATES)
-    assert {each.value: each.name.replace("_", " ").lower() for each in SupervisorEvent} == m.NAMES
+    assert [each.words for each in SupervisorState] == list(m.STATES)
+    assert {each.value: each.words for each in SupervisorEvent} == m.NAMES
+    requests = (m.WATCH_OVER, m.LOW_SUPPLY, m.BUDGET_SPENT, m.LONG_CRANKING, m.BATTERY_LIMIT)
+    assert {m.CAUSES[each] for each in requests} == SHUTDOWN_CAUSES
 
 
 class _Deaf:
@@ -190,6 +193,9 @@ class _Deaf:
     def shutdown_done(self) -> None:
         self.asked.append("done")
 
+    def wake_in(self, seconds: int) -> None:
+        self.asked.append(f"wake in {seconds}")
+
 
 def test_asks_again_and_again_while_it_watches_and_takes_back_once() -> None:
     deaf = _Deaf()
@@ -199,6 +205,15 @@ def test_asks_again_and_again_while_it_watches_and_takes_back_once() -> None:
     assert deaf.asked == [180, 160, 140, 120, 100, 80, 60, 40, 20, 0]
     assert keeper.step(200 * S, None) is Wish.GO_ON
     assert deaf.asked[-2:] == [20, 0]
+
+
+def test_has_itself_woken_later_also_if_power_is_cut_without_an_answer() -> None:
+    deaf = _Deaf()
+    keeper = PowerKeeper(deaf, KeeperRules(wake_after_s=7200))
+    keeper.take(ShutdownRequest(30), 0)
+    assert deaf.asked == ["wake in 7200"]
+    keeper.closed()
+    assert deaf.asked == ["wake in 7200", "wake in 7200", "done"]
 
 
 def test_does_not_answer_what_was_not_asked() -> None:

@@ -39,8 +39,10 @@ STEPS_BACK = "numbers of the board stepped back"
 UNTAKEN = "bytes that the board did not take"
 
 REOPEN_FIRST_S, REOPEN_MAX_S = 0.1, 5.0
-ANSWER_WAIT_S = 0.01
-"""A time question is worth what its answer is read soon: a reading waits for it for so long at most."""
+ASKING_S = 0.03
+"""A time question is worth what its answer is read soon: a reading waits for all that it asks so long at most."""
+POLLING_S, GOLDEN = 0.001, 0.618
+"""USB is polled each millisecond. Questions in a row come at other moments of it, by the golden ratio."""
 NO_ANSWER_NS = 5 * NS_PER_S
 READING_BYTES = 1 << 20
 """Read at one reading at most, so that a board that never pauses holds nothing else up."""
@@ -72,6 +74,8 @@ class VlinkSource(FrameSource):
         clock: gives boot time.
         random_u32: gives nonces.
         conditions: where it is put down how the buses stand.
+        attended: whether the board is spoken with after `close`, until `hang_up`: it is the supervisor of
+            the gateway's power, which waits for an answer when everything else is closed.
 
     Raises:
         SourceError: the port cannot be opened now.
@@ -87,6 +91,7 @@ class VlinkSource(FrameSource):
         clock: Clock,
         random_u32: Callable[[], int],
         conditions: Conditions | None = None,
+        attended: bool = False,
     ) -> None:
         self._names = tuple(member.name for member in members)
         self._open_port = open_port
@@ -102,7 +107,10 @@ class VlinkSource(FrameSource):
         self._frames = StampedFrames(self._names, places, clock, self._tell_uncounted)
         self._report = BoardReport(members, clock, conditions or Conditions())
         self._session = HostSession(random_u32)
-        self._said: deque[Status | Event | Outcome] = deque(maxlen=TOLD_MAX)
+        self._said: deque[Status | Event] = deque(maxlen=TOLD_MAX)
+        self._outcomes: list[Outcome] = []
+        self._attended = attended
+        self._frames_over = False
         self._counted = False
         self._unsent = b""
         self._behind = False
@@ -110,6 +118,8 @@ class VlinkSource(FrameSource):
         self._reopen_s = REOPEN_FIRST_S
         self._port: Port | None = None
         self._alone_since_ns = 0
+        self._question: int | None = None
+        self._moment = 0.0
         self._connect()
 
     @property
@@ -143,10 +153,11 @@ class VlinkSource(FrameSource):
         return -1 if port is None else port.fileno()
 
     def said(self) -> tuple[Status | Event | Outcome, ...]:
-        """What board and supervisor said since the last call, and what became of commands; the last 256."""
+        """What board and supervisor said since the last call, the last 256, and what became of commands."""
         with self._lock:
-            said = tuple(self._said)
+            said = (*self._said, *self._outcomes)
             self._said.clear()
+            self._outcomes.clear()
         return said
 
     def ask(self, code: int, argument: bytes = b"") -> int:
@@ -188,15 +199,40 @@ class VlinkSource(FrameSource):
         """See `FrameSource.close`; frames that were received before can still be read."""
         self._stop.set()
         with self._lock:
-            port = self._port
-            if port is None:
+            if self._frames_over:
                 return
-            try:
-                self._take_all(port)
-            except OSError as error:
-                logger.info("%s: nothing more can be received: %s", port.name, error.strerror)
+            port = self._port
+            if port is not None:
+                try:
+                    self._take_all(port)
+                except OSError as error:
+                    logger.info("%s: nothing more can be received: %s", port.name, error.strerror)
             self._frames.let_go(at_once=True)
-            self._port = None
+            self._frames_over = True
+            if not self._attended:
+                self._let_go_of_port()
+
+    def attend(self, timeout_s: float) -> None:
+        """Speak with the board after `close`, for so long; frames are not taken any more, nor counted."""
+        with self._lock:
+            if self._frames_over and self._attended:
+                self._turn(timeout_s)
+                away = self._port is None
+            else:
+                away = True
+        if away and timeout_s:
+            self._clock.wait(threading.Event(), timeout_s)
+
+    def hang_up(self) -> None:
+        """Close the port that `close` has left open, or have it do so."""
+        with self._lock:
+            self._attended = False
+            if self._frames_over:
+                self._let_go_of_port()
+
+    def _let_go_of_port(self) -> None:
+        port, self._port = self._port, None
+        if port is not None:
             self._session.closed()
             port.close()
 
@@ -247,10 +283,9 @@ class VlinkSource(FrameSource):
             return
         try:
             self._take_all(port)
-            self._write(port)
-            if self._session.awaits_time:
-                self._await_answer(port)
-            if wait_s and not self._frames.taken and port.wait(self._wait_s(wait_s)):
+            self._converse(port)
+            nothing = self._frames_over or not self._frames.taken
+            if wait_s and nothing and port.wait(self._wait_s(wait_s)):
                 self._take_all(port)
         except OSError as error:
             self._disconnect(error.strerror or str(error))
@@ -275,11 +310,23 @@ class VlinkSource(FrameSource):
             self._take_up(self._session.receive(data, self._clock.boot_ns()))
         self._behind = left <= 0
 
-    def _await_answer(self, port: Port) -> None:
-        end_ns = self._clock.boot_ns() + round(ANSWER_WAIT_S * NS_PER_S)
-        while self._session.awaits_time and (left_ns := end_ns - self._clock.boot_ns()) > 0:
-            if port.wait(left_ns / NS_PER_S):
-                self._take_all(port)
+    def _converse(self, port: Port) -> None:
+        """Write what is due, and wait for the answers to questions about time, for each of them once."""
+        end_ns = self._clock.boot_ns() + round(ASKING_S * NS_PER_S)
+        while True:
+            self._write(port)
+            question = self._session.question
+            if question is None or question == self._question:
+                return
+            self._question = question
+            while self._session.question is not None:
+                left_ns = end_ns - self._clock.boot_ns()
+                if left_ns <= 0:
+                    return
+                if port.wait(left_ns / NS_PER_S):
+                    self._take_all(port)
+            self._moment = (self._moment + GOLDEN) % 1
+            self._clock.wait(self._stop, self._moment * POLLING_S)
 
     def _write(self, port: Port) -> None:
         now_ns = self._clock.boot_ns()
@@ -301,6 +348,9 @@ class VlinkSource(FrameSource):
     def _take_up(self, told: Sequence[Told]) -> None:
         for one in told:
             match one:
+                case FramesCame() | Began() | Status() if self._frames_over:
+                    # Nothing is counted any more; what it says of itself is all that is wanted.
+                    self._said += [one] if isinstance(one, Status) else []
                 case FramesCame(payloads=payloads):
                     self._accept(frame_columns(payloads))
                 case Exchange():
@@ -316,7 +366,7 @@ class VlinkSource(FrameSource):
                 case Outcome():
                     if one.result != 0:
                         self._report.tell("command", f"command {one.code}: {one.text}", trouble=True)
-                    self._said.append(one)
+                    self._outcomes.append(one)
                 case Began():
                     self._began(one)
 
