@@ -1,21 +1,25 @@
-"""A node on a real MicroPython, through TLS and Mosquitto to the platform: outages and kills leave no gap."""
+"""A node on a real MicroPython, through TLS and Mosquitto to the platform: no gaps, and the right values."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 
 from edge.clock import NS_PER_S, SystemClock, TimeQuality
-from edge.records import Missing
+from edge.frames import Frame, FrameFlag
 from edge.uplink.tls import TlsSettings, tls_context
 from edge.wire.device_keys import DeviceKey
 from edge.wire.key_files import write_device_key
@@ -25,13 +29,58 @@ from simulator.platform.assembly import open_platform
 from simulator.platform.reader import StoreReader
 from simulator.platform.rows import StoredRecord
 from simulator.platform.serve import BrokerAccess, PlatformService
+from simulator.vehicle.vehicle import ReferenceVehicle
+from tests.firmware.gateway_twin import MS, GatewayTwin
 from tests.firmware.micropython import command, environment
+from tests.firmware.vehicles import reference_board, reference_vehicle
 from tests.simulator.platform_rig import PLATFORM_KEY, VEHICLE
 
 PROGRAM = Path(__file__).parent / "programs" / "telemetry_node_on_board.py"
 PATIENCE_S = 40.0
 POLL_S = 0.05
 KEY = DeviceKey(bytes(range(32)))
+STEPS, STEP_MS = 60, 100
+
+
+@functools.cache
+def recording() -> tuple[list[Frame], ...]:
+    """The vehicle's frames by steps, their times counted from each step's beginning.
+
+    All that a board decodes, and of the others one in sixteen.
+    """
+    messages = reference_board("gbt44464").plan.messages
+    ids = sorted({planned.message.arbitration_id for planned in messages})
+    steps: tuple[list[Frame], ...] = tuple([] for _ in range(STEPS))
+    for batch in ReferenceVehicle(1).frames(STEPS * STEP_MS / 1000):
+        wanted = np.isin(batch.arbitration_id, ids)
+        wanted[::16] = True
+        for place in np.flatnonzero(wanted).tolist():
+            frame = batch.frame(place)
+            step, ms = divmod(frame.t_ns // MS, STEP_MS)
+            steps[step].append(replace(frame, t_ns=ms * MS))
+    return steps
+
+
+def written(steps: Sequence[Sequence[Frame]]) -> bytes:
+    """A recording as the node's program reads it."""
+    buses = reference_board("gbt44464").plan.buses
+    blocks = []
+    for frames in steps:
+        block = bytearray()
+        for frame in frames:
+            code, size = next((code, size) for code, size in enumerate(SIZES) if size >= len(frame.data))
+            fd = FrameFlag.FD in frame.flags
+            kind = code | (0x10 if FrameFlag.EXTENDED in frame.flags else 0) | (0x40 if fd else 0)
+            head = (frame.t_ns // MS, frame.arbitration_id, buses.index(frame.bus), kind, size)
+            block += struct.pack("<HIBBB", *head) + frame.data.ljust(size, b"\0")
+        blocks.append(bytes(block))
+    places = [4 * len(blocks) + 12]
+    for each in blocks:
+        places.append(places[-1] + len(each))
+    return struct.pack(f"<II{len(places)}I", len(blocks), STEP_MS, *places) + b"".join(blocks)
+
+
+SIZES = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 
 
 @dataclass
@@ -52,11 +101,11 @@ class Node:
         self.said.append(said)
         with said.open("wb") as out:
             self.process = subprocess.Popen(
-                command(PROGRAM, [str(options)], "512k"),
+                command(PROGRAM, [str(options)], "1m"),
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=out,
-                env=environment([]),
+                env=environment([self.folder]),
             )
 
     def alive(self) -> None:
@@ -106,6 +155,8 @@ def broker(tmp_path: Path) -> Iterator[MosquittoBroker]:
 @pytest.fixture
 def node(broker: MosquittoBroker, tmp_path: Path) -> Iterator[Node]:
     write_device_key(tmp_path / "node.device.pem", KEY)
+    (tmp_path / "decoder.py").write_text(reference_board("gbt44464").source())
+    (tmp_path / "recording").write_bytes(written(recording()))
     made = Node(
         tmp_path,
         {
@@ -117,7 +168,8 @@ def node(broker: MosquittoBroker, tmp_path: Path) -> Iterator[Node]:
             "authority": str(tmp_path / "authority.der"),
             "delay_s": 0.2,
             "period_ms": 50,
-            "segments": 30,
+            "segments": 60,
+            "recording": str(tmp_path / "recording"),
             "clock": False,
         },
     )
@@ -197,9 +249,17 @@ def check_contents(kept: Sequence[StoredRecord]) -> None:
     assert first.corrected is not None
     assert first.corrected.quality is TimeQuality.RTC
     assert abs(first.corrected.wall_ns(first.record.t_ns) - first.received_ns) < 20 * NS_PER_S
-    assert first.record.values["vehicle.speed"] == 1
-    assert kept[4].record.values["hv.soc"] is Missing.INVALID
-    assert kept[6].record.values["hv.current"] is Missing.ABNORMAL
+    board = reference_board("gbt44464")
+    seen: set[str] = set()
+    for _, of_boot in groupby(kept, key=lambda stored: stored.boot):
+        twin = GatewayTwin(board, reference_vehicle())
+        for record in (stored.record for stored in of_boot):
+            assert record.mask == board.mask
+            began_ns = (record.number - 1) * STEP_MS * MS
+            frames = recording()[(record.number - 1) % STEPS]
+            twin.hear(replace(frame, t_ns=began_ns + frame.t_ns) for frame in frames)
+            seen |= twin.check(record.number * STEP_MS, record.values, alarm=record.alarm)
+    assert len(seen) > len(board.items) // 2, "hardly an item had a value"
 
 
 def test_a_broker_of_another_authority_gets_nothing(node: Node, tmp_path: Path) -> None:

@@ -1,38 +1,67 @@
-"""A node with a stand-in for the decoder, whose values tell their sample; ends when it reads anything."""
+"""A node that decodes the reference vehicle's frames, some for each record; ends when it reads anything."""
 
 import json
 import select
+import struct
 import sys
 import time
 
+import decoder
 import micropython
+from bridge.pack import put
+from bridge.ring import Ring
+from telemetry import node as node_module
+from telemetry.dispatch import Dispatcher, RingReader
 from telemetry.link import Link
 from telemetry.mac import key_from_file
 from telemetry.node import Node
-from telemetry.record import ABNORMAL, GNSS, INVALID
+from telemetry.record import GNSS
+from telemetry.sampler import Sampler
 from telemetry.uplink import UplinkSettings
 
 
-class StandIn:
-    """Speed, a charge that is invalid now and then, an abnormal current, and cells."""
+class Vehicle:
+    """Plays a recording: for each number of a record one step of it, in the vehicle's own time.
 
-    keys = ((4, 0), (8, 0), (7, 0), (50, 1))
-    elements = 4
-    alarm = False
+    So what a record holds follows from its number and from that of the boot's first, however busy the
+    machine is.
 
-    def __init__(self) -> None:
-        self.count = 0
+    Args:
+        path: the recording: how many steps, milliseconds of each, where each begins and ends, frames.
+    """
 
-    def read(self, now: int) -> list:
+    def __init__(self, path: str) -> None:
+        self._file = open(path, "rb")  # noqa: SIM115, PTH123 - for as long as the process
+        self._steps, self._step_ms = struct.unpack("<II", self._file.read(8))
+        self._places = struct.unpack("<%dI" % (self._steps + 1), self._file.read(4 * self._steps + 4))  # noqa: UP031 - as on a board
+        dispatcher = Dispatcher(decoder)
+        self._rings = [Ring(bus, 64, True, 0) for bus in range(len(decoder.BUSES))]
+        self._readers = [RingReader(ring, bus, dispatcher) for bus, ring in enumerate(self._rings)]
+        self._played = 0
+        self.now_ms = 0
+
+    def feed(self, now: int) -> None:
+        """Play what belongs to the next record, once."""
         del now
-        self.count += 1
-        charge = INVALID if self.count % 5 == 0 else self.count % 100
-        current = ABNORMAL if self.count % 7 == 0 else -self.count
-        cells = (3700, 3702, 3690 + self.count % 20, INVALID)
-        return [self.count % 2000, charge, current, cells]
-
-    def told(self) -> None:
-        pass
+        number = node.ring.next_number
+        if number == self._played:
+            return
+        self._played = number
+        step = (number - 1) % self._steps
+        began_ms = (number - 1) * self._step_ms
+        self._file.seek(self._places[step])
+        frames = self._file.read(self._places[step + 1] - self._places[step])
+        at = 0
+        while at < len(frames):
+            ms, can_id, bus, kind, length = struct.unpack_from("<HIBBB", frames, at)
+            ring = self._rings[bus]
+            if not put(
+                ring.state, ring.cells, (began_ms + ms) * 1000 & 0x3FFFFFFF, kind, can_id, frames, at + 9
+            ):
+                raise ValueError("the ring is full")
+            self._readers[bus].drain(began_ms + ms, 8)
+            at += 9 + length
+        self.now_ms = number * self._step_ms
 
 
 def read_file(path: str) -> bytes:
@@ -43,15 +72,18 @@ def read_file(path: str) -> bytes:
 micropython.kbd_intr(-1)
 options = json.loads(read_file(sys.argv[1]))
 authority = options.get("authority")
+vehicle = Vehicle(options["recording"])
+node_module.ticks_ms = lambda: vehicle.now_ms
 node = Node(
-    StandIn(),
+    Sampler(decoder),
     options["vehicle"],
     key_from_file(read_file(options["key"])),
     options["folder"],
     Link(options["host"], options["port"], authority and read_file(authority)),
     UplinkSettings("node", first_delay_s=options["delay_s"], receipt_timeout_s=5),
     period_ms=options["period_ms"],
-    segment_bytes=2048,
+    mask=decoder.MASK,
+    feed=vehicle.feed,
     segments=options["segments"],
 )
 if options["clock"]:
