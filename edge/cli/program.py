@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "config": "Make and check configurations.",
         "dbc": "Look into databases.",
         "keys": "Make and show signing keys.",
+        "firmware": "Programs for the microcontroller beside the gateway.",
     }
 )
 """Each subcommand and its one line of help; the file is `edge/cli/<name>.py`, the object in it `command`."""

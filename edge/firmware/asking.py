@@ -1,0 +1,118 @@
+"""Asks a board over vlink, without a gateway: what it is, how it stands, and to restart into its loader."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from edge.bus.vlink.port import Port
+from edge.bus.vlink.ports import open_board
+from edge.bus.vlink.session import Began, HostSession, Outcome, Told
+from edge.clock import NS_PER_S, Clock, SystemClock
+from edge.errors import FirmwareError
+from edge.wire.vlink_messages import ACK_DONE, COMMAND_LOADER, COMMAND_STATUS, Event, Hello, Status
+
+SPEED = 921_600
+ANSWER_S = 4.0
+_WAIT_S = 0.05
+
+
+@dataclass
+class BoardAnswer:
+    """What a board has told.
+
+    Attributes:
+        port: where it is.
+        hello: what it is.
+        status: how it stands.
+        events: what has happened to it since a host was there.
+    """
+
+    port: str
+    hello: Hello
+    status: Status
+    events: list[Event] = field(default_factory=list)
+
+
+def ask_board(channel: str, speed: int = SPEED, clock: Clock | None = None) -> BoardAnswer:
+    """Ask a board what it is and how it stands.
+
+    Args:
+        channel: a device, ``auto``, or ``auto:`` with a serial number.
+        speed: bit/s of a UART.
+        clock: the time.
+
+    Raises:
+        SourceError: the port cannot be found or opened, or another program has it.
+        FirmwareError: the board does not answer.
+    """
+    port = open_board(channel, speed)
+    try:
+        hello: Hello | None = None
+        events: list[Event] = []
+        for told in _session(port, clock or SystemClock(), COMMAND_STATUS):
+            match told:
+                case Began():
+                    hello = told.hello
+                case Event():
+                    events.append(told)
+                case Status() if hello is not None:
+                    return BoardAnswer(port.name, hello, told, events)
+    except OSError as error:
+        raise FirmwareError(f"the port is gone: {error}", where=port.name) from error
+    finally:
+        port.close()
+    raise _silent(port.name)
+
+
+def into_loader(channel: str, speed: int = SPEED, clock: Clock | None = None) -> None:
+    """Have a board restart into its loader.
+
+    Raises:
+        SourceError: the port cannot be found or opened.
+        FirmwareError: the board does not answer, or refuses.
+    """
+    port = open_board(channel, speed)
+    try:
+        for told in _session(port, clock or SystemClock(), COMMAND_LOADER):
+            if isinstance(told, Outcome) and told.code == COMMAND_LOADER:
+                if told.result == ACK_DONE:
+                    return
+                raise FirmwareError(
+                    f"the board refuses to restart into its loader: {told.text or 'no answer'}",
+                    where=port.name,
+                    todo="Fit the loader's jumper, reset the board, and try again",
+                )
+    except OSError:
+        # It is restarting, and its port with it.
+        return
+    finally:
+        port.close()
+    raise _silent(port.name)
+
+
+def _silent(where: str) -> FirmwareError:
+    return FirmwareError(
+        "no board answers, neither MicroPython's prompt nor nevgate's firmware",
+        where=where,
+        todo="Is it a board with MicroPython? Reset it, and try again",
+    )
+
+
+def _session(port: Port, clock: Clock, command: int) -> Iterator[Told]:
+    """What a board tells until nothing comes any more for `ANSWER_S`, with a command once it answers."""
+    session = HostSession(lambda: secrets.randbits(32), port.bit_rate)
+    now_ns = clock.boot_ns()
+    ends_ns = now_ns + int(ANSWER_S * NS_PER_S)
+    session.opened(now_ns, port.bit_rate)
+    waiting = b""
+    while now_ns < ends_ns:
+        waiting += session.step(now_ns)
+        waiting = waiting[port.write(waiting) :]
+        port.wait(_WAIT_S)
+        now_ns = clock.boot_ns()
+        for told in session.receive(port.read(), now_ns):
+            if isinstance(told, Began):
+                session.ask(command)
+            yield told
