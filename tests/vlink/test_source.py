@@ -221,6 +221,31 @@ def test_without_answers_about_time_frames_wait_2_s_at_most() -> None:
     assert abs(int(bench.frames().t_ns[0]) - at_ns) < 5e6
 
 
+def test_a_board_that_does_not_answer_about_time_is_waited_for_once_a_question() -> None:
+    bench = Desk(answers_time=False)
+    bench.read(1)
+    bench.pass_time(2)
+    spent_s = []
+    for _ in range(8):
+        begin_ns = bench.clock.boot_ns()
+        bench.source.read(0)
+        spent_s.append((bench.clock.boot_ns() - begin_ns) / NS_PER_S)
+    assert sum(spent_s) <= 1.1 * naming.ASKING_S
+
+
+def test_the_clocks_are_related_as_soon_as_a_session_stands() -> None:
+    bench = Desk(drift=80e-6)
+    bench.read(0.01)
+    assert bench.source.relation.known
+    error_ns = bench.source.relation.uncertainty_ns(bench.board.t_us)
+    assert error_ns is not None
+    assert error_ns < 300_000
+    bench.read(3)
+    error_ns = bench.source.relation.uncertainty_ns(bench.board.t_us)
+    assert error_ns is not None
+    assert error_ns < 200_000
+
+
 def test_a_clock_that_jumps_is_related_anew_and_times_never_run_backwards(bench: Desk) -> None:
     bench.read(10)
     bench.board.offer(0, 3)

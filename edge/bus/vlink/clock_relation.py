@@ -14,11 +14,15 @@ Floats = npt.NDArray[np.float64]
 
 DRIFT_MAX = 500e-6
 """Rates of both clocks differ by no more: crystals by some 50 ppm, and the host's may be steered by 500."""
+DRIFT_USUAL = 50e-6
 WANDER = 3e-6
 """By so much the drift itself may change within the window, as temperature does it."""
 WINDOW_US = 120_000_000
-BUCKET_US = 4_000_000
-"""Of each such stretch of the device's time the answer that says most is kept."""
+FRESH_US = 8_000_000
+FRESH_BUCKET_US, BUCKET_US = 250_000, 4_000_000
+"""Of each such stretch of the device's time what says most is kept; of the last 8 s of shorter ones."""
+RATE_TRUE = 0.97
+"""A UART may be so much faster than its rate: both ends together keep 3 %, or they would not understand."""
 
 _NS_PER_US = 1000
 _LATEST_US = 1 << 52
@@ -43,28 +47,44 @@ class Exchange:
     heard_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Bounds:
-    """At one instant of the device's clock: what is to be added to it lies between two values."""
+    """What a stretch of the device's time says: at either instant what to add is no less, or no more.
 
-    at_us: int
+    Attributes:
+        low_us: instant of the device's clock.
+        low_ns: what has to be added then is no less.
+        high_us: another instant, after it or before.
+        high_ns: what has to be added then is no more.
+    """
+
+    low_us: int
     low_ns: int
+    high_us: int
     high_ns: int
 
+    def take(self, other: _Bounds, drift: float) -> None:
+        """Keep of both what says most, as far as the drift is known."""
+        if other.low_ns - self.low_ns >= (other.low_us - self.low_us) * drift * _NS_PER_US:
+            self.low_us, self.low_ns = other.low_us, other.low_ns
+        if other.high_ns - self.high_ns <= (other.high_us - self.high_us) * drift * _NS_PER_US:
+            self.high_us, self.high_ns = other.high_us, other.high_ns
+
     @property
-    def width_ns(self) -> int:
-        return self.high_ns - self.low_ns
+    def at_us(self) -> int:
+        return max(self.low_us, self.high_us)
 
 
 class ClockRelation:
     """Relates the clock of one boot of a device to boot time.
 
     Each answer bounds what has to be added to the device's clock: the question cannot have arrived before it
-    was asked, nor the answer been sent after it came. The narrowest bounds, those of the shortest way there
-    and back, are kept of each 4 s of the last 120 s. The drift is their weighted regression; by how much it
-    can be wrong, any two bounds that lie apart tell, and with it all of them are carried to the last answer,
-    where they meet in one interval. Its middle is the relation, half of it the uncertainty; neither rests on
-    an assumption about the ways, only on `DRIFT_MAX` and `WANDER`.
+    was asked, nor the answer been sent after it came. The tightest of either kind, those of the shortest way
+    there and of the shortest way back, are kept of each 4 s of the last 120 s, and of each 0.25 s of the last
+    8 s. The drift is their weighted regression; by how much it can be wrong, any two bounds that lie apart
+    tell, and with it all of them are carried to the last answer, where they meet in one interval. Its middle
+    is the relation, half of it the uncertainty; neither rests on an assumption about the ways, only on
+    `DRIFT_MAX` and `WANDER`.
 
     Before the first answer the device's greeting gives the latest that the relation can be.
 
@@ -77,7 +97,6 @@ class ClockRelation:
         self.impossible = 0
         self.jumps = 0
         self._bounds: list[_Bounds] = []
-        self._latest: _Bounds | None = None
         self._at_us = 0
         self._offset_ns: int | None = None
         self._half_ns = 0
@@ -127,6 +146,7 @@ class ClockRelation:
         """Take up a time of the device's that was heard at `heard_ns`; of use until the first answer."""
         if self._bounds:
             return
+        t_us = min(t_us, _LATEST_US)
         offset_ns = heard_ns - t_us * _NS_PER_US
         self._at_us = t_us
         self._offset_ns = offset_ns if self._offset_ns is None else min(self._offset_ns, offset_ns)
@@ -138,74 +158,86 @@ class ClockRelation:
         if high_ns < low_ns or exchange.tx_us < exchange.rx_us or exchange.tx_us > _LATEST_US:
             self.impossible += 1
             return
-        new = _Bounds((exchange.rx_us + exchange.tx_us) // 2, low_ns, high_ns)
-        if self._latest is not None and not self._fits(new, self._latest):
+        if self._bounds and not self._fits(exchange.rx_us, low_ns, exchange.tx_us, high_ns):
             self.jumps += 1
             self._bounds.clear()
-        self._latest = new
-        self._keep(new)
-        while not self._relate(new):
+            self._drift = 0.0
+        self._bounds.append(_Bounds(exchange.rx_us, low_ns, exchange.tx_us, high_ns))
+        self._thin_out(exchange.tx_us)
+        while not self._relate(exchange.tx_us):
             # The drift has changed by more than it may within the window: its older end tells of the past.
             del self._bounds[0]
 
-    def _fits(self, new: _Bounds, latest: _Bounds) -> bool:
+    def _fits(self, low_us: int, low_ns: int, high_us: int, high_ns: int) -> bool:
         """Whether an answer can be true together with those before it."""
-        if self._offset_ns is None or new.at_us < latest.at_us:
+        if low_us < self._at_us:
             return False
-        apart_ns = (new.at_us - self._at_us) * _NS_PER_US
-        told_ns = self._offset_ns + round(apart_ns * self._drift)
-        error_ns = (self.uncertainty_ns(new.at_us) or 0) + round(apart_ns * WANDER) + _MEET_NS
-        return new.low_ns <= told_ns + error_ns and new.high_ns >= told_ns - error_ns
+        return low_ns <= self._told_ns(low_us) + self._error_ns(low_us) and high_ns >= self._told_ns(
+            high_us
+        ) - self._error_ns(high_us)
 
-    def _keep(self, new: _Bounds) -> None:
-        last = self._bounds[-1] if self._bounds else None
-        if last is None or last.at_us // BUCKET_US != new.at_us // BUCKET_US:
-            self._bounds.append(new)
-        elif new.width_ns <= last.width_ns:
-            self._bounds[-1] = new
-        while self._bounds[0].at_us < new.at_us - WINDOW_US:
-            del self._bounds[0]
+    def _told_ns(self, at_us: int) -> int:
+        return (self._offset_ns or 0) + round((at_us - self._at_us) * _NS_PER_US * self._drift)
 
-    def _relate(self, latest: _Bounds) -> bool:
+    def _error_ns(self, at_us: int) -> int:
+        wandered_ns = (at_us - self._at_us) * _NS_PER_US * WANDER
+        return (self.uncertainty_ns(at_us) or 0) + round(wandered_ns) + _MEET_NS
+
+    def _thin_out(self, now_us: int) -> None:
+        """Keep one of each stretch, and none that is too old."""
+        kept: dict[tuple[bool, int], _Bounds] = {}
+        for one in self._bounds:
+            if one.at_us < now_us - WINDOW_US:
+                continue
+            fresh = one.at_us >= now_us - FRESH_US
+            stretch = fresh, one.at_us // (FRESH_BUCKET_US if fresh else BUCKET_US)
+            if stretch in kept:
+                kept[stretch].take(one, self._drift)
+            else:
+                kept[stretch] = one
+        self._bounds = list(kept.values())
+
+    def _relate(self, base_us: int) -> bool:
         """Carry all that is kept to the latest answer; tell whether it can be true together."""
-        bounds = self._bounds if self._bounds[-1] is latest else [*self._bounds, latest]
-        base_us, base_ns = latest.at_us, latest.low_ns
-        at_ns = np.array([(one.at_us - base_us) * _NS_PER_US for one in bounds], np.float64)
+        bounds, base_ns = self._bounds, self._bounds[-1].low_ns
+        low_at = np.array([(one.low_us - base_us) * _NS_PER_US for one in bounds], np.float64)
         low = np.array([one.low_ns - base_ns for one in bounds], np.float64)
+        high_at = np.array([(one.high_us - base_us) * _NS_PER_US for one in bounds], np.float64)
         high = np.array([one.high_ns - base_ns for one in bounds], np.float64)
-        slowest, fastest = _drifts(at_ns, low, high)
-        lowest, highest = float((low - slowest * at_ns).max()), float((high - fastest * at_ns).min())
-        apart = lowest > highest + _MEET_NS or slowest > fastest
-        if apart and len(self._bounds) > 1:
+        slowest, fastest = _drifts(low_at, low, high_at, high)
+        lowest = float((low - slowest * low_at).max())
+        highest = float((high - fastest * high_at).min())
+        if (lowest > highest + _MEET_NS or slowest > fastest) and len(bounds) > 1:
             return False
-        drift = min(max(_regression(at_ns, (low + high) / 2, high - low), slowest), fastest)
+        found = _regression((low_at + high_at) / 2, (low + high) / 2, high - low)
+        drift = min(max(found, slowest), fastest)
         self._at_us = base_us
         self._drift = drift
-        self._drift_error = max(fastest - drift, drift - slowest)
+        self._drift_error = max(fastest - drift, drift - slowest, 0.0)
         self._offset_ns = base_ns + round((lowest + highest) / 2)
         self._half_ns = round(abs(highest - lowest) / 2)
         return True
 
 
-def _drifts(at_ns: Floats, low: Floats, high: Floats) -> tuple[float, float]:
+def _drifts(low_at: Floats, low: Floats, high_at: Floats, high: Floats) -> tuple[float, float]:
     """Between which values the drift lies, by any two bounds of different instants."""
-    earlier, later = np.triu_indices(len(at_ns), 1)
-    if not len(earlier):
-        return -DRIFT_MAX, DRIFT_MAX
-    apart = np.maximum(at_ns[later] - at_ns[earlier], 1.0)
-    slowest = float(((low[later] - high[earlier]) / apart).max()) - WANDER
-    fastest = float(((high[later] - low[earlier]) / apart).min()) + WANDER
+    apart = high_at[np.newaxis, :] - low_at[:, np.newaxis]
+    rise = high[np.newaxis, :] - low[:, np.newaxis]
+    later, earlier = apart > 0, apart < 0
+    fastest = float((rise[later] / apart[later]).min(initial=DRIFT_MAX)) + WANDER
+    slowest = float((rise[earlier] / apart[earlier]).max(initial=-DRIFT_MAX)) - WANDER
     return max(slowest, -DRIFT_MAX), min(fastest, DRIFT_MAX)
 
 
 def _regression(at_ns: Floats, middle: Floats, width: Floats) -> float:
-    """The drift by which the middles lie nearest to a line, the narrow ones above all; 0 of a single one."""
-    weight = 1 / np.maximum(width, _NS_PER_US) ** 2
+    """The drift by which the middles lie nearest to a line, the narrow ones above all; near 0 at first."""
+    # What is common to all ways shifts every middle alike.
+    weight = 1 / (width - width.min() + width.min() / 8 + _NS_PER_US) ** 2
     x = at_ns - np.average(at_ns, weights=weight)
-    spread = float((weight * x * x).sum())
-    return float((weight * x * middle).sum()) / spread if spread > 0 else 0.0
+    return float((weight * x * middle).sum() / ((weight * x * x).sum() + 1 / DRIFT_USUAL**2))
 
 
 def line_ns(octets: int, bit_rate: int | None) -> int:
-    """How long a UART takes for so many bytes of 10 bits each; 0 where the line's rate means nothing."""
-    return octets * 10 * NS_PER_S // bit_rate if bit_rate else 0
+    """How long a UART takes at least for so many bytes; 0 where the line's rate means nothing."""
+    # A receiver has the last of 10 bits in its middle.
+    return round((octets * 10 - 0.5) * RATE_TRUE * NS_PER_S / bit_rate) if bit_rate else 0

@@ -33,9 +33,11 @@ REFUSED_PERIOD_NS = 10 * NS_PER_S
 """A board that speaks no version known here is asked so often: it may be given other firmware."""
 SILENCE_NS = 3 * NS_PER_S
 
-QUESTIONS = ((8, NS_PER_S // 20), (24, NS_PER_S // 2))
-"""Up to so many questions of a session one follows another so soon: the drift has to be learnt first."""
-QUESTION_NS = 2 * NS_PER_S
+FIRST_QUESTIONS, QUESTIONS = 16, 8
+"""So many time questions are asked in a row, the next as soon as one is answered: at first, and later."""
+PAUSES = ((16, NS_PER_S // 4), (28, NS_PER_S // 2))
+"""Up to so many rows of a session one follows another so soon: the drift has to be learnt first."""
+PAUSE_NS = 2 * NS_PER_S
 QUESTIONS_KEPT = 8
 
 COMMAND_PERIOD_NS = NS_PER_S // 2
@@ -155,7 +157,7 @@ class HostSession:
         self._early: list[bytes] = []
         self._unsure = 0
         self._nameless = False
-        self._asked = self._asked_in_session = 0
+        self._asked = self._rows = self._left_in_row = 0
         self._question_at_ns = 0
         self._questions: dict[int, int] = {}
         self._number = 0
@@ -168,9 +170,9 @@ class HostSession:
         return self._state is _State.JOINED
 
     @property
-    def awaits_time(self) -> bool:
-        """Whether the last time question has no answer yet: the sooner that is read, the better."""
-        return self._asked in self._questions
+    def question(self) -> int | None:
+        """Number of the last time question while it has no answer: the sooner that is read, the better."""
+        return self._asked if self._asked in self._questions else None
 
     @property
     def due_ns(self) -> int | None:
@@ -286,9 +288,13 @@ class HostSession:
         if now_ns < self._question_at_ns:
             return b""
         self._asked = (self._asked + 1) & 0xFFFF_FFFF
-        self._asked_in_session += 1
-        period_ns = next((each for most, each in QUESTIONS if self._asked_in_session <= most), QUESTION_NS)
-        self._question_at_ns = now_ns + period_ns
+        if self._left_in_row:
+            self._left_in_row -= 1
+        else:
+            self._left_in_row = (QUESTIONS if self._rows else FIRST_QUESTIONS) - 1
+            self._rows += 1
+        pause_ns = next((each for most, each in PAUSES if self._rows <= most), PAUSE_NS)
+        self._question_at_ns = now_ns + pause_ns
         while len(self._questions) >= QUESTIONS_KEPT:
             del self._questions[next(iter(self._questions))]
         self._questions[self._asked] = now_ns
@@ -355,7 +361,7 @@ class HostSession:
         self._nameless = False
         self.counts[SESSIONS] += 1
         self._questions.clear()
-        self._asked_in_session = 0
+        self._rows = self._left_in_row = 0
         self._question_at_ns = now_ns
         if reset:
             for number in list(self._commands):
@@ -402,6 +408,8 @@ class HostSession:
         if asked_ns is None or asked_ns != answer.host_ns:
             self.counts[UNASKED] += 1
             return
+        if self._left_in_row and answer.number == self._asked:
+            self._question_at_ns = now_ns
         told.append(
             Exchange(
                 asked_ns + line_ns(QUESTION_OCTETS, self._bit_rate),

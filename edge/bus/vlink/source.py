@@ -39,8 +39,10 @@ STEPS_BACK = "numbers of the board stepped back"
 UNTAKEN = "bytes that the board did not take"
 
 REOPEN_FIRST_S, REOPEN_MAX_S = 0.1, 5.0
-ANSWER_WAIT_S = 0.01
-"""A time question is worth what its answer is read soon: a reading waits for it for so long at most."""
+ASKING_S = 0.03
+"""An answer about time is worth what it is read soon: a reading waits so long at most for all it asks."""
+POLLING_S, GOLDEN = 0.001, 0.618
+"""USB is polled each millisecond. Questions in a row come at other moments of it, by the golden ratio."""
 NO_ANSWER_NS = 5 * NS_PER_S
 READING_BYTES = 1 << 20
 """Read at one reading at most, so that a board that never pauses holds nothing else up."""
@@ -116,6 +118,8 @@ class VlinkSource(FrameSource):
         self._reopen_s = REOPEN_FIRST_S
         self._port: Port | None = None
         self._alone_since_ns = 0
+        self._question: int | None = None
+        self._moment = 0.0
         self._connect()
 
     @property
@@ -279,9 +283,7 @@ class VlinkSource(FrameSource):
             return
         try:
             self._take_all(port)
-            self._write(port)
-            if self._session.awaits_time:
-                self._await_answer(port)
+            self._converse(port)
             nothing = self._frames_over or not self._frames.taken
             if wait_s and nothing and port.wait(self._wait_s(wait_s)):
                 self._take_all(port)
@@ -308,11 +310,23 @@ class VlinkSource(FrameSource):
             self._take_up(self._session.receive(data, self._clock.boot_ns()))
         self._behind = left <= 0
 
-    def _await_answer(self, port: Port) -> None:
-        end_ns = self._clock.boot_ns() + round(ANSWER_WAIT_S * NS_PER_S)
-        while self._session.awaits_time and (left_ns := end_ns - self._clock.boot_ns()) > 0:
-            if port.wait(left_ns / NS_PER_S):
-                self._take_all(port)
+    def _converse(self, port: Port) -> None:
+        """Write what is due, and wait for the answers to questions about time, for each of them once."""
+        end_ns = self._clock.boot_ns() + round(ASKING_S * NS_PER_S)
+        while True:
+            self._write(port)
+            question = self._session.question
+            if question is None or question == self._question:
+                return
+            self._question = question
+            while self._session.question is not None:
+                left_ns = end_ns - self._clock.boot_ns()
+                if left_ns <= 0:
+                    return
+                if port.wait(left_ns / NS_PER_S):
+                    self._take_all(port)
+            self._moment = (self._moment + GOLDEN) % 1
+            self._clock.wait(self._stop, self._moment * POLLING_S)
 
     def _write(self, port: Port) -> None:
         now_ns = self._clock.boot_ns()
