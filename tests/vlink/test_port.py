@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import array
 import errno
+import fcntl
 import itertools
 import os
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import serial
 
 from edge.bus.vlink import ports
 from edge.bus.vlink import source as naming
@@ -30,6 +34,7 @@ from tests.capturing.driving import Reader
 from tests.capturing.sources import OPERATION, write_databases
 from tests.vlink.terminal import Terminal, terminal
 
+TIOCGEXCL = 0x80045440
 PICO = UsbPort("/dev/ttyACM0", 0x2E8A, 0x0005, "E661")
 OTHER_PICO = UsbPort("/dev/ttyACM3", 0x2E8A, 0x0005, "E662")
 PYBOARD = UsbPort("/dev/ttyACM1", 0xF055, 0x9802, "3254")
@@ -99,6 +104,40 @@ class TestOpening:
 
     def test_the_speed_counts_on_a_uart_only(self, board: Terminal) -> None:
         assert open_board(board.port, 921_600).bit_rate is None
+
+    def test_a_port_that_goes_while_it_is_opened_is_said(
+        self, board: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unplugged(descriptor: int, queue: int) -> None:
+            raise termios.error(errno.EIO, "Input/output error", descriptor, queue)
+
+        monkeypatch.setattr(termios, "tcflush", unplugged)
+        with pytest.raises(SourceError, match="Input/output error"):
+            open_board(board.port, 921_600)
+
+    def test_no_other_program_may_open_it_and_its_modem_lines_stay(self, board: Terminal) -> None:
+        exclusive = array.array("i", [0])
+        with Path(board.port).open("rb", buffering=0) as before:
+            attributes = termios.tcgetattr(before.fileno())
+            attributes[2] |= termios.HUPCL
+            termios.tcsetattr(before.fileno(), termios.TCSANOW, attributes)
+        port = SerialPort(board.port, 921_600)
+        fcntl.ioctl(port.fileno(), TIOCGEXCL, exclusive)
+        assert exclusive[0]
+        assert not termios.tcgetattr(port.fileno())[2] & termios.HUPCL
+        port.close()
+        port.close()
+        with Path(board.port).open("rb", buffering=0) as later:
+            fcntl.ioctl(later.fileno(), TIOCGEXCL, exclusive)
+        assert not exclusive[0]
+
+    def test_a_driver_is_asked_not_to_collect_bytes(
+        self, board: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[bool] = []
+        monkeypatch.setattr(serial.Serial, "set_low_latency_mode", lambda _, wanted: asked.append(wanted))
+        SerialPort(board.port, 921_600).close()
+        assert asked == [True]
 
     def test_nothing_longer_is_written_at_once_than_capture_may(
         self, board: Terminal, monkeypatch: pytest.MonkeyPatch

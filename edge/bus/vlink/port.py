@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 import select
+import termios
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +18,8 @@ WRITE_BYTES = 12
 
 READ_BYTES = 1 << 16
 _RATE_MEANS_NOTHING = ("ttyACM", "pts")
+_KNOWS_ITS_HOST = "ttyACM"
+"""Boards on USB take DTR for a program that reads, and its end for one that has gone."""
 
 
 class Port(Protocol):
@@ -59,6 +64,11 @@ class Port(Protocol):
 class SerialPort:
     """A serial port of this machine; see `Port`.
 
+    No other program may open it meanwhile: not one that asks for that by a lock, and none but root's.
+    DTR and RTS are on while it is open. Linux sets both when a port is opened, which resets boards that have
+    one wired to their reset; so on any but a board's own USB they stay on after `close`, and only the first
+    opening does. A driver that can is asked not to collect bytes: adapters for USB keep them for up to 16 ms.
+
     Args:
         device: such as ``/dev/ttyACM0``.
         speed: bit/s; a port of USB takes any.
@@ -72,11 +82,30 @@ class SerialPort:
         path = Path(device).resolve()
         pseudo = path.parent.name in _RATE_MEANS_NOTHING
         self.bit_rate = None if pseudo or path.name.startswith(_RATE_MEANS_NOTHING) else speed
-        self._serial = serial.Serial(device, speed, timeout=0, write_timeout=0, exclusive=True)
+        try:
+            self._serial = serial.Serial(device, speed, timeout=0, write_timeout=0, exclusive=True)
+        except termios.error as error:
+            # What is unplugged while it is opened says so in a way that is no OSError.
+            raise OSError(*error.args) from error
         self._descriptor: int = self._serial.fileno()
+        try:
+            self._keep_to_itself(modem_lines=not path.name.startswith(_KNOWS_ITS_HOST))
+        except (OSError, termios.error) as error:
+            self._serial.close()
+            raise OSError(*error.args) from error
         os.set_blocking(self._descriptor, False)
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLIN)
+
+    def _keep_to_itself(self, *, modem_lines: bool) -> None:
+        fcntl.ioctl(self._descriptor, termios.TIOCEXCL)
+        if modem_lines:
+            attributes = termios.tcgetattr(self._descriptor)
+            attributes[2] &= ~termios.HUPCL
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, attributes)
+        with contextlib.suppress(OSError, ValueError):
+            # Most drivers know nothing of it.
+            self._serial.set_low_latency_mode(True)
 
     def wait(self, timeout_s: float) -> bool:
         """See `Port.wait`."""
@@ -120,4 +149,8 @@ class SerialPort:
 
     def close(self) -> None:
         """See `Port.close`; a second call does nothing."""
+        if self._serial.is_open:
+            with contextlib.suppress(OSError):
+                # A pseudo terminal outlives its last program, and would remember.
+                fcntl.ioctl(self._descriptor, termios.TIOCNXCL)
         self._serial.close()
