@@ -71,13 +71,13 @@ class FlashRing:
             raise ValueError("segments of 2,048 to 65,535 bytes, and two of them at least")
         self._folder, self._owner = folder, (vehicle, key_id)
         self._segment_bytes, self._segments_at_most, self._sync = segment_bytes, segments, sync
-        self._buffer = bytearray(segment_bytes)
         self.predecessor, self.losses = None, []
         self.last = self.given_up = self.torn = 0
         self._watermark = self._highest = 0
         self._missing = ()
         self._segments = []
         self._size = 0
+        self._in_vain = False
         _make_folder(folder)
         self._open(random)
 
@@ -117,13 +117,10 @@ class FlashRing:
         _write_entry_head(entry, len(message), self.next_number)
         entry[_ENTRY_BYTES : size - _CHECK_BYTES] = message
         struct.pack_into("<I", entry, size - _CHECK_BYTES, crc32(entry[: size - _CHECK_BYTES]))
-        try:
-            self._write(self._path(self._segments[-1][0]), "ab", entry)
-        except OSError:
-            # Whatever of it is in the file now, the next entry must not stand behind it.
-            self._size = self._segment_bytes
-            raise
-        self._size += size
+        # Where it fails, whatever of it is in the file then, the next entry must not stand behind it.
+        end, self._size = self._size + size, self._segment_bytes
+        self._write(self._path(self._segments[-1][0]), "ab", entry)
+        self._size = end
         self.last += 1
         self._segments[-1][2] = self.last
 
@@ -215,16 +212,25 @@ class FlashRing:
     def _open(self, random):
         """Read all segments, oldest first; go on in the newest, or behind it where its end is torn."""
         names = sorted(name for name in os.listdir(self._folder) if name.endswith(_ENDING))
-        if _WAITING in os.listdir(self._folder):
+        try:
             os.remove(self._folder + "/" + _WAITING)
+        except OSError:
+            # There is none, or the flash takes no change; then appending says so.
+            pass
+        # Segments may have been larger before the settings changed.
+        largest = max([self._segment_bytes] + [_size_of(self._folder + "/" + name) for name in names])
+        self._buffer = bytearray(largest)
         found, skipped, size, end, expected, before = [], 0, 0, 0, 0, None
         for name in names:
             try:
                 sequence = int(name[: -len(_ENDING)], 16)
-                size = self._load(self._folder + "/" + name)
-            except (OSError, ValueError):
+            except ValueError:
                 continue
-            head = _read_head(self._buffer, size)
+            try:
+                size = self._load(self._folder + "/" + name)
+                head = _read_head(self._buffer, size)
+            except OSError:
+                size, head = _size_of(self._folder + "/" + name) or self._segment_bytes, None
             if head is None:
                 # Nobody knows its numbers; so many it can have had at most.
                 self.torn += 1
@@ -241,6 +247,9 @@ class FlashRing:
             self.predecessor = None if predecessor == _NONE else predecessor
             if expected and first > expected:
                 losses = joined(losses, expected, first - 1)
+            if found and first <= found[-1][2]:
+                # A write that was said to have failed had not; its number was given again.
+                found[-1][2] = first - 1
             last, end, skipped = self._scan(size, first)
             self.torn += end < size
             self.losses = losses
@@ -301,22 +310,31 @@ class FlashRing:
     def _roll(self) -> None:
         """Begin a segment; the oldest of too many goes once the new head names its numbers."""
         full = len(self._segments) >= self._segments_at_most
+        known = self.losses, self.given_up
         if full:
             self._name_lost(self._segments[0])
         try:
             self._begin()
         except OSError:
-            if len(self._segments) < 2:
-                raise
-            # There is no room for a head beside the oldest. Should the power fail before the head is there,
-            # receipts say that those numbers are missing, and they are named then.
-            if not full:
-                self._name_lost(self._segments[0])
-            self._drop_oldest()
-            self._begin()
-            return
+            self.losses, self.given_up = known
+            self._make_room()
+            full = False
+        self._in_vain = False
         if full:
             self._drop_oldest()
+
+    def _make_room(self) -> None:
+        """Begin a segment where there is no room for its head beside the oldest.
+
+        Should the power fail before the head is there, receipts say that the oldest's numbers are missing,
+        and they are named then. What can still be read is not given up for nothing: neither on a flash that
+        takes no change at all, nor twice.
+        """
+        if self._in_vain or len(self._segments) < 2 or not self._remove(self._segments[0][0]):
+            raise OSError("no room for a segment")
+        self._name_lost(self._segments.pop(0))
+        self._in_vain = True
+        self._begin()
 
     def _drop_oldest(self) -> None:
         self._remove(self._segments.pop(0)[0])
@@ -377,6 +395,8 @@ class FlashRing:
         except OSError:
             # It is found, and given up again, when the folder is opened next.
             self.torn += 1
+            return False
+        return True
 
 
 def joined(ranges: list, first: int, last: int):
@@ -414,6 +434,13 @@ def _read_head(buffer: bytearray, size: int):
     _, stream, predecessor, vehicle, key_id, first, watermark, count = struct.unpack_from(_HEAD, buffer, 0)
     losses = [struct.unpack_from("<II", buffer, _HEAD_BYTES + 8 * place) for place in range(count)]
     return stream, predecessor, (vehicle, key_id), watermark, first, losses
+
+
+def _size_of(path: str):
+    try:
+        return os.stat(path)[6]
+    except OSError:
+        return 0
 
 
 def _make_folder(folder: str):

@@ -226,6 +226,104 @@ def test_a_full_file_system_costs_the_oldest_and_not_the_newest(
     assert contents(again) == {number: message(number) for number in range(again.first, again.last + 1)}
 
 
+def test_smaller_segments_after_larger_ones_cost_nothing(tmp_path: Path) -> None:
+    held = FlashRing(str(tmp_path), VEHICLE, KEY, seeded(), 8192, 4)
+    fill(held, 40)
+    again = ring(tmp_path)
+    assert (again.last, again.losses) == (40, [])
+    fill(again, 1)
+    assert contents(ring(tmp_path)) == {number: message(number) for number in range(1, 42)}
+
+
+def test_a_newest_segment_that_cannot_be_read_gives_no_number_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ring(tmp_path)
+    fill(held, 25)
+    bad = str(newest(tmp_path))
+    whole = FlashRing._load
+
+    def load(self: FlashRing, path: str) -> int:
+        if path == bad:
+            raise OSError(5, "the flash cannot be read")
+        return int(whole(self, path))
+
+    monkeypatch.setattr(FlashRing, "_load", load)
+    again = ring(tmp_path, seed=2)
+    assert again.stream == held.stream
+    assert again.last >= 25
+    ((first, last),) = again.losses
+    assert first <= 25 <= last
+    fill(again, 1)
+    assert again.last == last + 1
+
+
+def test_a_number_whose_write_had_gone_well_after_all_is_the_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ring(tmp_path)
+    fill(held, 3)
+    whole = held._write
+
+    def late(path: str, mode: str, octets: bytes) -> None:
+        whole(path, mode, octets)
+        raise MemoryError
+
+    monkeypatch.setattr(held, "_write", late)
+    with pytest.raises(MemoryError):
+        held.append(message(99))
+    monkeypatch.setattr(held, "_write", whole)
+    fill(held, 2)
+    assert (held.last, held.losses) == (5, [])
+    for each in (held, ring(tmp_path)):
+        assert contents(each) == {number: message(number) for number in range(1, 6)}
+
+
+def test_a_flash_that_takes_no_change_gives_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ring(tmp_path)
+    fill(held, 38)
+    kept = contents(held)
+
+    def refuse(*_: object) -> None:
+        raise OSError(30, "read-only")
+
+    for name in ("open", "remove", "rename"):
+        target = os if name != "open" else flash_ring
+        monkeypatch.setattr(target, name, _read_only(name, refuse), raising=False)
+    for again in (held, ring(tmp_path)):
+        for _ in range(20):
+            with pytest.raises(OSError, match=r"read-only|room"):
+                again.append(message(1))
+        assert (contents(again), again.last, again.losses) == (kept, 38, held.losses)
+
+
+def _read_only(name: str, refuse: Callable[..., None]) -> Callable[..., object]:
+    if name != "open":
+        return refuse
+    return lambda path, mode: open(path, mode) if mode == "rb" else refuse()  # noqa: PTH123 - as the board does
+
+
+def test_room_that_never_comes_costs_the_oldest_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = ring(tmp_path)
+    fill(held, 38)
+    whole, kept = held._write, len(contents(held))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(held, "_write", full)
+    for _ in range(20):
+        with pytest.raises(OSError, match=r"space|room"):
+            held.append(message(1))
+    assert len(contents(held)) + held.given_up == kept + held.losses[0][0] - 1
+    assert len(list(tmp_path.glob("*.seg"))) == 3
+    monkeypatch.setattr(held, "_write", whole)
+    fill(held, 1)
+    assert ring(tmp_path).last == 39
+
+
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 9)), min_size=1, max_size=80))
 @settings(max_examples=40, deadline=None)
 def test_joined_ranges_rise_apart_are_bounded_and_name_each_number(pairs: list[tuple[int, int]]) -> None:
