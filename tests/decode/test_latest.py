@@ -11,6 +11,7 @@ import pytest
 from edge.bus.recording import open_recording
 from edge.database.load import load_database, parse_database
 from edge.database.model import Database, SignalRef
+from edge.decode import seen
 from edge.decode.latest import LatestValues
 from edge.decode.plan import DecodePlan
 from edge.decode.seen import MOST_VALUES
@@ -168,9 +169,31 @@ def test_followed_signals_gather_every_value_since_the_last_snapshot() -> None:
 def test_a_followed_signal_that_measures_keeps_its_greatest_values_only() -> None:
     held = latest(followed=[ref("Plain.Low")])
     held.update(batch(*(plain(place, place % 1000) for place in range(2000))))
-    seen = held.snapshot().seen[ref("Plain.Low")]
-    assert len(seen) == MOST_VALUES
-    assert max(seen) == 999 * 0.1
+    found = held.snapshot().seen[ref("Plain.Low")]
+    assert len(found) == MOST_VALUES
+    assert max(found) == 999 * 0.1
+
+
+def test_what_followed_signals_said_before_is_no_other_payloads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen, "REMEMBERED_MOST", 5)
+    followed = [ref("Plain.Low"), ref("Plain.Alarms"), ref("Pages.Two")]
+    chance, held = random.Random(1), latest(followed=followed)  # noqa: S311 - test data
+    for turn in range(30):
+        count = chance.randrange(1, 6)
+        rows = list(
+            zip(chance.choices((0, 1, 0x8000), k=count), chance.choices((0, 1, 0x800), k=count), strict=True)
+        )
+        frames = [plain(1000 * turn + place, *row) for place, row in enumerate(rows)]
+        if turn % 3 == 0:
+            # Payloads that are too short for a signal say nothing of it, and those that are wide the same.
+            frames += [Frame(1000 * turn + 8, 256, b"\x01\x00"), page(1000 * turn + 9, 2, turn)]
+        taken = batch(*frames)
+        held.update(taken.widened(64) if turn % 5 == 0 else taken)
+        found = held.snapshot().seen
+        extra = {1} if turn % 3 == 0 else set()
+        assert found[followed[0]] == {low * 0.1 for low in {low for low, _ in rows} | extra}
+        assert found[followed[1]] == {alarms for _, alarms in rows}
+        assert found.get(followed[2], set()) == ({turn} if turn % 3 == 0 else set())
 
 
 def test_the_account_balances_and_names_causes() -> None:
