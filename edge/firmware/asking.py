@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 
 from edge.bus.vlink.port import Port
 from edge.bus.vlink.ports import open_board
-from edge.bus.vlink.session import Began, HostSession, Outcome, Told
+from edge.bus.vlink.commands import Outcome
+from edge.bus.vlink.session import Began, HostSession, Told
 from edge.clock import NS_PER_S, Clock, SystemClock
 from edge.errors import FirmwareError
 from edge.wire.vlink_messages import ACK_DONE, COMMAND_LOADER, COMMAND_STATUS, Event, Hello, Status
 
 SPEED = 921_600
 ANSWER_S = 4.0
+PROBE_S = 0.8
+"""A bridge answers at once; what does not in this time is none."""
 _WAIT_S = 0.05
 
 
@@ -66,19 +69,19 @@ def ask_board(channel: str, speed: int = SPEED, clock: Clock | None = None) -> B
     raise _silent(port.name)
 
 
-def into_loader(channel: str, speed: int = SPEED, clock: Clock | None = None) -> None:
-    """Have a board restart into its loader.
+def into_loader(channel: str, speed: int = SPEED, clock: Clock | None = None) -> bool:
+    """Have a bridge restart into its loader; tell whether there is one.
 
     Raises:
         SourceError: the port cannot be found or opened.
-        FirmwareError: the board does not answer, or refuses.
+        FirmwareError: the board refuses.
     """
     port = open_board(channel, speed)
     try:
-        for told in _session(port, clock or SystemClock(), COMMAND_LOADER):
+        for told in _session(port, clock or SystemClock(), COMMAND_LOADER, PROBE_S):
             if isinstance(told, Outcome) and told.code == COMMAND_LOADER:
                 if told.result == ACK_DONE:
-                    return
+                    return True
                 raise FirmwareError(
                     f"the board refuses to restart into its loader: {told.text or 'no answer'}",
                     where=port.name,
@@ -86,10 +89,10 @@ def into_loader(channel: str, speed: int = SPEED, clock: Clock | None = None) ->
                 )
     except OSError:
         # It is restarting, and its port with it.
-        return
+        return True
     finally:
         port.close()
-    raise _silent(port.name)
+    return False
 
 
 def _silent(where: str) -> FirmwareError:
@@ -100,11 +103,11 @@ def _silent(where: str) -> FirmwareError:
     )
 
 
-def _session(port: Port, clock: Clock, command: int) -> Iterator[Told]:
-    """What a board tells until nothing comes any more for `ANSWER_S`, with a command once it answers."""
+def _session(port: Port, clock: Clock, command: int, patience_s: float = ANSWER_S) -> Iterator[Told]:
+    """What a board tells in `ANSWER_S`, with a command once it answers, in `patience_s` at the latest."""
     session = HostSession(lambda: secrets.randbits(32), port.bit_rate)
     now_ns = clock.boot_ns()
-    ends_ns = now_ns + int(ANSWER_S * NS_PER_S)
+    ends_ns = now_ns + int(patience_s * NS_PER_S)
     session.opened(now_ns, port.bit_rate)
     waiting = b""
     while now_ns < ends_ns:
@@ -115,4 +118,5 @@ def _session(port: Port, clock: Clock, command: int) -> Iterator[Told]:
         for told in session.receive(port.read(), now_ns):
             if isinstance(told, Began):
                 session.ask(command)
+                ends_ns = now_ns + int(ANSWER_S * NS_PER_S)
             yield told

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from edge.bus.vlink.session import Outcome
+from edge.bus.vlink.commands import Outcome
 from edge.power.line import PowerAnswer, PowerCommand, PowerEvent, PowerSaid
 from edge.power.supervisor import SupervisorEvent, SupervisorState, SupervisorStatus
 from edge.wire.vlink_messages import ACK_DONE, NO_IGNITION, NO_SUPPLY, Event, Status

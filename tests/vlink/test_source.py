@@ -9,11 +9,13 @@ from edge.bus.condition import AlarmKind, Listening
 from edge.bus.source import WAITING
 from edge.bus.vlink import source as naming
 from edge.bus.vlink.board_report import SUPERVISOR, Member
-from edge.bus.vlink.session import DAMAGED, SESSIONS, SILENCES, Outcome
+from edge.bus.vlink.commands import Outcome
+from edge.bus.vlink.session import DAMAGED, SESSIONS, SILENCES
 from edge.bus.vlink.stamped_frames import BY_GREETING, JUMPS, UNCOUNTED_MS
 from edge.clock import NS_PER_S
 from edge.power.supervisor import SupervisorState
 from edge.wire.vlink_messages import COMMAND_KEEP_POWER, Event, Status
+from tests.vlink.board import Line
 from tests.vlink.desk import Desk
 
 
@@ -371,6 +373,34 @@ class TestSpeakingWithTheSupervisor:
         bench.board.status()
         bench.read(12)
         assert [one.result for one in bench.source.said() if isinstance(one, Outcome)] == [None]
+
+    def test_one_that_a_board_was_not_there_for_is_not_sent_when_it_comes_back(self, bench: Desk) -> None:
+        bench.unplug()
+        bench.read(0.1)
+        number = bench.source.ask(COMMAND_KEEP_POWER, b"\x3c\0")
+        bench.read(6)
+        outcomes = [one for one in bench.source.said() if isinstance(one, Outcome)]
+        assert outcomes == [Outcome(number, COMMAND_KEEP_POWER, None, "no answer")]
+        bench.plugged = True
+        bench.read(8)
+        assert bench.source.hop().facts[SESSIONS] == 2
+        assert COMMAND_KEEP_POWER not in [code for _, code, _ in bench.board.commands]
+
+    def test_a_board_that_never_lets_a_session_last_has_nothing_pile_up(self, bench: Desk) -> None:
+        sent = [0]
+        write = Line.write
+
+        def noting(line: Line, data: bytes) -> int:
+            sent.append(len(data))
+            taken = write(line, data)
+            bench.board.hello()
+            return taken
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Line, "write", noting)
+            bench.read(60)
+        assert bench.source.hop().facts[SESSIONS] > 20
+        assert max(sent) < 100
 
 
 def test_what_came_before_the_close_can_still_be_read(bench: Desk) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from edge.bus.vlink.clock_relation import Exchange, line_ns
+from edge.bus.vlink.commands import NUMBERS, Commands, Outcome
 from edge.clock import NS_PER_S
 from edge.wire import vlink
 from edge.wire.vlink_messages import (
@@ -40,14 +41,10 @@ PAUSES = ((16, NS_PER_S // 4), (28, NS_PER_S // 2))
 PAUSE_NS = 2 * NS_PER_S
 QUESTIONS_KEPT = 8
 
-COMMAND_PERIOD_NS = NS_PER_S // 2
-COMMAND_TRIES = 10
-
 EARLY_PACKETS = 256
 """Packets of frames kept until a HELLO says of which boot they are."""
 
-_NONCE = 0x8000_0000
-"""Set in nonces and in no number of a command, so that no ACK can mean both."""
+_NONCE = NUMBERS + 1
 _HEADER_AND_REST = vlink.HEADER + vlink.CRC + 2
 QUESTION_OCTETS, ANSWER_OCTETS = _HEADER_AND_REST + 12, _HEADER_AND_REST + 28
 """Bytes of a time question and of its answer on the line, delimiter included."""
@@ -87,23 +84,6 @@ class FramesCame:
     payloads: list[bytes] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a command.
-
-    Attributes:
-        number: as `HostSession.ask` gave it.
-        code: of the command.
-        result: ``ACK_*``; None where no answer came.
-        text: for people.
-    """
-
-    number: int
-    code: int
-    result: int | None
-    text: str
-
-
 Told = Began | FramesCame | Status | Event | Exchange | Outcome
 
 
@@ -112,15 +92,6 @@ class _State(Enum):
     ASKING = auto()
     ACKNOWLEDGED = auto()
     JOINED = auto()
-
-
-@dataclass(slots=True)
-class _Pending:
-    code: int
-    argument: bytes
-    at_ns: int = 0
-    tries: int = 0
-    quiet: bool = False
 
 
 class HostSession:
@@ -160,9 +131,7 @@ class HostSession:
         self._asked = self._rows = self._left_in_row = 0
         self._question_at_ns = 0
         self._questions: dict[int, int] = {}
-        self._number = 0
-        self._commands: dict[int, _Pending] = {}
-        self._outcomes: list[Outcome] = []
+        self._commands = Commands()
 
     @property
     def joined(self) -> bool:
@@ -182,8 +151,9 @@ class HostSession:
                 return None
             case _State.ASKING | _State.ACKNOWLEDGED:
                 return self._hello_at_ns
-        commands = [one.at_ns for one in self._commands.values()]
-        return min(self._heard_ns + SILENCE_NS, self._question_at_ns, *commands)
+        due_ns = min(self._heard_ns + SILENCE_NS, self._question_at_ns)
+        command_ns = self._commands.due_ns()
+        return due_ns if command_ns is None else min(due_ns, command_ns)
 
     def opened(self, now_ns: int, bit_rate: int | None = None) -> None:
         """Begin on a port that has just been opened; what the port before had begun is no part of it.
@@ -207,7 +177,7 @@ class HostSession:
         self._questions.clear()
 
     def ask(self, code: int, argument: bytes = b"", *, quiet: bool = False) -> int:
-        """Have a command sent, and again until its ACK comes, for 5 s at most.
+        """Have a command sent, and again until its ACK comes, for 5 s at most, with a session or without.
 
         Args:
             code: ``COMMAND_*``.
@@ -217,9 +187,11 @@ class HostSession:
         Returns:
             The number under which its `Outcome` will be told.
         """
-        self._number = self._number % (_NONCE - 1) + 1
-        self._commands[self._number] = _Pending(code, argument, quiet=quiet)
-        return self._number
+        return self._commands.ask(code, argument, quiet=quiet)
+
+    def outcomes(self) -> list[Outcome]:
+        """What has become of commands and is not told yet: where nothing comes, `receive` tells nothing."""
+        return self._commands.outcomes()
 
     def step(self, now_ns: int) -> bytes:
         """Do what is due, once all that has come is handed in.
@@ -227,6 +199,7 @@ class HostSession:
         Returns:
             What is to be written now.
         """
+        self._commands.grow_old(now_ns)
         if self._state is _State.JOINED and now_ns - self._heard_ns >= SILENCE_NS:
             self.counts[SILENCES] += 1
             self._begin(now_ns)
@@ -244,10 +217,9 @@ class HostSession:
             now_ns: boot time at which they had been read.
 
         Returns:
-            What they say, in order, with the outcomes of commands that were given up before.
+            What they say, in order, and what has become of commands.
         """
-        told: list[Told] = [*self._outcomes]
-        self._outcomes.clear()
+        told: list[Told] = []
         self._decoder.feed(data, len(data))
         while (packet := self._decoder.packet()) is not None:
             kind, sequence, payload = packet
@@ -257,7 +229,7 @@ class HostSession:
             except ValueError:
                 self.counts[MALFORMED] += 1
         self._settle_decoder()
-        return told
+        return told + self._commands.outcomes()
 
     def _begin(self, now_ns: int) -> None:
         self._state = _State.ASKING
@@ -272,17 +244,7 @@ class HostSession:
         return b"\0" + self._packet(vlink.HOST_HELLO, HostHello(vlink.VERSION, self._nonce))
 
     def _commands_due(self, now_ns: int) -> bytes:
-        out = b""
-        for number, one in list(self._commands.items()):
-            if now_ns < one.at_ns:
-                continue
-            if one.tries == COMMAND_TRIES:
-                self._give_up(number, "no answer")
-                continue
-            one.tries += 1
-            one.at_ns = now_ns + COMMAND_PERIOD_NS
-            out += self._packet(vlink.COMMAND, Command(number, one.code, one.argument))
-        return out
+        return b"".join(self._packet(vlink.COMMAND, one) for one in self._commands.due(now_ns))
 
     def _question_due(self, now_ns: int) -> bytes:
         if now_ns < self._question_at_ns:
@@ -363,15 +325,9 @@ class HostSession:
         self._questions.clear()
         self._rows = self._left_in_row = 0
         self._question_at_ns = now_ns
-        if reset:
-            for number in list(self._commands):
-                self._give_up(number, "the board was reset")
-        for one in self._commands.values():
-            one.at_ns = now_ns
+        self._commands.session(now_ns, reset=reset)
         self.ask(COMMAND_STATUS, quiet=True)
         told.append(Began(hello, now_ns, first, reset))
-        told += self._outcomes
-        self._outcomes.clear()
         # A time that is later than the HELLO's is of a boot before it.
         same = self._early if not (first or reset) else self._early[self._unsure :]
         early = [one for one in same if _first_t_us(one) <= hello.t_us]
@@ -399,7 +355,7 @@ class HostSession:
         elif kind == vlink.TIME:
             self._answered(read_time_answer(payload), now_ns, told)
         elif kind == vlink.ACK:
-            self._done(read_ack(payload), told)
+            self._commands.answered(read_ack(payload))
         elif kind != vlink.HELLO:
             self.counts[UNKNOWN_TYPE] += 1
 
@@ -418,19 +374,6 @@ class HostSession:
                 now_ns - line_ns(ANSWER_OCTETS, self._bit_rate),
             )
         )
-
-    def _done(self, ack: Ack, told: list[Told]) -> None:
-        pending = self._commands.pop(ack.number, None)
-        if pending is None:
-            # The answer to a repetition of a command that was answered before.
-            return
-        if not pending.quiet:
-            told.append(Outcome(ack.number, pending.code, ack.result, ack.text))
-
-    def _give_up(self, number: int, why: str) -> None:
-        pending = self._commands.pop(number)
-        if not pending.quiet:
-            self._outcomes.append(Outcome(number, pending.code, None, why))
 
     def _settle_decoder(self) -> None:
         """Move what the decoder counted to the account."""

@@ -13,15 +13,16 @@ from edge.bus.source import FrameSource
 from edge.bus.tally import Tally
 from edge.bus.vlink.board_report import BoardReport, Member
 from edge.bus.vlink.clock_relation import ClockRelation, Exchange
+from edge.bus.vlink.commands import Outcome
 from edge.bus.vlink.frames_columns import FrameColumns, frame_columns
 from edge.bus.vlink.losses import BusLosses
 from edge.bus.vlink.port import Port
-from edge.bus.vlink.session import MALFORMED, SILENCES, Began, FramesCame, HostSession, Outcome, Told
+from edge.bus.vlink.session import MALFORMED, SILENCES, Began, FramesCame, HostSession, Told
 from edge.bus.vlink.stamped_frames import JUMPS, NOBODY, UNCOUNTED_MS, StampedFrames, Uncounted, places_of
 from edge.clock import NS_PER_S, Clock, Timebase
 from edge.errors import SourceError
 from edge.frames import FrameBatch
-from edge.wire.vlink_messages import OVERRUN_COUNTED, Event, Status
+from edge.wire.vlink_messages import ACK_DONE, OVERRUN_COUNTED, Event, Status
 
 IN_RING = "lost: board's ring full"
 ON_LINE = "lost: on the line to the board"
@@ -280,6 +281,8 @@ class VlinkSource(FrameSource):
         port = self._port
         if port is None:
             self._connect_if_due()
+            self._session.step(self._clock.boot_ns())
+            self._take_up(self._session.outcomes())
             return
         try:
             self._take_all(port)
@@ -289,6 +292,7 @@ class VlinkSource(FrameSource):
                 self._take_all(port)
         except OSError as error:
             self._disconnect(error.strerror or str(error))
+        self._take_up(self._session.outcomes())
         self._frames.let_go()
 
     def _wait_s(self, wait_s: float) -> float:
@@ -364,7 +368,7 @@ class VlinkSource(FrameSource):
                     )
                     self._said.append(one)
                 case Outcome():
-                    if one.result != 0:
+                    if one.result != ACK_DONE:
                         self._report.tell("command", f"command {one.code}: {one.text}", trouble=True)
                     self._outcomes.append(one)
                 case Began():
