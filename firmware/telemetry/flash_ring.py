@@ -20,7 +20,7 @@ from binascii import crc32
 
 MAGIC = b"NVR1"
 LOSSES = 32
-"""Ranges of given-up numbers that a head holds; of more the lowest become one with what lies between."""
+"""Ranges of given-up numbers that are held; of more the highest wait until receipts call them missing."""
 
 _HEAD = "<4s16s16s8s8sIIB"
 _HEAD_BYTES = 61
@@ -97,7 +97,11 @@ class FlashRing:
     @property
     def waiting(self):
         """How many held messages are not acknowledged."""
-        return sum(not self.acknowledged(number) for number in range(self.first, self.next_number))
+        return sum(
+            not self.acknowledged(number)
+            for _, first, last in self._segments
+            for number in range(first, last + 1)
+        )
 
     def append(self, message: bytes | memoryview) -> None:
         """Commit a message under `next_number`.
@@ -124,6 +128,16 @@ class FlashRing:
         self.last += 1
         self._segments[-1][2] = self.last
 
+    def skip(self, count: int):
+        """Give numbers to messages that will not come: they were not made, or could not be kept.
+
+        The next head keeps them from being given again; should the power fail before it is written, they are,
+        unless a receipt knows of them.
+        """
+        self.lose(self.next_number, self.last + count)
+        self.last += count
+        self._size = self._segment_bytes
+
     def read(self, number: int, out):
         """Read a message into `out`, a buffer; its length, 0 where it is not held or damaged."""
         for sequence, first, last in self._segments:
@@ -145,11 +159,10 @@ class FlashRing:
 
     def wanted(self, after: int):
         """The lowest held number greater than `after` that is not acknowledged; 0 for none."""
-        number = max(after + 1, self.first)
-        while number <= self.last:
-            if not self.acknowledged(number):
-                return number
-            number += 1
+        for _, first, last in self._segments:
+            for number in range(max(after + 1, first), last + 1):
+                if not self.acknowledged(number):
+                    return number
         return 0
 
     def settle(self, watermark: int, missing: tuple, highest: int):
@@ -163,10 +176,8 @@ class FlashRing:
             self._size = self._segment_bytes
         self._watermark, self._missing, self._highest = watermark, missing, highest
         self.losses = [loss for loss in self.losses if not self._settled(loss)]
-        held_from = self.first
         for first, last in missing:
-            if first < held_from:
-                self.lose(first, min(last, held_from - 1))
+            self._lose_unless_held(first, last)
         while len(self._segments) > 1:
             sequence, first, last = self._segments[0]
             if any(not self.acknowledged(number) for number in range(first, last + 1)):
@@ -177,6 +188,17 @@ class FlashRing:
     def lose(self, first: int, last: int):
         """Name numbers that will not come."""
         self.losses = joined(self.losses, first, last)
+
+    def _lose_unless_held(self, first: int, last: int):
+        for _, held_first, held_last in self._segments:
+            if held_last < max(held_first, first):
+                continue
+            if first < held_first:
+                self.lose(first, min(last, held_first - 1))
+            first = held_last + 1
+            if first > last:
+                return
+        self.lose(first, last)
 
     def _settled(self, loss: tuple):
         first, last = loss
@@ -400,16 +422,18 @@ class FlashRing:
 
 
 def joined(ranges: list, first: int, last: int):
-    """Ranges with one more, rising and apart; where they are more than `LOSSES`, the lowest become one."""
+    """Ranges with one more, rising and apart: the lowest `LOSSES` of them.
+
+    What lies between two of them is never named: the platform would take it for lost, and its receipt would
+    let the ring forget what it still holds.
+    """
     result = []
     for begin, end in sorted(ranges + [(first, last)]):  # noqa: RUF005 - MicroPython does not know the other
         if result and begin <= result[-1][1] + 1:
             result[-1] = (result[-1][0], max(end, result[-1][1]))
         else:
             result.append((begin, end))
-    while len(result) > LOSSES:
-        result[:2] = [(result[0][0], result[1][1])]
-    return result
+    return result[:LOSSES]
 
 
 def _write_entry_head(entry, length: int, number: int):

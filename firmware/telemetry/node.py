@@ -82,9 +82,12 @@ class Node:
             self._feed(ticks_ms() & _CLOCK)
         now_ms = self.clock.now_ms()
         if now_ms >= self._next_ms:
-            self._record()
             missed = (now_ms - self._next_ms) // self._period_ms
-            self.counts["instants missed"] += missed
+            if missed:
+                # The name server, or the arithmetic of TLS, took longer than a period.
+                self.counts["instants missed"] += missed
+                self._not_kept(missed)
+            self._record()
             self._next_ms += (missed + 1) * self._period_ms
         try:
             busy = self._talk(now_ms)
@@ -100,13 +103,13 @@ class Node:
             self.uplink.correct(0, now_ns, self.clock.offset_ns, self.clock.quality)
 
     def _record(self) -> None:
-        """Sample, number, authenticate, commit. A record that cannot be kept has no number and takes none."""
-        values = self._sampler.read(ticks_ms() & _CLOCK)
-        alarm = self._sampler.alarm
-        kind = ALARM if alarm else LIVE
+        """Sample, number, authenticate, commit. One that cannot be kept is told as lost."""
         number = self.ring.next_number
-        t_ns = self.clock.now_ms() * NS_PER_MS
         try:
+            values = self._sampler.read(ticks_ms() & _CLOCK)
+            alarm = self._sampler.alarm
+            kind = ALARM if alarm else LIVE
+            t_ns = self.clock.now_ms() * NS_PER_MS
             message = self._writer.record(
                 kind, number, t_ns, self.clock.offset_ns, self.clock.quality, values, alarm
             )
@@ -115,10 +118,15 @@ class Node:
             self.ring.append(self._wrapped.written())
         except (OSError, ValueError, MemoryError):
             self.counts["records not kept"] += 1
+            self._not_kept(1)
             return
         self._sampler.told()
         self.counts["records"] += 1
         self.uplink.committed(number, kind)
+
+    def _not_kept(self, count: int) -> None:
+        self.ring.skip(count)
+        self.uplink.lost()
 
     def _talk(self, now_ms: int) -> bool:
         """Move what the connection takes and gives; whether there may be more at once."""

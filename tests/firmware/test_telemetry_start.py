@@ -13,6 +13,7 @@ from edge.wire.device_keys import DeviceKey
 from edge.wire.key_files import write_device_key
 from edge.wire.mac0 import DeviceVerifier
 from edge.wire.message import decode
+from firmware.telemetry.node import Node
 from firmware.telemetry.start import make_node, read_settings
 from tests.firmware.decoder_proof import loaded
 from tests.firmware.vehicles import reference_board
@@ -33,8 +34,9 @@ class Instants:
         return self.ms
 
 
-def test_a_node_records_what_its_decoder_holds(tmp_path: Path) -> None:
-    write_device_key(tmp_path / "key", KEY)
+def made(tmp_path: Path) -> tuple[Node, Instants]:
+    """A node that has no network."""
+    write_device_key(tmp_path / "key", KEY, force=True)
     settings = tmp_path / "node.json"
     settings.write_text(
         json.dumps(
@@ -49,13 +51,19 @@ def test_a_node_records_what_its_decoder_holds(tmp_path: Path) -> None:
         )
     )
     clock = Instants()
-    board = reference_board("gbt44464")
-    node = make_node(read_settings(str(settings)), loaded(board.source()), [], clock)
+    node = make_node(read_settings(str(settings)), loaded(reference_board("gbt44464").source()), [], clock)
     node._link = SimpleNamespace(state=0, open=no_network, close=lambda: None)
+    return node, clock
+
+
+def test_a_node_records_what_its_decoder_holds(tmp_path: Path) -> None:
+    node, clock = made(tmp_path)
+    board = reference_board("gbt44464")
     for clock.ms in (500, 1000, 1001, 2500, 6000):
         node.turn()
-    assert node.counts["records"] == node.ring.last == 3
+    assert node.counts["records"] == 3
     assert node.counts["instants missed"] == 3
+    assert (node.ring.last, node.ring.losses) == (6, [(3, 5)])
     assert node.counts["connections ended"] >= 2
     held = bytearray(8192)
     size = node.ring.read(1, held)
@@ -63,6 +71,36 @@ def test_a_node_records_what_its_decoder_holds(tmp_path: Path) -> None:
     message = decode(verified.payload, builtin())
     assert (message.vehicle, message.records[0].mask) == (VEHICLE, board.mask)
     assert set(message.records[0].values) == set(board.items)
+
+
+def test_a_record_that_cannot_be_kept_is_told_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, clock = made(tmp_path)
+    for clock.ms in (1000, 2000):
+        node.turn()
+    with monkeypatch.context() as patch:
+        patch.setattr(node.ring, "append", full)
+        for clock.ms in (3000, 4000):
+            node.turn()
+    with monkeypatch.context() as patch:
+        patch.setattr(node._sampler, "read", no_memory)
+        clock.ms = 5000
+        node.turn()
+    clock.ms = 6000
+    node.turn()
+    assert (node.counts["records"], node.counts["records not kept"]) == (3, 3)
+    assert (node.ring.last, node.ring.losses) == (6, [(3, 5)])
+    again, _ = made(tmp_path)
+    assert (again.ring.last, again.ring.losses) == (6, [(3, 5)])
+
+
+def full(_: object) -> None:
+    raise OSError(28)
+
+
+def no_memory(_: int) -> None:
+    raise MemoryError
 
 
 def no_network(now_ms: int) -> None:

@@ -21,10 +21,9 @@ from telemetry.uplink import UplinkSettings
 
 
 class Vehicle:
-    """Plays a recording: for each number of a record one step of it, in the vehicle's own time.
+    """Plays a recording: for each record one step of it, in the vehicle's own time.
 
-    So what a record holds follows from its number and from that of the boot's first, however busy the
-    machine is.
+    So what a record holds follows from how many the boot made before it, however busy the machine is.
 
     Args:
         path: the recording: how many steps, milliseconds of each, where each begins and ends, frames.
@@ -43,12 +42,12 @@ class Vehicle:
     def feed(self, now: int) -> None:
         """Play what belongs to the next record, once."""
         del now
-        number = node.ring.next_number
-        if number == self._played:
+        made = node.counts["records"]
+        if made < self._played:
             return
-        self._played = number
-        step = (number - 1) % self._steps
-        began_ms = (number - 1) * self._step_ms
+        self._played += 1
+        step = made % self._steps
+        began_ms = made * self._step_ms
         self._file.seek(self._places[step])
         frames = self._file.read(self._places[step + 1] - self._places[step])
         at = 0
@@ -61,7 +60,7 @@ class Vehicle:
                 raise ValueError("the ring is full")
             self._readers[bus].drain(began_ms + ms, 8)
             at += 9 + length
-        self.now_ms = number * self._step_ms
+        self.now_ms = began_ms + self._step_ms
 
 
 def read_file(path: str) -> bytes:
