@@ -87,6 +87,11 @@ class FlashRing:
         return self.last + 1
 
     @property
+    def longest(self):
+        """Bytes of the longest message that can be held."""
+        return len(self._buffer)
+
+    @property
     def first(self):
         """The lowest number that is held; the next one where nothing is."""
         for _, first, last in self._segments:

@@ -130,6 +130,10 @@ class PacketReader:
         self._used = 0
         self.skipped = 0
 
+    def reset(self):
+        """Begin anew, with another connection."""
+        self._have = self._skip = self._used = 0
+
     def room(self) -> memoryview:
         """A view into which bytes may be received; `received` tells how many came."""
         self._drop(self._used)

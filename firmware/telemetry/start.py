@@ -11,6 +11,14 @@ from .uplink import UplinkSettings
 
 _FRAMES_A_TURN = 256
 _REQUIRED = ("vehicle", "host")
+_BOUNDS = {
+    "port": (1, 65_535),
+    "period_s": (0.01, 3600),
+    "keep_alive_s": (1, 65_535),
+    "receipt_timeout_s": (1, 3600),
+    "segment_bytes": (2048, 65_535),
+    "segments": (2, 65_535),
+}
 _KNOWN = {
     "vehicle",
     "host",
@@ -37,7 +45,7 @@ def read_settings(path: str) -> dict:
 
     Raises:
         OSError: there is no such file.
-        ValueError: it is no object, a name is missing, or one is not known.
+        ValueError: it is no object, a name is missing, one is not known, or a number is out of its range.
     """
     with open(path) as file:
         found = json.load(file)
@@ -49,6 +57,10 @@ def read_settings(path: str) -> dict:
     for name in found:
         if name not in _KNOWN:
             raise ValueError("unknown setting " + name)
+    for name, (least, most) in _BOUNDS.items():
+        number = found.get(name, least)
+        if not isinstance(number, (int, float)) or not least <= number <= most:
+            raise ValueError(name + " is not from " + str(least) + " to " + str(most))
     return found
 
 

@@ -17,6 +17,7 @@ _ANSWER_MS = 20_000
 _CROSSING_MS = 5_000
 _LONGEST_PROBE_MS = 3_600_000
 _SUBSCRIPTION = 1
+_MANY = 64
 
 
 class UplinkSettings:
@@ -66,7 +67,8 @@ class Uplink:
     Attributes:
         up: whether messages can go.
         counts: what happened, by name.
-        server_time_ns: Unix time in the last receipt; 0 before any, and once it was taken.
+        server_time_ns: Unix time in the last receipt that knows a record of this boot; 0 before any, and
+            once it was taken.
     """
 
     def __init__(
@@ -83,8 +85,8 @@ class Uplink:
         self._settings, self._random_byte, self._software = settings, random_byte, software
         self._root = "nev/v1/" + writer.vehicle
         self._receipt_topic = (self._root + "/down/receipt").encode()
-        message_bytes = max(message_bytes, 1024)
-        self._message = bytearray(message_bytes)
+        # What waits may be longer than this program's own messages: an earlier one had more items.
+        message_bytes = max(message_bytes, 1024, ring.longest)
         self._wrapped = Writer(message_bytes + ENVELOPE_BYTES)
         self.out = PacketWriter(message_bytes + 512)
         self.reader = PacketReader(4096 + ENVELOPE_BYTES + 256)
@@ -96,6 +98,7 @@ class Uplink:
         self.next_try_ms = 0
         self._failures = 0
         self._correction = None
+        self._first = ring.next_number
         self._probe_ms = settings.receipt_timeout_s * 1000
         self._forget()
 
@@ -121,7 +124,7 @@ class Uplink:
     def opened(self, now_ms: int):
         """A connection stands; speak."""
         self._forget()
-        self.reader = PacketReader(4096 + ENVELOPE_BYTES + 256)
+        self.reader.reset()
         self._open = True
         self.counts["connections"] += 1
         self._heard_ms = self._spoke_ms = self._sent_ms = self._backlog_ms = now_ms
@@ -139,6 +142,9 @@ class Uplink:
         """A record was committed just now; it goes first, and as `kind`, while the connection stands."""
         self._live, self._live_kind = (number, kind) if self.up else (0, 0)
         self._nothing = False
+        if len(self._sent_live) > _MANY:
+            first = self._ring.first
+            self._sent_live = {sent for sent in self._sent_live if sent >= first}
 
     def lost(self):
         """The ring has numbers that will not come."""
@@ -271,13 +277,11 @@ class Uplink:
 
     def _stored(self, number: int):
         """Bring a message out of the ring; one that cannot be read is lost."""
-        length = self._ring.read(number, self._message)
+        length = self._ring.read(number, self._wrapped.buffer)
+        self._wrapped.length = length
         if not length:
             self._ring.lose(number, number)
-            return False
-        self._wrapped.reset()
-        self._wrapped.raw(memoryview(self._message)[:length])
-        return True
+        return length > 0
 
     def _wrap(self, message, role: str):
         self._wrapped.reset()
@@ -322,7 +326,9 @@ class Uplink:
         if stream != self._ring.stream:
             return
         self.counts["receipts"] += 1
-        self.server_time_ns = time_ns
+        if self._first <= highest <= self._ring.last:
+            # It knows a record of this boot; an older receipt, played again, would tell an old time.
+            self.server_time_ns = time_ns
         self._probe_ms = self._settings.receipt_timeout_s * 1000
         self._ring.settle(watermark, missing, highest)
         self._nothing = False

@@ -114,6 +114,10 @@ def no_network(now_ms: int) -> None:
         ('{"vehicle": "V"}', "lack host"),
         ('{"vehicle": "V", "host": "h", "prot": 1}', "unknown setting prot"),
         ("{", "Expecting"),
+        ('{"vehicle": "V", "host": "h", "keep_alive_s": 0}', "keep_alive_s is not from 1 to 65535"),
+        ('{"vehicle": "V", "host": "h", "period_s": 0}', "period_s is not from"),
+        ('{"vehicle": "V", "host": "h", "period_s": "10"}', "period_s is not from"),
+        ('{"vehicle": "V", "host": "h", "segments": 1}', "segments is not from 2"),
     ],
 )
 def test_settings_that_are_wrong_are_refused(tmp_path: Path, text: str, complaint: str) -> None:

@@ -205,6 +205,36 @@ def test_a_receipt_settles_and_missing_ones_go_again(bench: Bench) -> None:
     assert bench.ring.waiting == 2
 
 
+def test_what_an_earlier_program_kept_goes_however_long_it_is(tmp_path: Path) -> None:
+    ring = FlashRing(str(tmp_path), b"vehicle1", KEY.key_id, lambda count: b"s" * count, 8192)
+    ring.append(bytes(6000))
+    bench = Bench(tmp_path)
+    bench.connect()
+    assert [len(payload) for topic, _, payload in bench.messages() if topic == "up/backlog"] == [6000]
+    assert bench.ring.losses == []
+
+
+def test_an_old_receipt_tells_no_time(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.record(3)
+    bench = Bench(tmp_path)
+    bench.connect()
+    bench.receipt(Receipt(bench.ring.stream, 3, server_time_ns=9))
+    assert bench.uplink.server_time_ns == 0
+    bench.record()
+    bench.receipt(Receipt(bench.ring.stream, 4, server_time_ns=10))
+    assert bench.uplink.server_time_ns == 10
+
+
+def test_a_platform_that_is_silent_for_days_costs_no_memory(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, segments=2)
+    bench.connect()
+    for _ in range(300):
+        bench.record()
+        bench.settle()
+    assert len(bench.uplink._sent_live) < 100
+
+
 @pytest.mark.parametrize("key", [DeviceKey(bytes(32)), None])
 def test_receipts_that_are_not_its_own_settle_nothing(bench: Bench, key: DeviceKey | None) -> None:
     bench.connect()
