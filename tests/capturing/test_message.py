@@ -28,6 +28,8 @@ from edge.capturing.message import (
     Message,
     Observed,
     Order,
+    PowerAsk,
+    PowerTold,
     Ready,
     Report,
     Told,
@@ -35,6 +37,8 @@ from edge.capturing.message import (
 from edge.clock import Timebase, TimeQuality
 from edge.frames import FrameBatch
 from edge.policy.classes import DataClass
+from edge.power.line import LONGEST_S, PowerAnswer, PowerCommand, PowerEvent, PowerSaid
+from edge.power.supervisor import SupervisorEvent, SupervisorState, SupervisorStatus
 from edge.records import Missing
 from edge.sensors.observation import Observation
 
@@ -49,6 +53,32 @@ OBSERVATIONS = st.builds(
     st.text(max_size=30),
     TIMES,
     st.floats(allow_nan=False) | st.sampled_from(Missing),
+)
+
+SAID = st.builds(
+    PowerSaid,
+    st.lists(
+        st.builds(
+            PowerEvent,
+            st.sampled_from(SupervisorEvent),
+            st.integers(-(1 << 31), (1 << 31) - 1),
+            st.text(max_size=30),
+        ),
+        max_size=3,
+    ).map(tuple),
+    st.lists(
+        st.builds(PowerAnswer, st.sampled_from(PowerCommand), st.booleans(), st.text(max_size=30)), max_size=3
+    ).map(tuple),
+    st.none()
+    | st.builds(
+        SupervisorStatus,
+        st.sampled_from(SupervisorState),
+        st.none() | st.integers(0, 65_534),
+        st.none() | st.booleans(),
+    ),
+)
+ASKS = st.sampled_from(PowerCommand).flatmap(
+    lambda command: st.builds(PowerAsk, st.just(command), st.integers(0, LONGEST_S[command]))
 )
 
 
@@ -76,6 +106,8 @@ MESSAGES = st.one_of(
     st.builds(Ask, st.integers(0), st.integers(0)),
     st.builds(Adopt, st.integers(0), CLASSES, st.text()),
     st.just(Close()),
+    ASKS,
+    st.builds(PowerTold, SAID),
     st.builds(
         Ready, TIMES, st.booleans(), st.text(min_size=1), st.just(("gnss.lat",)), st.just(("no", "such"))
     ),
@@ -172,3 +204,43 @@ def test_frames_that_went_through_no_mask_are_refused() -> None:
 def test_a_message_that_would_fill_the_memory_is_refused_before_it_is_there() -> None:
     with pytest.raises(BorderError, match="bytes"):
         list(Decoder().feed(b"\xff\xff\xff\x7f" + bytes([32, 0, 0, 0])))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"command": 2, "seconds": 0}',
+        '{"command": 3, "seconds": 1}',
+        '{"command": 4, "seconds": 65536}',
+        '{"command": 5, "seconds": -1}',
+        '{"command": 5, "seconds": "300"}',
+        '{"command": "KEEP_POWER", "seconds": 1}',
+        '{"command": 4}',
+    ],
+)
+def test_nothing_but_three_commands_in_their_bounds_is_ever_asked_of_a_supervisor(body: str) -> None:
+    with pytest.raises(BorderError, match="POWER_ASK"):
+        list(Decoder().feed(framed(5, body)))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"events": [{"event": 518, "argument": 2147483648, "cause": ""}], "answers": []}',
+        '{"events": [{"event": 513, "argument": 0, "cause": "' + 256 * "x" + '"}], "answers": []}',
+        '{"events": [{"event": 257, "argument": 0, "cause": ""}], "answers": []}',
+        '{"events": [{"event": "ON", "argument": 0, "cause": ""}], "answers": []}',
+        '{"events": [], "answers": [{"command": 1, "done": true, "text": ""}]}',
+        '{"events": [], "answers": [{"command": 3, "done": 1, "text": ""}]}',
+        '{"events": [], "answers": [], "status": {"state": 8}}',
+        '{"events": [], "answers": [], "status": {"state": 4, "supply_mv": 70000}}',
+        '{"events": [' + ",".join(513 * ['{"event": 513, "argument": 0, "cause": ""}']) + '], "answers": []}',
+    ],
+)
+def test_a_supervisor_is_heard_in_its_own_words_only(said: str) -> None:
+    with pytest.raises(BorderError, match="POWER_TOLD"):
+        list(Decoder().feed(framed(24, f'{{"said": {said}}}')))
+
+
+def framed(kind: int, body: str) -> bytes:
+    return len(body).to_bytes(4, "little") + bytes([kind, 0, 0, 0]) + body.encode()

@@ -102,25 +102,6 @@ class Vehicle:
         return "never"
 
 
-def test_watches_for_as_long_as_the_rules_ask_and_ends_in_order(tmp_path: Path) -> None:
-    vehicle = Vehicle(tmp_path)
-    assert vehicle.run(1_000) == "answered"
-    (asked,) = {vehicle.box.times(m.SHUTDOWN_PLEASE)[0]}
-    assert OFF_S + 300 + 60 <= asked <= OFF_S + 300 + 60 + 5
-    assert vehicle.finished
-    assert vehicle.closed_at < vehicle.box.seconds() - 9
-    assert vehicle.rig.gateway.account().balanced
-    assert vehicle.rig.platform.sequence.watermark == len(vehicle.rig.platform.speeds)
-
-
-def test_the_battery_limits_the_watch(tmp_path: Path) -> None:
-    vehicle = Vehicle(tmp_path, parameters=Parameters(watch_budget_ms=350_000))
-    assert vehicle.run(1_000) == "answered"
-    assert vehicle.box.events[-1][0] < OFF_S + 300
-    assert vehicle.box.machine.spent_ms <= 350_000
-    assert vehicle.finished
-
-
 def test_a_battery_that_sinks_ends_the_watch(tmp_path: Path) -> None:
     world = World(lambda s: s < IGNITION_OFF_S, lambda s: 12_600 if s < 200 else 11_900)
     vehicle = Vehicle(tmp_path, world)
@@ -128,14 +109,6 @@ def test_a_battery_that_sinks_ends_the_watch(tmp_path: Path) -> None:
     assert vehicle.keeper.request is not None
     assert vehicle.keeper.request.cause == "battery limit"
     assert 259 <= vehicle.box.times(m.SHUTDOWN_PLEASE)[0] <= 262
-    assert vehicle.finished
-
-
-def test_a_journal_that_closes_slowly_gets_the_time_it_needs(tmp_path: Path) -> None:
-    vehicle = Vehicle(tmp_path, closing_s=80, state=1)
-    assert vehicle.run(1_000) == "answered"
-    asked = vehicle.box.times(m.SHUTDOWN_PLEASE)[0]
-    assert vehicle.closed_at - asked >= 80
     assert vehicle.finished
 
 
@@ -156,20 +129,6 @@ def test_a_journal_that_takes_longer_than_the_limit_loses_nothing_that_was_commi
     assert later.gateway.finish(60)
     assert later.platform.received == [(sent + 1, sent + 3)]
     assert sent > 100
-
-
-def test_an_answer_that_is_lost_is_given_again(tmp_path: Path) -> None:
-    vehicle = Vehicle(tmp_path, answers_lost=3, state=1)
-    assert vehicle.run(1_000) == "answered"
-    assert vehicle.box.answers_lost == 0
-
-
-def test_a_falling_supply_has_all_committed_before_it_is_gone(tmp_path: Path) -> None:
-    world = World(lambda _: True, lambda s: 13_800 if s < 60 else 5_000)
-    vehicle = Vehicle(tmp_path, world)
-    assert vehicle.run(1_000) == "supply critical"
-    assert vehicle.saved_at
-    assert vehicle.saved_at[0] < vehicle.box.times(m.POWER_OFF)[0] - 0.5
 
 
 def test_the_numbers_are_those_of_the_firmware() -> None:
