@@ -19,6 +19,8 @@ STALL_US = 100_000
 _STALL_MS = 100
 _FRAMES = vlink.FRAMES
 _DELIMITER = b"\x00"
+# Where only the delimiter of a packet is missing, the delimiter of the next session would complete it.
+_SPOIL = b"\x01\x00"
 
 
 class Slot:
@@ -59,7 +61,8 @@ class Outgoing:
         self._first = 0
         self._count = 0
         self._at = 0
-        self._delimiter_due = False
+        self._anew = _DELIMITER
+        self._anew_due = 0
         self._stuck = 0
         self._sticking = False
         self._stalling = False
@@ -130,7 +133,10 @@ class Outgoing:
         `again` seals them behind what is sealed until then.
         """
         self.sequence = 0
-        self._delimiter_due = True
+        if not self._anew_due:
+            broken = self._count and self._at == self._queue[self._first].n - 1
+            self._anew = _SPOIL if broken else _DELIMITER
+            self._anew_due = len(self._anew)
         self._at = 0
         kept = []
         while self._count:
@@ -151,10 +157,11 @@ class Outgoing:
 
     def pump(self, port: object, now: int) -> int:
         """Give the port what waits; return how many bytes it took."""
-        if self._delimiter_due:
-            if not port.write(_DELIMITER, 0, 1):
+        while self._anew_due:
+            took = port.write(self._anew, len(self._anew) - self._anew_due, self._anew_due)
+            if not took:
                 return 0
-            self._delimiter_due = False
+            self._anew_due -= took
         if not self._count:
             self._sticking = False
             self._stalling = False

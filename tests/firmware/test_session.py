@@ -190,6 +190,33 @@ def settled(desk: Desk) -> Desk:
     return desk
 
 
+@pytest.mark.parametrize("again", [1, 2])
+def test_a_packet_that_lacks_only_its_delimiter_comes_once_to_a_host_that_says_hello_again(
+    again: int,
+) -> None:
+    desk = settled(Desk(4_000))
+    desk.turn()
+    desk.port.allowed = 0
+    desk.turn(20_000)
+    desk.turn()
+    waiting = desk.bridge.outgoing._queue[desk.bridge.outgoing._first]
+    assert waiting.kind == vlink.FRAMES
+    desk.port.allowed = waiting.n - 1
+    desk.turn()
+    desk.port.allowed = 0
+    for nonce in range(again):
+        desk.hello(2 + nonce)
+        desk.turn()
+    desk.port.allowed = 1 << 30
+    for _ in range(4):
+        desk.turn()
+    firsts = [
+        vlink_frames.read_frames(payload).first for kind, _, payload in desk.read() if kind == vlink.FRAMES
+    ]
+    assert firsts == sorted(set(firsts))
+    assert firsts[0] == 0
+
+
 def test_a_session_begins_with_its_ack_then_hello_then_status() -> None:
     desk = Desk(0)
     desk.turn()
