@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ACCELERATOR := $(VENV)/.accelerator
 
-.PHONY: help demo test check tests to-set-up for-tests mutation canary crash powercut vm firmware-long damage soak canary-live bench bench-bulk bench-peers packages venv clean
+.PHONY: help demo test check tests to-set-up for-tests mutation canary crash powercut vm firmware-long firmware-types damage soak canary-live bench bench-bulk bench-peers packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -67,6 +67,12 @@ vm: packages venv ## boot a kernel with CAN in a virtual machine: conformance, l
 
 firmware-long: venv ## the line to microcontrollers: a million frames between CPython and MicroPython, every bit of long packets
 	NEVGATE_FIRMWARE_LONG=1 $(BIN)/python -m pytest tests/vlink -v --durations=0
+
+# pyright brings a Node.js of its own, 300 MB, and takes 7 s of a core for each family: not for every test run.
+firmware-types: venv ## read the firmware against MicroPython's stubs of each family of boards
+	$(PYTHON) -m venv build/firmware-types/venv
+	build/firmware-types/venv/bin/python -m pip install --quiet --disable-pip-version-check basedpyright==1.40.2
+	$(BIN)/python -m tests.firmware.board_types
 
 damage: venv ## damage a journal in every way and print what is reported and what survives
 	$(BIN)/python -m tests.journal.damage

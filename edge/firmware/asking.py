@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from edge.bus.vlink.commands import Outcome
 from edge.bus.vlink.port import Port
 from edge.bus.vlink.ports import open_board
-from edge.bus.vlink.commands import Outcome
 from edge.bus.vlink.session import Began, HostSession, Told
 from edge.clock import NS_PER_S, Clock, SystemClock
 from edge.errors import FirmwareError

@@ -17,7 +17,8 @@ from edge.firmware.compiler import EXTRA
 
 SPEED = 115_200
 _PROMPT_S = 3
-_BACK_S = 20.0
+_BACK_S = 15.0
+_PAUSE_S = 0.3
 _ANSWER_S = 60
 
 
@@ -47,6 +48,8 @@ class MpremoteRepl:
         self.device: str = transport.device_name
         """Of its port."""
         self.run(agent_text())
+        self.interrupted: bool = self.run("print('program' in sys.modules)").strip() == "True"
+        """Whether a program of a bundle ran until the prompt came."""
 
     def run(self, text: str) -> str:
         """See `Repl.run`."""
@@ -106,21 +109,30 @@ def at_prompt(channel: str, say: Callable[[str], None] = lambda _: None) -> Iter
         SourceError: the port cannot be found or opened.
     """
     serial = _mpremote()
-    port = open_board(channel, SPEED)
-    device = port.name
-    port.close()
-    transport = _prompt(serial, device)
-    if transport is None:
-        say("a program runs on the board; it is asked to restart into its loader")
-        into_loader(channel)
-        transport = _prompt_again(serial, channel)
+    if into_loader(channel):
+        say("the bridge on the board has been asked to restart into its loader")
+        time.sleep(_PAUSE_S)
+    transport = _prompt_again(serial, channel)
     try:
-        yield MpremoteRepl(transport)
+        repl = MpremoteRepl(transport)
+        if repl.interrupted:
+            # The watchdog of what ran before would bite: only a reset ends it.
+            say("the program on the board has been interrupted; it restarts into its loader")
+            repl.run("stay()")
+            repl.restart()
+            _let_go(transport)
+            transport = _prompt_again(serial, channel)
+            repl = MpremoteRepl(transport)
+        yield repl
     finally:
-        with contextlib.suppress(OSError):
-            if transport.in_raw_repl:
-                transport.exit_raw_repl()
-            transport.close()
+        _let_go(transport)
+
+
+def _let_go(transport: Any) -> None:  # noqa: ANN401 - mpremote has no types
+    with contextlib.suppress(OSError):
+        if transport.in_raw_repl:
+            transport.exit_raw_repl()
+        transport.close()
 
 
 def _prompt(serial: ModuleType, device: str) -> Any | None:  # noqa: ANN401 - mpremote has no types
@@ -141,12 +153,12 @@ def _prompt_again(serial: ModuleType, channel: str) -> Any:  # noqa: ANN401 - mp
     """The board at its prompt, once it is back: a reset takes a port of USB away for a while."""
     ends = time.monotonic() + _BACK_S
     while True:
-        time.sleep(0.5)
         try:
             port = open_board(channel, SPEED)
         except SourceError:
             if time.monotonic() > ends:
                 raise
+            time.sleep(_PAUSE_S)
             continue
         device = port.name
         port.close()
@@ -155,9 +167,9 @@ def _prompt_again(serial: ModuleType, channel: str) -> Any:  # noqa: ANN401 - mp
             return transport
         if time.monotonic() > ends:
             raise FirmwareError(
-                "the board has restarted, but does not come to its prompt",
+                "the board comes neither to MicroPython's prompt nor answers as a bridge",
                 where=device,
-                todo="Fit the loader's jumper, then reset it",
+                todo="Is it a board with MicroPython? Reset it, with the loader's jumper fitted",
             )
 
 
