@@ -117,6 +117,8 @@ class Judge:
         """
         self._check_size(payload)
         opened = self.keyring.open(vehicle, payload, Role.STATUS)
+        if not opened.provable and self.keyring.signs(vehicle):
+            raise RejectedError(Cause.NOT_A_DEVICES, "the status of a vehicle with a gateway must be signed")
         try:
             return decode_status(opened.payload, self.limits)
         except WireError as error:

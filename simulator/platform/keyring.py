@@ -77,6 +77,9 @@ class Keyring:
     def __init__(self, keys: Mapping[str, Iterable[VehicleKey]], limits: Limits = DEFAULT_LIMITS) -> None:
         held = {vehicle: list(each) for vehicle, each in keys.items()}
         self._ids = {vehicle: {key.key_id for key in each} for vehicle, each in held.items()}
+        self._signing = {
+            vehicle for vehicle, each in held.items() if any(isinstance(key, VerifyingKey) for key in each)
+        }
         self._signatures = Verifier(
             {
                 vehicle: [key for key in each if isinstance(key, VerifyingKey)]
@@ -92,6 +95,10 @@ class Keyring:
     def knows(self, vehicle: str) -> bool:
         """Whether there is a key of `vehicle`."""
         return vehicle in self._ids
+
+    def signs(self, vehicle: str) -> bool:
+        """Whether the vehicle has a key that signs: a gateway."""
+        return vehicle in self._signing
 
     def device(self, vehicle: str, key_id: bytes) -> DeviceKey | None:
         """The key of one of the vehicle's devices."""

@@ -137,6 +137,7 @@ class Platform:
                 self._take_statement(accepted, payload, now_ns)
 
     def _take_records(self, accepted: Accepted, payload: bytes, now_ns: int) -> None:
+        self._check_predecessor(accepted)
         stream = self._stream(accepted, accepted.stream, now_ns)
         tally = self._records.take(stream, accepted, payload, now_ns)
         if not tally.known:
@@ -153,7 +154,7 @@ class Platform:
 
     def _take_statement(self, accepted: AcceptedStatement, payload: bytes, now_ns: int) -> None:
         if isinstance(accepted.statement, TimeCorrections) and not accepted.provable:
-            self._check_boots(accepted.vehicle, accepted.statement)
+            self._check_boots(accepted.vehicle, accepted.statement, accepted.device_key)
         stream = self._stream(accepted, accepted.statement.stream, now_ns)
         if self._statements.take(stream, accepted, payload, now_ns):
             self._books.messages["stored"] += 1
@@ -177,11 +178,19 @@ class Platform:
             raise RejectedError(Cause.OTHER_AUTHOR, f"the stream's messages are under {whose}")
         return stream
 
-    def _check_boots(self, vehicle: str, statement: TimeCorrections) -> None:
-        """Let a device correct the time of its own boots only, not of the gateway's."""
+    def _check_boots(self, vehicle: str, statement: TimeCorrections, device_key: bytes) -> None:
+        """Let a device correct the time of its own boots only, not of the gateway's or another device's."""
         for correction in statement.corrections:
-            if self._store.has_signed_boot(vehicle, correction.boot):
-                raise RejectedError(Cause.NOT_A_DEVICES, "the records of that boot are signed")
+            if self._store.has_boot_of_others(vehicle, correction.boot, device_key):
+                raise RejectedError(Cause.NOT_A_DEVICES, "the records of that boot are under another key")
+
+    def _check_predecessor(self, accepted: Accepted) -> None:
+        """Keep a device from putting its stream behind the gateway's, which would then seem to fork."""
+        before = accepted.predecessor
+        if accepted.provable or before is None:
+            return
+        if self._store.has_signed_stream(accepted.vehicle, before):
+            raise RejectedError(Cause.NOT_A_DEVICES, "its stream names a signed one as its predecessor")
 
     def _heard(self, stream: Stream, now_ns: int) -> VehicleCounts:
         stream.last_seen_ns = now_ns

@@ -155,13 +155,22 @@ class Store:
             found = connection.execute("SELECT 1 FROM message WHERE sha256 = ?", (sha256,))
             return found.fetchone() is not None
 
-    def has_signed_boot(self, vehicle: str, boot: bytes) -> bool:
-        """Whether records of that boot are kept which a signature proves."""
+    def has_boot_of_others(self, vehicle: str, boot: bytes, device_key: bytes) -> bool:
+        """Whether records of that boot are kept that are signed, or under another key than `device_key`."""
         with self.reading() as connection:
             found = connection.execute(
                 "SELECT 1 FROM stream s JOIN message m ON m.stream = s.id"
-                " WHERE s.vehicle = ? AND s.device_key = x'' AND m.boot = ? LIMIT 1",
-                (vehicle, boot),
+                " WHERE s.vehicle = ? AND s.device_key <> ? AND m.boot = ? LIMIT 1",
+                (vehicle, device_key, boot),
+            )
+            return found.fetchone() is not None
+
+    def has_signed_stream(self, vehicle: str, stream: bytes) -> bool:
+        """Whether there is such a stream, and its messages are signed."""
+        with self.reading() as connection:
+            found = connection.execute(
+                "SELECT 1 FROM stream WHERE vehicle = ? AND stream = ? AND device_key = x''",
+                (vehicle, stream),
             )
             return found.fetchone() is not None
 

@@ -17,6 +17,8 @@ from edge.wire.device_keys import DeviceKey
 from edge.wire.key_files import write_device_key
 from edge.wire.mac0 import Authenticator, DeviceVerifier
 from edge.wire.receipt import decode as decode_receipt
+from edge.wire.status import Status
+from edge.wire.status import encode as encode_status
 from edge.wire.time_corrections import TimeCorrection, TimeCorrections
 from edge.wire.time_corrections import encode as encode_corrections
 from simulator.platform.judge import Judge
@@ -132,6 +134,31 @@ def test_a_device_corrects_the_time_of_its_own_boot(rig: Rig) -> None:
     rig.platform.commit(NOW_NS)
     assert rig.messages == {"stored": 2}
     assert {line["corrected_quality"] for line in listed(rig.path, "records")} == {"gnss"}
+
+
+def test_a_device_says_nothing_of_another_device_or_the_gateways_stream(rig: Rig) -> None:
+    rig.send(rig.vehicle.numbers(1, 3))
+    rig.send(Node().message(record(1), stream=NODE_STREAM, boot=NODE_BOOT))
+    other = Node(OTHER)
+    better = Timebase(NOW_NS + NS_PER_S, TimeQuality.GNSS)
+    rig.send(other.corrections(TimeCorrection(NODE_BOOT, 0, 10, better)), f"nev/v1/{VEHICLE}/up/event")
+    rig.send(other.message(record(1), stream=b"o" * 16, boot=b"O" * 16, predecessor=STREAM))
+    assert rig.messages == {"stored": 2, "not for a device to say": 2}
+    rig.send(other.message(record(1), stream=b"o" * 16, boot=b"O" * 16, predecessor=NODE_STREAM))
+    assert rig.messages["stored"] == 3
+
+
+def test_a_device_does_not_say_whether_a_gateway_is_online(rig: Rig) -> None:
+    status = encode_status(Status(False, NODE_STREAM, "node", 1))
+    payload = Authenticator(KEY, vehicle=VEHICLE, role=Role.STATUS).authenticate(status)
+    topic = f"nev/v1/{VEHICLE}/status"
+    rig.send(rig.vehicle.status(online=True), topic)
+    rig.send(payload, topic)
+    assert rig.messages == {"stored": 0, "status word": 1, "not for a device to say": 1}
+    shown = rig.platform.watch[VEHICLE].status
+    assert shown is not None
+    assert shown.online
+    Judge(Keyring({VEHICLE: [KEY]}), builtin()).judge_status(VEHICLE, payload)
 
 
 def test_wrong_keys_and_codes_are_counted_by_their_cause(rig: Rig) -> None:
