@@ -85,7 +85,7 @@ class Bridge:
         digits = "".join([letter for letter in board.firmware if letter.isdigit()])
         slcan = Slcan(first.bitrate, first.data_bitrate, "10" + (digits + "00")[:2], board.serial)
         self.session = Session(tuple([bus.ring for bus in self.buses]), self.outgoing, slcan, self)
-        self.watchdog = Watchdog(watchdog, len(self.buses))
+        self.watchdog = Watchdog(watchdog, len(self.buses), board.reset_cause == messages.RESET_WATCHDOG)
         self.worst_us = 0
         self._read = bytearray(READ_BYTES)
         self._second = now
@@ -189,9 +189,9 @@ class Bridge:
         return messages.Status(
             self.buses[0].ring.t_us(now),
             tuple([self._bus_status(bus) for bus in self.buses]),
-            self.outgoing.stalls,
-            self.outgoing.stalled_ms,
-            self.session.bad_packets(),
+            self.outgoing.stalls & 0xFFFFFFFF,
+            self.outgoing.stalled_ms & 0xFFFFFFFF,
+            self.session.bad_packets() & 0xFFFFFFFF,
             self.outgoing.packets(),
             self._board.temperature(),
             self._board.supply_mv() if power is None else min(power.supply_mv, messages.NO_SUPPLY - 1),

@@ -12,8 +12,9 @@ against nothing that lies outside the board:
   host that is off.
 
 Each counts only if it was well since boot: a reset has just been tried otherwise, and boards that reset
-themselves without end would be worse than ones that say what they lack. That the main loop turns and the
-supervisor is stepped needs no rule: both are the loop that feeds.
+themselves without end would be worse than ones that say what they lack. After a reset by the watchdog each
+takes thirty times as long, so that what comes and goes, as a loose plug does, costs a reset each five minutes
+at most. That the main loop turns and the supervisor is stepped needs no rule: both are the loop that feeds.
 """
 
 RECEIVE = 1
@@ -24,6 +25,8 @@ NAMES = {RECEIVE: "receive", TRANSMIT: "transmit", HOST: "host"}
 RECEIVE_S = 10
 TRANSMIT_S = 10
 HOST_S = 30
+AFTER_RESET = 30
+"""So many times as long all takes on a board that its watchdog has just reset."""
 _SPOKE_S = 3
 
 
@@ -34,14 +37,16 @@ class Watchdog:
         ill: `RECEIVE`, `TRANSMIT`, `HOST` together; 0 where all is well.
     """
 
-    def __init__(self, timer: object | None, buses: int) -> None:
+    def __init__(self, timer: object | None, buses: int, again: bool = False) -> None:
         """Watch over a board.
 
         Args:
             timer: has `feed()`; None where there is none.
             buses: how many there are.
+            again: whether the watchdog has caused this boot.
         """
         self.ill = 0
+        self._patience = AFTER_RESET if again else 1
         self._timer = timer
         self._listened = [False] * buses
         self._lost_s = [0] * buses
@@ -76,18 +81,18 @@ class Watchdog:
                 self._lost_s[bus] = 0
             elif self._listened[bus]:
                 self._lost_s[bus] += 1
-                if self._lost_s[bus] >= RECEIVE_S:
+                if self._lost_s[bus] >= RECEIVE_S * self._patience:
                     ill |= RECEIVE
         self._silent_s = 0 if packets else min(self._silent_s + 1, _SPOKE_S)
         self._stuck_s = self._stuck_s + 1 if waits and not took and self._silent_s < _SPOKE_S else 0
-        if self._stuck_s >= TRANSMIT_S:
+        if self._stuck_s >= TRANSMIT_S * self._patience:
             ill |= TRANSMIT
         if packets:
             self._understood = True
             self._deaf_s = 0
         elif heard and self._understood:
             self._deaf_s += 1
-        if self._deaf_s >= HOST_S:
+        if self._deaf_s >= HOST_S * self._patience:
             ill |= HOST
         self.ill = ill
         return ill & ~before

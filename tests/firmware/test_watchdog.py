@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
+import pytest
+
+from edge.wire.vlink_messages import RESET_POWER_ON, RESET_WATCHDOG
+from firmware.bridge import bridge as bridge_module
+from firmware.bridge.board import Board
+from firmware.bridge.bridge import Bridge
 from firmware.bridge.watchdog import HOST, HOST_S, RECEIVE, RECEIVE_S, TRANSMIT, TRANSMIT_S, Watchdog
+from simulator.board.controller import PlayedController
 
 
 @dataclass
@@ -81,3 +89,32 @@ def test_bytes_that_are_no_packets_are_ill_only_where_packets_came_before() -> N
     assert watchdog.ill == HOST
     judge(watchdog, packets=True, heard=True)
     assert not watchdog.ill
+
+
+def test_what_comes_and_goes_costs_a_reset_each_five_minutes_at_most() -> None:
+    for again, seconds in ((False, RECEIVE_S), (True, 300)):
+        watchdog = Watchdog(Timer(), 1, again)
+        judge(watchdog, 3)
+        assert not any(judge(watchdog, seconds - 1, listening=(False,)))
+        assert judge(watchdog, listening=(False,)) == [RECEIVE]
+    watchdog = Watchdog(Timer(), 1, again=True)
+    judge(watchdog, packets=True)
+    for _ in range(299):
+        assert judge(watchdog, waits=True, packets=True) == [0]
+    assert judge(watchdog, waits=True, packets=True) == [TRANSMIT]
+
+
+def test_a_board_that_its_watchdog_reset_knows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    monkeypatch.setattr(
+        bridge_module,
+        "Watchdog",
+        lambda timer, buses, again: given.append(again) or Watchdog(timer, buses, again),
+    )
+    for cause in (RESET_WATCHDOG, RESET_POWER_ON):
+        clock = SimpleNamespace(ticks_us=lambda: 0, ticks_ms=lambda: 0)
+        board = Board("desk", "0.1", bytes(8), 7, 300, reset_cause=cause)
+        Bridge(
+            (PlayedController(clock, 0, 0, 0, None, 0),), SimpleNamespace(forgets=False), clock, None, board
+        )
+    assert given == [True, False]
