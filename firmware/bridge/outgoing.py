@@ -16,6 +16,7 @@ REPLIES = 0x101
 
 CONTROL_LIMIT = 512
 STALL_US = 100_000
+_BACK_STALL = TICKS + 1 - STALL_US
 _STALL_MS = 100
 _FRAMES = vlink.FRAMES
 _DELIMITER = b"\x00"
@@ -183,7 +184,8 @@ class Outgoing:
             self._sticking = True
             self._stuck = now
         elif (now - self._stuck) & TICKS >= STALL_US:
-            self._stuck = (self._stuck + STALL_US) & TICKS
+            # Forward by a stall: 2^30 and more takes memory on small boards.
+            self._stuck = (self._stuck - _BACK_STALL) & TICKS
             self.stalled_ms += _STALL_MS
             if not self._stalling:
                 self._stalling = True

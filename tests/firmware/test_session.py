@@ -17,6 +17,7 @@ from firmware.bridge.ring import TICKS
 from firmware.bridge.session import EVENTS_LOST
 from simulator.board import traffic
 from simulator.board.controller import PlayedController
+from tests.vlink.small_machine import Small, SmallArray
 
 
 @dataclass
@@ -249,6 +250,32 @@ def test_status_comes_each_second_and_only_the_newest_waits_for_a_host_that_take
     statuses = [vlink_messages.read_status(payload) for kind, _, payload in desk.read()]
     assert 2 <= len(statuses) <= 3
     assert statuses[-1].t_us - statuses[0].t_us >= 7_000_000
+
+
+def test_numbers_stay_small_integers_of_32_bits_while_frames_move_and_while_nobody_takes_them() -> None:
+    desk = settled(Desk(4_000))
+    kept = desk.bridge.buses[0]
+    kept.ring.state = SmallArray(kept.ring.state)
+    wrapped = False
+    for step in range(700):
+        desk.port.allowed = 0 if 100 < step < 600 else 1 << 30
+        desk.clock.now_us += 2_000
+        wrapped = wrapped or desk.clock.ticks_us() < 2_000
+        desk.bridge.move(Small(desk.clock.ticks_us()))
+    assert wrapped
+    assert desk.bridge.outgoing.stalled_ms == 900
+    assert kept.ring.dropped()
+    assert desk.bridge.outgoing.sent(0) > 500
+
+
+def test_counters_of_stalls_wrap_and_hold_no_status_up() -> None:
+    desk = settled(Desk(0))
+    desk.bridge.outgoing.stalled_ms = (1 << 32) + 5
+    desk.bridge.session.decoder.bad_crc = 1 << 33
+    status = desk.bridge.status(0)
+    assert status.stalled_ms == 5
+    assert status.rx_bad_packets == 0
+    status.write(bytearray(512), 0)
 
 
 def test_time_is_answered_when_nothing_stands_before_it() -> None:
