@@ -65,8 +65,10 @@ vm: packages venv ## boot a kernel with CAN in a virtual machine: conformance, l
 	@sh .ci/debian-packages for-tests qemu-system-x86_64=qemu-system-x86 candump=can-utils
 	NEVGATE_VM=all $(BIN)/python -m pytest tests/vm -v --durations=0
 
-firmware-long: venv ## the line to microcontrollers: a million frames between CPython and MicroPython, every bit of long packets
-	NEVGATE_FIRMWARE_LONG=1 $(BIN)/python -m pytest tests/vlink -v --durations=0
+firmware-long: venv ## firmware's long forms: a million frames, every bit, every cut of power, the whole way twenty times, 300 campaigns
+	NEVGATE_FIRMWARE_LONG=1 $(BIN)/python -m pytest tests/vlink tests/firmware/test_telemetry_ring.py -v --durations=0
+	NEVGATE_FIRMWARE_LONG=20 $(BIN)/python -m pytest tests/vlink/test_whole_way.py -v --durations=0
+	NEVGATE_LONG_AUDIT=300 $(BIN)/python -m pytest tests/firmware/test_bridge_audit.py -k goes_wrong -v --durations=0
 
 # pyright brings a Node.js of its own, 300 MB, and takes 7 s of a core for each family: not for every test run.
 firmware-types: venv ## read the firmware against MicroPython's stubs of each family of boards
