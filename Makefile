@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ACCELERATOR := $(VENV)/.accelerator
 
-.PHONY: help demo test check tests to-set-up for-tests mutation canary crash powercut vm firmware-long firmware-types damage soak canary-live bench bench-bulk bench-peers packages venv clean
+.PHONY: help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types damage soak canary-live bench bench-bulk bench-peers packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -53,6 +53,9 @@ mutation: packages venv ## break what decides about collecting, piece by piece, 
 
 canary: packages venv ## ten hours of drives with consents that change: search all that is kept, sent and said for what must not be
 	$(BIN)/python -m tests.canary
+
+accelerator-sanitized: venv ## the accelerator's tests under the compiler's address and undefined-behaviour sanitizers
+	@sh .ci/accelerator-sanitized $(BIN)/python
 
 crash: packages venv ## kill gateways at random instants, 2,000 times, and see that nothing is lost, renumbered or doubled
 	$(BIN)/python -m tests.crash

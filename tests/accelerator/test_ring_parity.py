@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -152,6 +152,37 @@ def test_the_last_frame_may_end_where_its_block_ends_and_not_behind() -> None:
         assert_alike(blocks)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [replace(FRAME, snaplen=15)],
+        [replace(FRAME, mac=67), FRAME],
+        [replace(FRAME, step=64), FRAME],
+        [replace(FRAME, step=116), FRAME],
+        [replace(FRAME, step=BLOCK_BYTES - 48 + 8), FRAME],
+        [replace(FRAME, step=104), FRAME],
+        [replace(FRAME, data=FRAME.data + b"more")],
+        [replace(FRAME, protocol=0x000D)],
+        [replace(FRAME, data=struct.pack("=IB11x", 0x123, 9))],
+        [replace(FRAME, data=struct.pack("=IB11x", 0x800, 8))],
+    ],
+)
+def test_one_odd_packet_leaves_its_block_to_numpy(odd: list[Packet]) -> None:
+    blocks = array_of([block_of(odd)])
+    assert not by_accelerator(blocks)
+    assert_alike(blocks)
+
+
+@pytest.mark.parametrize("first", [0, 40, 44, 52, 4032])
+def test_packets_begin_behind_the_head_and_at_words(first: int) -> None:
+    block = whole([FRAME])
+    struct.pack_into("=I", block, 16, first)
+    struct.pack_into("=IIIIIIH", block, 40, 0, 1, 1, 16, 16, 1, 96)
+    blocks = array_of([bytes(block)])
+    assert not by_accelerator(blocks)
+    assert_alike(blocks)
+
+
 @pytest.mark.parametrize("which", range(8))
 def test_columns_that_do_not_fit_are_refused(which: int) -> None:
     blocks = array_of([block_of([FRAME] * 3)])
@@ -166,7 +197,7 @@ def test_columns_that_do_not_fit_are_refused(which: int) -> None:
         np.zeros((3, 8), np.uint8),
     ]
     assert native().ring_cells(blocks, BLOCK_BYTES, True, *columns)
-    assert native().ring_cells(blocks, BLOCK_BYTES, True, *[column[:2] for column in columns]) is None
+    assert native().ring_cells(blocks, BLOCK_BYTES, True, *[column[:2].copy() for column in columns]) is None
     for wrong in (columns[which][:2], columns[which].astype(np.complex128)):
         with pytest.raises(ValueError, match=r"."):
             native().ring_cells(blocks, BLOCK_BYTES, True, *columns[:which], wrong, *columns[which + 1 :])
