@@ -17,9 +17,12 @@ from edge.frames import FrameBatch, Int64s, UInt8s
 BY_GREETING = "stamped before the clocks were related"
 BEFORE_BOOT = "stamped before this machine's boot"
 JUMPS = "board's clock jumped"
+MOVED = "times moved by over 10 ms to stay in order"
 IMPOSSIBLE = "answers about time that cannot be"
 UNCOUNTED_MS = "ms around resets that nothing counts"
 
+MOVED_NS = 10_000_000
+"""Relations that become better move times by less."""
 HOLD_NS = 2 * NS_PER_S
 HOLD_FRAMES = 1 << 17
 UNCOUNTED_MAX = 100
@@ -137,9 +140,11 @@ class StampedFrames:
                 return
         if before := int(np.count_nonzero(t_ns < 0)):
             self.facts[BEFORE_BOOT] += before
-        t_ns = t_ns.clip(0, self._clock.boot_ns())
+        told_ns, t_ns = t_ns, t_ns.clip(0, self._clock.boot_ns())
         for place in range(len(self._names)):
             self._in_order(place, t_ns, np.flatnonzero(bus == place) if len(self._names) > 1 else slice(None))
+        if moved := int(np.count_nonzero(np.abs(t_ns - told_ns) > MOVED_NS)):
+            self.facts[MOVED] += moved
         self.taken.append(
             FrameBatch(
                 t_ns=t_ns,
