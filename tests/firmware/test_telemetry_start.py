@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,9 +17,11 @@ from edge.wire.message import decode
 from firmware.telemetry.node import Node
 from firmware.telemetry.start import make_node, read_settings
 from tests.firmware.decoder_proof import loaded
+from tests.firmware.micropython import run
 from tests.firmware.vehicles import reference_board
 
 VEHICLE = "LNEVGATE000000001"
+PROGRAM = Path(__file__).parent / "programs" / "telemetry_heap_on_board.py"
 KEY = DeviceKey(bytes(range(32)))
 
 
@@ -124,3 +127,14 @@ def test_settings_that_are_wrong_are_refused(tmp_path: Path, text: str, complain
     (tmp_path / "node.json").write_text(text)
     with pytest.raises(ValueError, match=complaint):
         read_settings(str(tmp_path / "node.json"))
+
+
+def test_a_nodes_heap_does_not_grow(tmp_path: Path) -> None:
+    """Over 160 periods; with NEVGATE_FIRMWARE_LONG over a day's 8,640."""
+    periods = 8640 if os.environ.get("NEVGATE_FIRMWARE_LONG") else 160
+    (tmp_path / "decoder.py").write_text(reference_board("gbt44464").source())
+    said = run(PROGRAM, str(tmp_path / "ring"), str(periods), paths=(tmp_path,), heap="600k", timeout_s=300)
+    *held, records, connections = map(int, said.stdout.split())
+    assert (records, len(held)) == (periods, 4)
+    assert connections > 20
+    assert max(held) - min(held) < 4096, held
