@@ -173,12 +173,23 @@ def test_one_odd_packet_leaves_its_block_to_numpy(odd: list[Packet]) -> None:
     assert_alike(blocks)
 
 
-@pytest.mark.parametrize("first", [0, 40, 44, 52, 4032])
+def with_head(first: int, *, step: int, mac: int = 96) -> npt.NDArray[np.uint8]:
+    """A block of zeros but for a packet's head at `first`; a step leads to another packet."""
+    block = bytearray(block_of([], filler=0, count=2 if step else 1, first=first))
+    struct.pack_into("=IIIIIIH", block, first, step, 1, 1, 16, 16, 1, mac)
+    struct.pack_into(">H", block, first + 50, 0x000C)
+    return array_of([bytes(block)])
+
+
+@pytest.mark.parametrize("first", [40, 44, 52, 100])
 def test_packets_begin_behind_the_head_and_at_words(first: int) -> None:
-    block = whole([FRAME])
-    struct.pack_into("=I", block, 16, first)
-    struct.pack_into("=IIIIIIH", block, 40, 0, 1, 1, 16, 16, 1, 96)
-    blocks = array_of([bytes(block)])
+    assert by_accelerator(with_head(48, step=0))
+    assert not by_accelerator(with_head(first, step=0))
+    assert_alike(with_head(first, step=0))
+
+
+def test_a_step_out_of_the_block_leads_to_no_data_there() -> None:
+    blocks = with_head(48, step=65528, mac=60000)
     assert not by_accelerator(blocks)
     assert_alike(blocks)
 
