@@ -4,32 +4,29 @@ A folder holds segments, files of a bounded size. Each begins with a head that s
 segments before it (whose stream it is, what is acknowledged, what was given up), and is renamed into place
 when the head is written. Entries follow, each appended by one write with a check over it. What stands behind
 the last whole entry after a power cut was never sent, since nothing is sent before `append` returns.
-
-    head    "NVR1" | stream 16 | predecessor 16, zeros for none | vehicle 8 | key 8 | first number u32 |
-            watermark u32 | n u8 | n times first u32, last u32 of what was given up | crc32 u32
-    entry   length u16 | number u32 | check u16 | message | crc32 u32
-
-All little-endian. A crc32 covers what stands before it, from the head's or the entry's beginning; an
-entry's first check is the low half of that of its length and number, so that an entry which was cut short is
-told from one that is damaged.
+`ring_format.py` says how both are laid out.
 """
 
 import os
 import struct
 from binascii import crc32
 
-MAGIC = b"NVR1"
-LOSSES = 32
-"""Ranges of given-up numbers that are held; of more the highest wait until receipts call them missing."""
+from .ring_format import (
+    CHECK_BYTES,
+    ENTRY,
+    ENTRY_BYTES,
+    HEAD_BYTES,
+    LEAST_ENTRY,
+    LEAST_MESSAGE,
+    LONGEST_HEAD,
+    head_of,
+    head_size,
+    joined,
+    read_head,
+    scanned,
+    write_entry,
+)
 
-_HEAD = "<4s16s16s8s8sIIB"
-_HEAD_BYTES = 61
-_ENTRY = "<HIH"
-_ENTRY_BYTES = 8
-_CHECK_BYTES = 4
-LEAST_MESSAGE = 32
-_LEAST_ENTRY = _ENTRY_BYTES + LEAST_MESSAGE + _CHECK_BYTES
-_NONE = bytes(16)
 _ENDING = ".seg"
 _WAITING = "new.tmp"
 
@@ -115,17 +112,15 @@ class FlashRing:
             OSError: the file system cannot hold it, even without the oldest; the number stays free.
             ValueError: it is larger than a segment holds, or shorter than `LEAST_MESSAGE`.
         """
-        size = _ENTRY_BYTES + len(message) + _CHECK_BYTES
-        if size > self._segment_bytes - _HEAD_BYTES - 8 * LOSSES - _CHECK_BYTES:
+        size = ENTRY_BYTES + len(message) + CHECK_BYTES
+        if size > self._segment_bytes - LONGEST_HEAD:
             raise ValueError("larger than a segment")
         if len(message) < LEAST_MESSAGE:
             raise ValueError("too short")
         if self._size + size > self._segment_bytes:
             self._roll()
         entry = memoryview(self._buffer)[:size]
-        _write_entry_head(entry, len(message), self.next_number)
-        entry[_ENTRY_BYTES : size - _CHECK_BYTES] = message
-        struct.pack_into("<I", entry, size - _CHECK_BYTES, crc32(entry[: size - _CHECK_BYTES]))
+        write_entry(entry, message, self.next_number)
         # Where it fails, whatever of it is in the file then, the next entry must not stand behind it.
         end, self._size = self._size + size, self._segment_bytes
         self._write(self._path(self._segments[-1][0]), "ab", entry)
@@ -212,29 +207,29 @@ class FlashRing:
         return not any(begin <= last and first <= end for begin, end in self._missing)
 
     def _find(self, file, place: int, number: int, out):
-        head = bytearray(_ENTRY_BYTES)
+        head = bytearray(ENTRY_BYTES)
         file.seek(0)
         file.readinto(self._buffer_head())
-        file.seek(_head_size(self._buffer))
+        file.seek(head_size(self._buffer))
         while True:
-            if file.readinto(head) != _ENTRY_BYTES:
+            if file.readinto(head) != ENTRY_BYTES:
                 return 0
-            length, found, check = struct.unpack(_ENTRY, head)
+            length, found, check = struct.unpack(ENTRY, head)
             if check != crc32(memoryview(head)[:6]) & 0xFFFF:
                 return 0
             if not place:
                 break
-            file.seek(length + _CHECK_BYTES, 1)
+            file.seek(length + CHECK_BYTES, 1)
             place -= 1
         view = memoryview(out)[:length]
         if found != number or len(view) != length or file.readinto(view) != length:
             return 0
-        check = file.read(_CHECK_BYTES)
+        check = file.read(CHECK_BYTES)
         whole = crc32(view, crc32(head))
-        return length if len(check) == _CHECK_BYTES and struct.unpack("<I", check)[0] == whole else 0
+        return length if len(check) == CHECK_BYTES and struct.unpack("<I", check)[0] == whole else 0
 
     def _buffer_head(self):
-        return memoryview(self._buffer)[:_HEAD_BYTES]
+        return memoryview(self._buffer)[:HEAD_BYTES]
 
     def _open(self, random):
         """Read all segments, oldest first; go on in the newest, or behind it where its end is torn."""
@@ -255,14 +250,14 @@ class FlashRing:
                 continue
             try:
                 size = self._load(self._folder + "/" + name)
-                head = _read_head(self._buffer, size)
+                head = read_head(self._buffer, size)
             except OSError:
                 size, head = _size_of(self._folder + "/" + name) or self._segment_bytes, None
             if head is None:
                 # Nobody knows its numbers; so many it can have had at most.
                 self.torn += 1
                 found.append([sequence, 1, 0])
-                skipped += size // _LEAST_ENTRY
+                skipped += size // LEAST_ENTRY
                 continue
             if before is not None and head[0] != before[0]:
                 for each in found:
@@ -270,14 +265,13 @@ class FlashRing:
                 found, skipped, expected = [], 0, 0
                 self.losses = []
             before = head
-            self.stream, predecessor, self._stood_for, self._watermark, first, losses = head
-            self.predecessor = None if predecessor == _NONE else predecessor
+            self.stream, self.predecessor, self._stood_for, self._watermark, first, losses = head
             if expected and first > expected:
                 losses = joined(losses, expected, first - 1)
             if found and first <= found[-1][2]:
                 # A write that was said to have failed had not; its number was given again.
                 found[-1][2] = first - 1
-            last, end, skipped = self._scan(size, first)
+            last, end, skipped = scanned(self._buffer, size, first)
             self.torn += end < size
             self.losses = losses
             found.append([sequence, first, last])
@@ -303,26 +297,6 @@ class FlashRing:
         while len(self._segments) > self._segments_at_most:
             self._name_lost(self._segments[0])
             self._drop_oldest()
-
-    def _scan(self, size: int, first: int):
-        """Numbers and end of the whole entries in the buffer, and how many sent ones may stand behind them.
-
-        One that was cut short was never sent. What is whole and wrong may have been, and all behind it.
-        """
-        position, last = _head_size(self._buffer), first - 1
-        view = memoryview(self._buffer)
-        while size - position >= _ENTRY_BYTES:
-            length, number, check = struct.unpack_from(_ENTRY, self._buffer, position)
-            if number != last + 1 or check != crc32(view[position : position + 6]) & 0xFFFF:
-                return last, position, 1 + (size - position) // _LEAST_ENTRY
-            end = position + _ENTRY_BYTES + length + _CHECK_BYTES
-            if end > size:
-                break
-            check = struct.unpack_from("<I", self._buffer, end - _CHECK_BYTES)[0]
-            if crc32(view[position : end - _CHECK_BYTES]) != check:
-                return last, position, 1 + (size - end) // _LEAST_ENTRY
-            last, position = number, end
-        return last, position, 0
 
     def _mend(self, sequence: int, end: int):
         """Write the newest segment, which is in the buffer, without its torn end; whether that went well."""
@@ -376,25 +350,9 @@ class FlashRing:
     def _begin(self):
         """Make a new segment: its head under another name first, then under its own."""
         sequence = self._segments[-1][0] + 1 if self._segments else 1
-        losses = self.losses
-        head = bytearray(_HEAD_BYTES + 8 * len(losses) + _CHECK_BYTES)
-        vehicle, key_id = self._owner
-        struct.pack_into(
-            _HEAD,
-            head,
-            0,
-            MAGIC,
-            self.stream,
-            self.predecessor or _NONE,
-            vehicle,
-            key_id,
-            self.next_number,
-            self._watermark,
-            len(losses),
+        head = head_of(
+            self.stream, self.predecessor, self._owner, self.next_number, self._watermark, self.losses
         )
-        for place, (first, last) in enumerate(losses):
-            struct.pack_into("<II", head, _HEAD_BYTES + 8 * place, first, last)
-        struct.pack_into("<I", head, len(head) - _CHECK_BYTES, crc32(memoryview(head)[:-_CHECK_BYTES]))
         waiting = self._folder + "/" + _WAITING
         self._write(waiting, "wb", head)
         os.rename(waiting, self._path(sequence))
@@ -424,45 +382,6 @@ class FlashRing:
             self.torn += 1
             return False
         return True
-
-
-def joined(ranges: list, first: int, last: int):
-    """Ranges with one more, rising and apart: the lowest `LOSSES` of them.
-
-    What lies between two of them is never named: the platform would take it for lost, and its receipt would
-    let the ring forget what it still holds.
-    """
-    result = []
-    for begin, end in sorted(ranges + [(first, last)]):  # noqa: RUF005 - MicroPython does not know the other
-        if result and begin <= result[-1][1] + 1:
-            result[-1] = (result[-1][0], max(end, result[-1][1]))
-        else:
-            result.append((begin, end))
-    return result[:LOSSES]
-
-
-def _write_entry_head(entry, length: int, number: int):
-    struct.pack_into("<HI", entry, 0, length, number)
-    struct.pack_into("<H", entry, 6, crc32(entry[:6]) & 0xFFFF)
-
-
-def _head_size(buffer: bytearray):
-    return _HEAD_BYTES + 8 * buffer[_HEAD_BYTES - 1] + _CHECK_BYTES
-
-
-def _read_head(buffer: bytearray, size: int):
-    """Stream, predecessor, owner, watermark, first number, losses; None where the head is not whole."""
-    if size < _HEAD_BYTES + _CHECK_BYTES or bytes(buffer[:4]) != MAGIC:
-        return None
-    length = _head_size(buffer)
-    if length > size:
-        return None
-    check = struct.unpack_from("<I", buffer, length - _CHECK_BYTES)[0]
-    if crc32(memoryview(buffer)[: length - _CHECK_BYTES]) != check:
-        return None
-    _, stream, predecessor, vehicle, key_id, first, watermark, count = struct.unpack_from(_HEAD, buffer, 0)
-    losses = [struct.unpack_from("<II", buffer, _HEAD_BYTES + 8 * place) for place in range(count)]
-    return stream, predecessor, (vehicle, key_id), watermark, first, losses
 
 
 def _size_of(path: str):

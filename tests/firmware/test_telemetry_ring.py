@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.telemetry import flash_ring
-from firmware.telemetry.flash_ring import FlashRing, joined
+from firmware.telemetry.flash_ring import FlashRing
+from firmware.telemetry.ring_format import LOSSES, joined
 from tests.firmware.micropython import run
 
 VEHICLE, KEY = b"vehicle1", b"thekeyid"
@@ -340,12 +341,12 @@ def test_joined_ranges_rise_apart_are_bounded_and_name_nothing_else(pairs: list[
     ranges: list[tuple[int, int]] = []
     for first, more in pairs:
         ranges = joined(ranges, first, first + more)
-    assert len(ranges) <= flash_ring.LOSSES
+    assert len(ranges) <= LOSSES
     assert all(one[1] + 1 < other[0] for one, other in pairwise(ranges))
     named = {number for first, last in ranges for number in range(first, last + 1)}
     lost = {number for first, more in pairs for number in range(first, first + more + 1)}
     assert named <= lost
-    if len(ranges) < flash_ring.LOSSES:
+    if len(ranges) < LOSSES:
         assert named == lost
 
 
@@ -354,12 +355,12 @@ def test_numbers_that_were_skipped_are_lost_and_not_given_again(tmp_path: Path) 
     for _ in range(60):
         held.skip(2)
         fill(held, 1)
-    assert held.losses == [(3 * place + 1, 3 * place + 2) for place in range(flash_ring.LOSSES)]
+    assert held.losses == [(3 * place + 1, 3 * place + 2) for place in range(LOSSES)]
     again = ring(tmp_path, segments=200)
     assert again.last == 180
     assert set(contents(again)) == set(range(3, 181, 3))
     # What a receipt still calls missing is named then.
-    settled = 3 * flash_ring.LOSSES
+    settled = 3 * LOSSES
     again.settle(settled, tuple((number, number + 1) for number in range(settled + 1, 180, 3)), 180)
     assert again.losses == [(number, number + 1) for number in range(settled + 1, 180, 3)]
     assert (again.wanted(0), again.waiting) == (0, 0)
