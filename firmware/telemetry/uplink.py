@@ -185,12 +185,12 @@ class Uplink:
                 if done is not None and done[0] == _CORRECTION and done[1] == self._correction:
                     self._correction = None
             elif kind == CONNACK:
-                if len(body) != 2 or body[1]:
+                if self._state != _CONNECTING or len(body) != 2 or body[1]:
                     raise ValueError("the broker refuses the session")
                 self._state = _SUBSCRIBING
                 self._hello = True
             elif kind == SUBACK:
-                if len(body) < 3 or body[2] & 0x80:
+                if self._state != _SUBSCRIBING or len(body) != 3 or body[2] & 0x80:
                     raise ValueError("the broker refuses the subscription")
                 self._state, self.up, self._failures = _UP, True, 0
 

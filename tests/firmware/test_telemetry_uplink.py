@@ -322,6 +322,29 @@ def test_a_broker_that_refuses_ends_the_connection(bench: Bench, answer: bytes) 
         bench.tell(answer)
 
 
+@pytest.mark.parametrize("answers", [[SUBACK], [CONNACK, CONNACK], [CONNACK, SUBACK, SUBACK]])
+def test_answers_to_nothing_end_the_connection(bench: Bench, answers: list[bytes]) -> None:
+    bench.uplink.opened(0)
+    bench.packets()
+    for answer in answers[:-1]:
+        bench.tell(answer)
+    with pytest.raises(ValueError, match="broker refuses"):
+        bench.tell(answers[-1])
+
+
+def test_a_packet_id_under_way_is_not_given_again(bench: Bench) -> None:
+    bench.connect()
+    bench.settle()
+    bench.record(3)
+    bench.uplink._packet_id = 0xFFFD
+    under_way = [packet_id for _, packet_id, _ in bench.messages()]
+    assert under_way == [0xFFFE, 0xFFFF, 1]
+    bench.acknowledge(0xFFFF, 0x1234)
+    bench.uplink._packet_id = 0xFFFD
+    bench.record()
+    assert [packet_id for _, packet_id, _ in bench.messages()] == [0xFFFF]
+
+
 @given(st.lists(st.tuples(st.integers(0, 15), st.binary(max_size=200)), max_size=8), st.data())
 @settings(max_examples=80, deadline=None)
 def test_packets_are_cut_wherever_bytes_arrive(packets: list[tuple[int, bytes]], data: st.DataObject) -> None:
