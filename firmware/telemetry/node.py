@@ -15,7 +15,10 @@ _CLOCK = 0x3FFFFFFF
 
 
 class Node:
-    """All that a node does, a short turn at a time; nothing in a turn waits.
+    """All that a node does, a short turn at a time.
+
+    A turn waits for the name server's answer and the arithmetic of TLS alone; where that is longer than a
+    period, the records that were not made are told as lost.
 
     Args:
         sampler: gives the values of now (`sampler.Sampler`).

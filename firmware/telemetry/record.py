@@ -27,7 +27,7 @@ _CONSTANT = 15
 class RecordWriter:
     """Writes the messages of one stream and boot.
 
-    The buffers are made here; `record` makes nothing but integers of more than 31 bits.
+    The buffers are made here; `record` makes short lists, and integers of more than 31 bits.
 
     Args:
         vehicle: VIN or pseudonym.
