@@ -113,6 +113,30 @@ def test_order_and_losses_whatever_comes_between_two_transfers() -> None:
     assert losses, "the test met no overrun"
 
 
+@pytest.mark.parametrize("phase_us", range(0, 222, 37))
+def test_a_look_each_second_costs_no_frame_of_a_full_bus(phase_us: int) -> None:
+    """By the speed that docs/bridge.md estimates: a third of 120 us for what moves frames, else 110."""
+    listening = started()
+    listening.driver.on_frames(listening.driver.take)
+    now_us = [phase_us]
+
+    def between(octets: bytes) -> bytes:
+        before_us = now_us[0]
+        now_us[0] += 40 if octets[0] >= 0x90 or octets[1] == 0x2D else 110
+        if now_us[0] // 222 > before_us // 222:
+            listening.come(STANDARD)
+            listening.wiring.settle()
+        return octets
+
+    for _ in range(3):
+        listening.wiring.disturb_command = between
+        listening.look()
+        listening.wiring.disturb_command = None
+        listening.driver.take()
+    assert listening.look().overrun_flags == 0
+    assert len(listening.packed()) >= 6
+
+
 def test_each_overrun_that_the_driver_can_see_is_flagged_once() -> None:
     listening = started()
     for _ in range(2):

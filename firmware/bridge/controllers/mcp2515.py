@@ -251,8 +251,10 @@ class Mcp2515:
                 if first & second & 0x80:
                     self._errors = (self._errors + 1) & 0x3FFFFFFF
                 self._send(b"\x05\x2c\xa0\x00")
+            self._let_through()
             tec, rec = self._read_pair(0x1C)
             tec_again, rec_again = self._read_pair(0x1C)
+            self._let_through()
             health.tec = tec & tec_again
             health.rec = rec & rec_again
             health.mode = self._mode()
@@ -276,6 +278,13 @@ class Mcp2515:
         health.bus_errors = self._errors
         if self._left:
             self.take()
+
+    def _let_through(self) -> None:
+        """Take what came while the main loop talked: two frames are all that the controller holds."""
+        self._at_it = False
+        if self._left:
+            self.take()
+        self._at_it = True
 
     def _called(self, _pin: object) -> None:
         callback = self._callback
