@@ -79,7 +79,7 @@ def board_decoder(
 
     Nobody can agree to anything there, and it knows no places. So it collects what the policy lets be
     collected by law, for one purpose, at every time and place, and positions only where they may be kept as
-    they are.
+    they are. It sends all of it; what has to stay in the vehicle it does not collect.
 
     Args:
         databases: of each bus, with their classes.
@@ -133,12 +133,24 @@ def board_decoder(
 
 
 def _admission(policy: Policy, purpose: Purpose) -> Admission:
-    """What may be collected by law at every time and place; positions only if they may stay as they are."""
+    """What may be collected by law at every time and place, and leave the vehicle: a board only sends.
+
+    Positions only if they may stay as they are.
+    """
     withhold = {one for area in policy.areas for one in area.withhold}
+    withhold |= {
+        one for (one, asked), rule in policy.rules.items() if asked is purpose and not rule.jurisdictions
+    }
     admission = Admission.of(policy, {}, withhold)
     if admission.precision({purpose}).full:
         return admission
     return Admission.of(policy, {}, withhold | {DataClass.POSITION})
+
+
+def _where(policy: Policy, data_class: DataClass, purpose: Purpose) -> str:
+    rule = policy.rules[data_class, purpose]
+    places = ", ".join(sorted(rule.jurisdictions))
+    return f"{places}: {', '.join(sorted(rule.destinations))}" if rule.destinations else places
 
 
 def _refuse_beyond_frames(
@@ -202,5 +214,6 @@ def _about(
     lines += [
         f"Policy: {policy.title}, digest {policy.digest}",
         f"    by law alone, purpose {purpose}, classes {', '.join(sorted(collect)) or 'none'}, mask {mask}",
+        *(f"    {one} may go to {_where(policy, one, purpose)}" for one in sorted(collect)),
     ]
     return lines

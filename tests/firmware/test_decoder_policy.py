@@ -146,6 +146,16 @@ def test_what_rests_on_a_consent_is_left_out() -> None:
     assert DataClass.POSITION not in board_of(replace(policy, rules=rules)).collect
 
 
+def test_what_has_to_stay_in_the_vehicle_is_left_out_and_the_text_says_where_the_rest_may_go() -> None:
+    policy = profile("gbt44464")
+    use = (DataClass.OPERATION, Purpose.REGULATED)
+    rules = {**policy.rules, use: replace(policy.rules[use], jurisdictions=frozenset())}
+    stays = board_of(replace(policy, rules=rules))
+    assert DataClass.OPERATION not in stays.collect
+    assert "vehicle.speed" not in stays.items
+    assert "position may go to CN" in stays.source()
+
+
 def test_a_policy_that_leaves_nothing_is_refused() -> None:
     with pytest.raises(FirmwareError, match="nothing that is bound may be collected"):
         board_of(replace(profile("strict"), rules={}))
