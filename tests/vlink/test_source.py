@@ -194,6 +194,24 @@ def test_a_host_that_stalls_for_3_s_has_what_the_ring_held(bench: Desk) -> None:
     assert bench.source.hop().set_aside == {}
 
 
+def test_a_host_that_slept_for_an_hour_loses_what_the_ring_could_not_hold_and_no_time(bench: Desk) -> None:
+    bench.pass_time(1800)
+    at_ns = bench.clock.boot_ns()
+    bench.board.offer(0, 700)
+    bench.pass_time(1800)
+    bench.read(5)
+    bench.board.offer(0, 1)
+    bench.read(2)
+    hop = bench.source.hop()
+    assert hop.balanced
+    assert hop.set_aside == {naming.IN_RING: 200}
+    assert np.abs(bench.frames().t_ns[:-1] - at_ns).max() < 0.1 * NS_PER_S
+    assert JUMPS not in hop.facts
+    error_ns = bench.source.relation.uncertainty_ns(bench.board.t_us)
+    assert error_ns is not None
+    assert error_ns < 200_000
+
+
 def test_a_board_that_does_not_answer_is_said_to(bench: Desk) -> None:
     bench.board.answers = bench.board.session = False
     bench.read(10)
