@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from edge.config_events import CollisionSection, EventSection
+from edge.config_page import PageSection
 from edge.config_policy import ControlSection, PolicySection
 from edge.config_power import PowerSection
 from edge.config_section import ConfigPath
@@ -24,7 +25,6 @@ from edge.config_socketcan import SOCKETCAN, SocketCanOptions
 from edge.config_vlink import VLINK, VlinkOptions, is_channel
 from edge.errors import ConfigError
 from edge.journal.section import JournalSection
-from edge.page.section import PageSection
 from edge.policy.rules import Purpose
 from edge.tomlfile import read_toml, validate
 

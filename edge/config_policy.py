@@ -1,4 +1,4 @@
-"""The tables of the configuration about the policy: which one, who may change consents, the driver's page."""
+"""The tables of the configuration about the policy: which one, and who may change consents."""
 
 from __future__ import annotations
 

@@ -16,12 +16,12 @@ from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
+from edge.config_page import PageSection
 from edge.errors import NevgateError
 from edge.page.asking import Asking
 from edge.page.door_keeper import DoorKeeper, Verdict
 from edge.page.guard import HEADERS, check_host, check_origin, from_this_machine
 from edge.page.pins import Role
-from edge.page.section import PageSection
 from edge.page.sessions import Sessions
 from edge.page.showing import Showing
 from edge.page.state import State, UseTold

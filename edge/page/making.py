@@ -11,6 +11,7 @@ from edge.archive.opening import Archive, open_archive, reading
 from edge.catalogue.catalogue import builtin
 from edge.clock import Clock
 from edge.config import Config
+from edge.config_page import PageSection
 from edge.errors import ConfigError
 from edge.making import wrapping_keys
 from edge.page.app import Page
@@ -18,7 +19,6 @@ from edge.page.asking import Asking, Control
 from edge.page.attempts import Attempts
 from edge.page.door_keeper import DoorKeeper
 from edge.page.pins import Pins
-from edge.page.section import PageSection
 from edge.page.sessions import Sessions
 from edge.page.taking import Taking
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.clock import NS_PER_S, Clock, VirtualClock
+from edge.config_page import PageSection
 from edge.page.app import Page, PageApp
 from edge.page.asking import Asking
 from edge.page.attempts import Attempts
 from edge.page.door_keeper import DoorKeeper
 from edge.page.pins import Cost, Pins, Role
-from edge.page.section import PageSection
 from edge.page.server import PageServer
 from edge.page.sessions import Sessions
 from edge.page.taking import Taking
