@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "consent": "What people in the vehicle have agreed to.",
         "platform": "The platform side: receive, check, store, acknowledge.",
         "page": "The driver's page: what is collected, and the buttons that change it.",
+        "gbt": "Messages of GB/T 32960.3: explain them, write them.",
         "config": "Make and check configurations.",
         "dbc": "Look into databases.",
         "keys": "Make and show signing keys.",
