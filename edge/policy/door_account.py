@@ -88,7 +88,9 @@ class DoorAccount:
         set_aside, facts = self.set_aside.copy(), self.facts.copy()
         for transport in transports:
             waiting, over = transport.waiting(self.newest_ns)
-            set_aside += transport.set_aside + Counter({WAITING: waiting, LOST: over})
+            set_aside += transport.set_aside
+            set_aside[WAITING] += waiting
+            set_aside[LOST] += over
             facts += transport.facts
         facts[DESCRIBED] = self.described
         for name, count in zip(REMOVED, self.removed, strict=True):
