@@ -18,6 +18,7 @@ from edge.catalogue.item import Edition
 from edge.cli.console import page
 from edge.cli.gbt_choices import gbt_options, told_lines
 from edge.cli.program import emit_json
+from edge.errors import ConfigError
 from edge.wire.gbt.explain import Explained, Line, explain
 from edge.wire.gbt.faults import GbtError
 from edge.wire.gbt.frame import OVERHEAD_BYTES, Frame
@@ -38,6 +39,7 @@ _COLOURS = {
 }
 _LIST_MARK = re.compile(r"\[\d+\]$")
 _SHOWN_BYTES = 12
+_LONGEST_NAME = 200
 
 
 @click.command()
@@ -100,10 +102,13 @@ def _data(source: str) -> bytes:
     raw: bytes
     if source == "-":
         raw = sys.stdin.buffer.read()
-    elif _HEX.fullmatch(source.encode()) and not Path(source).exists():
+    elif _HEX.fullmatch(source.encode()) and not (len(source) < _LONGEST_NAME and Path(source).exists()):
         raw = source.encode()
     else:
-        raw = Path(source).read_bytes()
+        try:
+            raw = Path(source).read_bytes()
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}", where=source) from error
     if _HEX.fullmatch(raw):
         digits = re.sub(rb"0[xX]|[\s:,-]", b"", raw)
         raw = bytes.fromhex(digits.decode())

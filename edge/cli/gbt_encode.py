@@ -86,7 +86,12 @@ def command(
 
 
 def _given(source: str) -> Record:
-    text = sys.stdin.read() if source == "-" else Path(source).read_text("utf-8")
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=source) from error
+    except UnicodeDecodeError as error:
+        raise GbtError(f"{source} is no text in UTF-8") from error
     try:
         asked = json.loads(text, parse_float=Decimal)
     except ValueError as error:
