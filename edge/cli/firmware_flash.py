@@ -37,6 +37,8 @@ def command(path: Path, channel: str, take_over: bool, no_restart: bool, as_json
             done = flash(repl, bundle, take_over=take_over, progress=bar.update)
         if not no_restart:
             repl.restart()
+    if done.warning:
+        click.echo(f"Warning: {done.warning}", err=True)
     if as_json:
         emit_json(
             {
@@ -46,6 +48,7 @@ def command(path: Path, channel: str, take_over: bool, no_restart: bool, as_json
                 "before": done.before or None,
                 "main_replaced": done.trampoline,
                 "restarted": not no_restart,
+                "warning": done.warning or None,
             }
         )
     else:

@@ -6,7 +6,10 @@ import json
 import os
 import sys
 
-HOME = "/nevgate/"
+import vfs
+
+ROOT = os.getcwd().rstrip("/")
+HOME = ROOT + "/nevgate/"
 _CHUNK = 512
 _FOLDER = 0x4000
 
@@ -78,6 +81,13 @@ def _files(folder, below, found):
             found[below + name] = _hash(path)
 
 
+def _file_system():
+    for mounted, place in vfs.mount():
+        if place == (ROOT or "/"):
+            return type(mounted).__name__
+    return ""
+
+
 def state():
     """Tell which slot is chosen, what both are, and what the board is."""
     told = {
@@ -86,12 +96,14 @@ def state():
         "mpy": getattr(sys.implementation, "_mpy", 0),
         "machine": getattr(sys.implementation, "_machine", ""),
         "version": list(sys.implementation.version[:3]),
-        "main": _hash("/main.py")[1] if _there("/main.py") else "",
+        "main": _hash(ROOT + "/main.py")[1] if _there(ROOT + "/main.py") else "",
         "free": 0,
+        "file_system": _file_system(),
+        "littlefs": hasattr(vfs, "VfsLfs2"),
         "slots": {},
     }
     try:
-        found = os.statvfs("/")
+        found = os.statvfs(ROOT or "/")
         told["free"] = found[0] * found[3]
     except OSError:
         pass
@@ -126,9 +138,9 @@ def create(path):
     """Begin a file, and the folders around it."""
     global _file
     parts = path.split("/")
-    for n in range(2, len(parts)):
-        _folder("/".join(parts[:n]))
-    _file = open(path, "wb")
+    for n in range(1, len(parts)):
+        _folder(ROOT + "/" + "/".join(parts[:n]))
+    _file = open(ROOT + "/" + path, "wb")
 
 
 def add(text):
@@ -143,7 +155,7 @@ def close():
 
 def rename(old, new):
     """Put a file in another's place."""
-    os.rename(old, new)
+    os.rename(ROOT + "/" + old, ROOT + "/" + new)
 
 
 def choose(slot):

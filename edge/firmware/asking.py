@@ -19,6 +19,7 @@ ANSWER_S = 4.0
 PROBE_S = 0.8
 """A bridge answers at once; what does not in this time is none."""
 _WAIT_S = 0.05
+_EVENTS_S = 0.3
 
 
 @dataclass
@@ -53,15 +54,22 @@ def ask_board(channel: str, speed: int = SPEED, clock: Clock | None = None) -> B
     port = open_board(channel, speed)
     try:
         hello: Hello | None = None
+        answer: BoardAnswer | None = None
         events: list[Event] = []
-        for told in _session(port, clock or SystemClock(), COMMAND_STATUS):
+        clock = clock or SystemClock()
+        ends_ns = 0
+        for told in _session(port, clock, COMMAND_STATUS):
+            # Events come one by one, and more of them behind the status.
+            if answer and (told is None or clock.boot_ns() > ends_ns):
+                return answer
             match told:
                 case Began():
                     hello = told.hello
                 case Event():
                     events.append(told)
                 case Status() if hello is not None:
-                    return BoardAnswer(port.name, hello, told, events)
+                    answer = BoardAnswer(port.name, hello, told, events)
+                    ends_ns = ends_ns or clock.boot_ns() + int(_EVENTS_S * NS_PER_S)
     except OSError as error:
         raise FirmwareError(f"the port is gone: {error}", where=port.name) from error
     finally:
@@ -103,8 +111,11 @@ def _silent(where: str) -> FirmwareError:
     )
 
 
-def _session(port: Port, clock: Clock, command: int, patience_s: float = ANSWER_S) -> Iterator[Told]:
-    """What a board tells in `ANSWER_S`, with a command once it answers, in `patience_s` at the latest."""
+def _session(port: Port, clock: Clock, command: int, patience_s: float = ANSWER_S) -> Iterator[Told | None]:
+    """What a board tells in `ANSWER_S`, with a command once it answers, in `patience_s` at the latest.
+
+    None for each time that nothing came.
+    """
     session = HostSession(lambda: secrets.randbits(32), port.bit_rate)
     now_ns = clock.boot_ns()
     ends_ns = now_ns + int(patience_s * NS_PER_S)
@@ -115,7 +126,10 @@ def _session(port: Port, clock: Clock, command: int, patience_s: float = ANSWER_
         waiting = waiting[port.write(waiting) :]
         port.wait(_WAIT_S)
         now_ns = clock.boot_ns()
-        for told in session.receive(port.read(), now_ns):
+        came = port.read()
+        if not came:
+            yield None
+        for told in session.receive(came, now_ns):
             if isinstance(told, Began):
                 session.ask(command)
                 ends_ns = now_ns + int(ANSWER_S * NS_PER_S)

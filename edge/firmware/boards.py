@@ -178,6 +178,8 @@ class Board(_Table):
             raise ValueError(f"the watchdog of rp2 has {RP2_WATCHDOG_MS} ms at most")
         if isinstance(self.port, UartPort) and self.family == "stm32" and (self.port.tx or self.port.rx):
             raise ValueError("the pins of a stm32's UART cannot be chosen: leave tx and rx out")
+        if isinstance(self.port, UartPort) and self.family == "esp32" and not self.port.number:
+            raise ValueError("UART 0 of an esp32 is MicroPython's prompt: take another")
         return self
 
 

@@ -10,6 +10,7 @@ from edge.firmware.bundle import BUILD_ID, FORMAT, SLOT, TRAMPOLINE, Bundle, Man
 from edge.firmware.compiler import compile_module
 from edge.firmware.main_source import Kind, main_source
 from edge.firmware.sources import sources_folder, sources_of
+from edge.firmware.timing import check_timing
 
 _PACKAGES = {
     Kind.BRIDGE: ("bridge", "starting"),
@@ -43,10 +44,11 @@ def build(
         progress: is told each file.
 
     Raises:
-        FirmwareError: something cannot be compiled, or does not fit together.
+        FirmwareError: something cannot be compiled, does not fit together, or a bit rate cannot be had.
     """
     if (kind is Kind.TELEMETRY) != bool(decoder):
         raise FirmwareError("a telemetry node needs a decoder, and a bridge has none")
+    check_timing(board)
     texts = _texts(board, kind, decoder, armed=armed)
     contents = {TRAMPOLINE: (sources_folder() / _TRAMPOLINE).read_bytes()}
     for path, text in texts.items():

@@ -43,11 +43,13 @@ class Flashed:
         slot: where the bundle is now.
         before: the slot that was chosen before; empty for none.
         trampoline: whether ``/main.py`` is a new one.
+        warning: what a power cut could do there, and what helps; empty for nothing.
     """
 
     slot: str
     before: str
     trampoline: bool
+    warning: str = ""
 
 
 def flash(
@@ -86,7 +88,7 @@ def flash(
         before, slot = slot, before
     repl.run(f"begin({slot!r})")
     for path, data in bundle.slot_files.items():
-        _put(repl, f"/nevgate/{slot}/{path}", data, progress)
+        _put(repl, f"nevgate/{slot}/{path}", data, progress)
     differing = differences(bundle, hashes_of(repl, slot))
     if differing:
         raise FirmwareError(
@@ -94,10 +96,10 @@ def flash(
             todo="Nothing has changed. Flash again; if it stays so, the board's flash is worn",
         )
     if renew:
-        _put(repl, "/main.py.new", trampoline, progress)
-        repl.run("rename('/main.py.new', '/main.py')")
+        _put(repl, "main.py.new", trampoline, progress)
+        repl.run("rename('main.py.new', 'main.py')")
     repl.run(f"choose({slot!r})")
-    return Flashed(slot, before, renew)
+    return Flashed(slot, before, renew, _warning(state, bundle))
 
 
 def differences(bundle: Bundle, found: Mapping[str, tuple[int, str]]) -> list[str]:
@@ -156,6 +158,22 @@ def _check(state: Mapping[str, Any], bundle: Bundle, slot: str) -> None:
             f"the board has {int(state['free']):,} bytes free, and {need:,} are needed",
             todo="Remove what is not needed there: mpremote rm",
         )
+
+
+def _warning(state: Mapping[str, Any], bundle: Bundle) -> str:
+    """What is to be said of the board's file system."""
+    if state["file_system"] != "VfsFat":
+        return ""
+    words = "the board's file system is FAT, which a power cut can damage as a whole, both slots with it"
+    if not state["littlefs"]:
+        return f"{words}; this image of MicroPython has no littlefs, one built with MICROPY_VFS_LFS2=1 has"
+    if bundle.manifest.family == "stm32":
+        return f"{words}. Littlefs is not: {STM32_LITTLEFS} at the prompt erases the board for it; flash then"
+    return f"{words}. Littlefs is not: format the board's flash with it, and flash again"
+
+
+STM32_LITTLEFS = "import os, pyb; os.umount('/flash'); os.VfsLfs2.mkfs(pyb.Flash(start=0))"
+"""What a STM32's internal flash is formatted with; it takes effect with the next reset."""
 
 
 def runs(architecture: str, has: str) -> bool:

@@ -117,8 +117,8 @@ def _telemetry(board: Board) -> Iterator[str]:
     yield from _controllers(board)
     yield f"listeners = Listeners({_tuple(board)}, {board.cells})"
     if board.wireless:
-        yield 'station = join("/nevgate/wireless.json")'
-    yield 'node = make_node(read_settings("/nevgate/node.json"), decoder, listeners.rings)'
+        yield 'station = join(outcome.home + "wireless.json")'
+    yield 'node = make_node(read_settings(outcome.home + "node.json"), decoder, listeners.rings)'
     yield from _watchdog(board)
     yield "run_node(node, listeners, watchdog, outcome)"
 

@@ -60,7 +60,9 @@ class MpremoteRepl:
             raise FirmwareError(f"the board does not answer: {fault}", where=self.device) from fault
         if error:
             words = error.decode(errors="replace").strip().splitlines()
-            raise FirmwareError(f"the board says: {words[-1]}", where=self.device)
+            lacks = "ImportError" in words[-1]
+            todo = "Take an image of MicroPython that has it: see docs/firmware.md" if lacks else ""
+            raise FirmwareError(f"the board says: {words[-1]}", where=self.device, todo=todo)
         return str(out.decode(errors="replace"))
 
     def restart(self) -> None:

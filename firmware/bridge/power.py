@@ -18,7 +18,8 @@ class Power:
     """
 
     def __init__(self, supervisor: object, pins: object) -> None:
-        self.supply_mv = 0
+        # A host may ask before the first step.
+        self.supply_mv = pins.supply_mv()
         self._supervisor = supervisor
         self._pins = pins
 

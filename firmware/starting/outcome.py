@@ -2,7 +2,6 @@
 
 import os
 
-HOME = "/nevgate/"
 WELL_S = 60
 """A program that has run for so long is taken for well, also without a host."""
 FELL_BACK = 0x106
@@ -12,11 +11,14 @@ class Outcome:
     """Of this start.
 
     Attributes:
+        home: the folder of what outlives bundles; ends with a slash.
         fallen: why this is not the bundle that was flashed last; empty where it is.
     """
 
-    def __init__(self, slot: str, home: str = HOME) -> None:
-        self._home = home
+    def __init__(self, slot: str) -> None:
+        # Where the board has started, as the trampoline has it.
+        home = os.getcwd().rstrip("/") + "/nevgate/"
+        self.home = home
         self._slot = home + slot
         self.fallen = _text(home + "fallen")
         self._known = bool(_text(self._slot + "/good")) and not _text(self._slot + "/tries")
@@ -47,7 +49,7 @@ class Outcome:
 
     def stay(self) -> None:
         """See to it that the next start ends in the loader: MicroPython's own prompt."""
-        with open(self._home + "stay", "w") as file:
+        with open(self.home + "stay", "w") as file:
             file.write("1")
 
 

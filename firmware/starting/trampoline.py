@@ -1,6 +1,7 @@
-"""A board's /main.py: starts the bundle that was chosen, and the one before where that does not come up.
+"""A board's main.py: starts the bundle that was chosen, and the one before where that does not come up.
 
-It knows nothing of a bundle but `program.run(slot)`, which does not return. What it goes by, in /nevgate:
+It knows nothing of a bundle but `program.run(slot)`, which does not return. What it goes by, in the folder
+nevgate beside this file:
 
     chosen      the slot to start, a or b; only ever replaced whole
     a/good      this slot has once said that it is well
@@ -18,7 +19,8 @@ import time
 import machine
 import micropython
 
-HOME = "/nevgate/"
+HOME = os.getcwd().rstrip("/") + "/nevgate/"
+"""A STM32 starts in /flash or /sd, other boards in the root."""
 PAUSE_S = 3
 _ENDS = 3
 

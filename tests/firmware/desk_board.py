@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import subprocess
 import termios
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.firmware import micropython
@@ -38,6 +40,33 @@ interrupt = 20
 pin = 22
 """
 """Its description, as in `firmware/boards`."""
+SUPERVISED = """
+[supervisor]
+ignition = 14
+enable = "ENABLE"
+supply = 26
+full_scale_mv = 36_300
+[supervisor.parameters]
+off_ms = 100
+"""
+"""What is added to it where the gateway's power is its own: the ignition is on at 13.2 V."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What is on the desk.
+
+    Attributes:
+        mount: where the board has its flash.
+        format: of the flash.
+        frames: id and hexadecimal data of what comes on its bus each 100 ms; extended ids from 2^31 on.
+        files: what is on the flash when it is new.
+    """
+
+    mount: str = "/"
+    format: str = "VfsLfs2"
+    frames: Sequence[tuple[int, str]] = ()
+    files: Mapping[str, str] | None = None
 
 
 class DeskBoard:
@@ -48,7 +77,9 @@ class DeskBoard:
         starts: how often it has started.
     """
 
-    def __init__(self, flash: Path, folder: Path) -> None:
+    def __init__(self, flash: Path, folder: Path, desk: Desk) -> None:
+        options = folder / "desk.json"
+        options.write_text(json.dumps(asdict(desk) | {"files": dict(desk.files or {})}))
         if not flash.exists():
             flash.write_bytes(b"")
         master, slave = pty.openpty()
@@ -64,6 +95,7 @@ class DeskBoard:
             "-i",
             str(PROGRAMS / "desk_on_board.py"),
             str(flash),
+            str(options),
         ]
         self._environment = {"MICROPYPATH": f"{PROGRAMS}:{SIMULATOR}:.frozen", "HOME": str(folder)}
         self._ended = False
@@ -102,9 +134,9 @@ class DeskBoard:
 
 
 @contextlib.contextmanager
-def desk_board(folder: Path) -> Iterator[DeskBoard]:
+def desk_board(folder: Path, desk: Desk = Desk()) -> Iterator[DeskBoard]:
     """A board with an empty flash, until the block ends."""
-    board = DeskBoard(folder / "flash", folder)
+    board = DeskBoard(folder / "flash", folder, desk)
     try:
         yield board
     finally:

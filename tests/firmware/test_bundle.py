@@ -146,8 +146,36 @@ def test_a_description_that_is_wrong_is_refused(tmp_path: Path, old: str, new: s
     (tmp_path / "board.toml").write_text(BOARD.replace(old, new))
     with pytest.raises(FirmwareError, match=complaint):
         load_board(str(tmp_path / "board.toml"))
+    with pytest.raises(FirmwareError, match="MicroPython's prompt"):
+        load_board(str(prompt_as_port(tmp_path)))
     with pytest.raises(FirmwareError, match="Did you mean 'pyboard'"):
         load_board("pybord")
+
+
+def prompt_as_port(folder: Path) -> Path:
+    text = (sources_folder() / "boards" / "esp32-mcp2515.toml").read_text()
+    path = folder / "prompt.toml"
+    path.write_text(text.replace('kind = "usb"', 'kind = "uart"\nnumber = 0'))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "complaint"),
+    [
+        ("rp2040-mcp2515", {"bitrate": 490_000}, "490000 bit/s cannot be had exactly"),
+        ("rp2040-mcp2515", {"sample_point": 510}, "cannot be sampled at 510 thousandths, but at"),
+        ("pyboard", {"clock_hz": 41_000_000}, "500000 bit/s cannot be had exactly from 41000000 Hz"),
+        ("stm32h7-fd", {"data_bitrate": 7_000_000}, "7000000 bit/s cannot be had exactly"),
+    ],
+)
+def test_a_bit_rate_that_a_controller_cannot_have_is_refused(
+    name: str, changes: dict[str, int], complaint: str
+) -> None:
+    board = load_board(name)
+    bus = board.buses[0].model_copy(update=changes)
+    with pytest.raises(FirmwareError, match=complaint) as refused:
+        build(board.model_copy(update={"buses": (bus,)}), Kind.BRIDGE, "1.0", source=True)
+    assert "_hz" in str(refused.value)
 
 
 def test_later_arm_cores_run_machine_code_of_earlier_ones_only() -> None:

@@ -48,7 +48,7 @@ class Recorder:
         self._bundle = bundle
         self._state = {
             "chosen": chosen, "fallen": "", "mpy": 0, "machine": "", "version": [1, 28, 0], "main": "",
-            "free": 0, "slots": slots,
+            "free": 0, "file_system": "VfsLfs2", "littlefs": True, "slots": slots,
         }  # fmt: skip
 
     def run(self, text: str) -> str:
@@ -100,6 +100,6 @@ def test_a_board_starts_a_whole_bundle_wherever_the_power_fails(tmp_path: Path) 
     ).stdout.decode()
     # MicroPython prints what a flash without power raises under a file that is let go of.
     lines = [line for line in said.splitlines() if line.startswith("campaign: ")]
-    assert len(lines) == 10, said
+    assert len(lines) == 14, said
     assert all(line.endswith(" cuts, well") for line in lines), said
     assert sum(int(line.split(": ")[2].split()[0]) for line in lines) > 200

@@ -22,6 +22,8 @@ TRAMPOLINE = compile(plan["trampoline"], "main.py", "exec")
 AGENT = compile(plan["agent"], "agent.py", "exec")
 STEPS = {name: [compile(one, name, "exec") for one in sent] for name, sent in plan["bundles"].items()}
 ran = []
+failing = set()
+"""Versions that have begun to fail, good or not."""
 
 
 class Machine:
@@ -36,7 +38,7 @@ class Told:
 
     def ran(self, slot, version, other, well):
         ran.append((version, other))
-        if well == "raises":
+        if well == "raises" or version in failing:
             raise ValueError(version)
         if well == "well":
             OUTCOME["Outcome"](slot).follow(True, 0)
@@ -119,6 +121,38 @@ def start():
         pass
 
 
+def ending(name, image, wanted):
+    """Version 2 fails from now on, start after start; tell whether what was started is as wanted."""
+    board = Flash(image)
+    failing.add("2")
+    del ran[:]
+    for _ in wanted:
+        board.powered(-1, start)
+    failing.clear()
+    started = "".join([version for version, _ in ran])
+    sys.stdout.write(f"campaign: {name}: 0 cuts, {'well' if started == wanted else started}\n")
+    return bytes(board.image)
+
+
+def flashing_over(name, image, allowed):
+    """Cut the power at each write while the slot of version 1 is flashed; then version 2 begins to fail."""
+    cuts = 0
+    lasted = False
+    while not lasted:
+        board = Flash(image)
+        lasted = board.powered(cuts, lambda: flash("third"))
+        failing.add("2")
+        for _ in range(5):
+            del ran[:]
+            board.powered(-1, start)
+            if len(ran) != 1 or ran[0][0] != ran[0][1] or ran[0][0] not in allowed:
+                sys.stdout.write(f"campaign: {name}, cut at write {cuts}: {ran!r} started\n")
+                return
+        failing.clear()
+        cuts += 1
+    sys.stdout.write(f"campaign: {name}: {cuts - 1} cuts, well\n")
+
+
 def campaign(name, image, do, allowed, starts, finally_allowed):
     """Cut the power in `do` at each write; judge what is started next, and what after so many starts."""
     cuts = 0
@@ -166,6 +200,17 @@ def main():
     board.powered(-1, start)
     two = bytes(board.image)
     campaign("flashing over the one before", two, lambda: flash("third"), ("2", "5"), 2, ("2", "5"))
+    # Half a bundle must not be gone back to, though that slot once was good.
+    flashing_over("flashing, and the one that runs fails", two, ("1", "2", "5"))
+    twice = ending("a good one ends twice", two, "22")
+    board = Flash(twice)
+    board.powered(-1, start)
+    ending("once well, it has three ends again", bytes(board.image), "22211")
+    failing.add("2")
+    board = Flash(twice)
+    board.powered(-1, start)
+    campaign("a good one has ended thrice", bytes(board.image), start, ("1",), 2, ("1",))
+    failing.clear()
     board = Flash(one)
     board.powered(-1, lambda: flash("hangs"))
     # Flashed again before the first has proved itself: the one that has must stay.
