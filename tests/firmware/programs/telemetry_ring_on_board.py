@@ -1,4 +1,4 @@
-"""Cut the power of a littlefs at each of its writes, and look what the ring still holds."""
+"""Cut the power of a littlefs at each of its writes and erasures, and look what the ring still holds."""
 
 import os
 import sys
@@ -7,35 +7,45 @@ from telemetry.flash_ring import FlashRing
 
 BLOCK = 512
 BLOCKS = 96
-
-
-class PowerCutError(OSError):
-    """The supply is gone."""
+GONE = -5
+"""What a device without power tells: EIO. littlefs takes a number above 0 for success."""
 
 
 class Flash:
-    """A flash in memory whose power fails after so many writes; the last one is half done."""
+    """A flash in memory whose power fails after so many writes and erasures; the last one is half done.
+
+    It tells so instead of raising, which would leave littlefs in the middle of what it does, with files that
+    the next collection of garbage closes in vain.
+
+    Attributes:
+        content: its bytes.
+        left: changes until the power fails; below 0 it does not fail.
+        changes: how many were done.
+    """
 
     def __init__(self, content: bytearray | None = None) -> None:
         self.content = content or bytearray(b"\xff" * BLOCK * BLOCKS)
         self.left = -1
+        self.changes = 0
 
-    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> int:
+        if self.left == 0:
+            return GONE
         start = block * BLOCK + offset
         buffer[:] = self.content[start : start + len(buffer)]
+        return 0
 
-    def writeblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
-        start = block * BLOCK + offset
-        size = self._power(len(buffer))
-        self.content[start : start + size] = buffer[:size]
-        if size < len(buffer):
-            raise PowerCutError(5)
+    def writeblocks(self, block: int, buffer: bytearray, offset: int = 0) -> int:
+        return self._change(block * BLOCK + offset, buffer)
 
-    def _power(self, size: int) -> int:
+    def _change(self, start: int, octets: bytes | bytearray) -> int:
         if self.left == 0:
-            return 0
+            return GONE
+        self.changes += 1
         self.left -= self.left > 0
-        return size // 2 if self.left == 0 else size
+        size = len(octets) // 2 if self.left == 0 else len(octets)
+        self.content[start : start + size] = octets[:size]
+        return GONE if self.left == 0 else 0
 
     def ioctl(self, operation: int, argument: int) -> int:
         if operation == 4:
@@ -43,10 +53,7 @@ class Flash:
         if operation == 5:
             return BLOCK
         if operation == 6:
-            if self.left == 0:
-                return 5
-            start = argument * BLOCK
-            self.content[start : start + BLOCK] = b"\xff" * BLOCK
+            return self._change(argument * BLOCK, b"\xff" * BLOCK)
         return 0
 
 
@@ -59,12 +66,11 @@ def message(number: int) -> bytes:
     return bytes((number + place) & 0xFF for place in range(180))
 
 
-def cut_after(writes: int, content: bytes) -> tuple:
+def cut_after(changes: int, content: bytes) -> tuple:
     """Append until the power fails; the last number that `append` returned for."""
     flash = Flash(bytearray(content))
-    flash.left = -1
     ring = open_ring(flash)
-    flash.left = writes
+    flash.left = changes
     committed = ring.last
     try:
         for _ in range(60):
@@ -76,6 +82,37 @@ def cut_after(writes: int, content: bytes) -> tuple:
     return flash.content, committed, flash.left == 0
 
 
+def undisturbed(content: bytes) -> tuple:
+    """How many changes there are, and those that belong to a new segment or to the end of the oldest."""
+    flash = Flash(bytearray(content))
+    ring = open_ring(flash)
+    began = flash.changes
+    rolling = []
+    for _ in range(60):
+        before, segment = flash.changes - began, ring._segments[-1][0]
+        ring.append(message(ring.next_number))
+        if ring._segments[-1][0] != segment:
+            rolling.append((before + 1, flash.changes - began))
+    os.umount("/flash")
+    return flash.changes - began, rolling
+
+
+def look(changes: int) -> None:
+    """Cut the power after so many changes, and compare what is held with what was committed."""
+    content, committed, failed = cut_after(changes, start)
+    assert failed, changes
+    again = open_ring(Flash(content))
+    assert again.stream == stream, changes
+    assert committed <= again.last <= committed + 1, (changes, committed, again.last)
+    assert again.next_number == again.last + 1
+    for number in range(again.first, again.last + 1):
+        length = again.read(number, out)
+        assert bytes(out[:length]) == message(number), (changes, number)
+    lost = sum(last - first + 1 for first, last in again.losses)
+    assert lost == again.first - 1, (changes, again.losses, again.first)
+    os.umount("/flash")
+
+
 flash = Flash()
 os.VfsLfs2.mkfs(flash)
 ring = open_ring(flash)
@@ -85,21 +122,12 @@ stream = ring.stream
 os.umount("/flash")
 start = bytes(flash.content)
 out = bytearray(512)
-writes = 1
 step = int(sys.argv[1])
-while True:
-    content, committed, failed = cut_after(writes, start)
-    again = open_ring(Flash(content))
-    assert again.stream == stream, writes
-    assert committed <= again.last <= committed + 1, (writes, committed, again.last)
-    assert again.next_number == again.last + 1
-    for number in range(again.first, again.last + 1):
-        length = again.read(number, out)
-        assert bytes(out[:length]) == message(number), (writes, number)
-    lost = sum(last - first + 1 for first, last in again.losses)
-    assert lost == again.first - 1, (writes, again.losses, again.first)
-    os.umount("/flash")
-    if not failed:
-        break
-    writes += step
-sys.stdout.write(f"{writes} writes, held")
+total, rolling = undisturbed(start)
+cuts = set(range(1, total + 1, step))
+# The first new segment, and the first that costs the oldest.
+for first, last in (rolling[0], rolling[3]):
+    cuts.update(range(first, last + 1))
+for changes in sorted(cuts):
+    look(changes)
+sys.stdout.write(f"{len(cuts)} cuts of {total}, held")
