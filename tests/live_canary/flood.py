@@ -9,7 +9,6 @@ from unittest import mock
 import numpy as np
 
 from edge.account import Hop
-from edge.bus.condition import Conditions
 from edge.bus.source import FrameSource
 from edge.bus.tally import Tally
 from edge.capturing import opening
@@ -101,8 +100,8 @@ def open_flooded(
 ) -> opening.Opened:
     """Open a configuration as capture does, with full buses in place of its interfaces."""
 
-    def flood(config: Config, clock: Clock, conditions: Conditions) -> Flood:
-        del config, conditions
+    def flood(config: Config, clock: Clock, *_: object) -> Flood:
+        del config
         return Flood(arguments["frames_per_s"], clock)
 
     with mock.patch.object(opening, "open_buses", flood):
