@@ -6,6 +6,8 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
+import numpy as np
+
 from edge.catalogue.item import Edition
 from edge.wire.gbt.faults import GbtError
 
@@ -17,7 +19,6 @@ UNIT_BYTES_MAX = 65_531
 VIN_BYTES = 17
 
 _HEADER = struct.Struct(">2sBB17sBH")
-_LEAST_WORD_BYTES = 8
 
 
 class Command(IntEnum):
@@ -113,15 +114,7 @@ class Frame:
 
 def check_code(covered: bytes) -> int:
     """BCC: the exclusive or of all bytes, from the command to the last before the code (chapter 6)."""
-    width = _LEAST_WORD_BYTES
-    while width < len(covered):
-        width <<= 1
-    folded = int.from_bytes(covered)
-    bits = width * 8
-    while bits > 8:  # noqa: PLR2004 - down to one byte
-        bits >>= 1
-        folded = folded >> bits ^ folded & (1 << bits) - 1
-    return folded
+    return int(np.bitwise_xor.reduce(np.frombuffer(covered, np.uint8)))
 
 
 def read_frame(data: bytes) -> Frame:

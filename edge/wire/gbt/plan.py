@@ -23,7 +23,7 @@ _ROOM_BYTES = 64
 
 _NUMBERS = frozenset({FieldKind.NUMBER, FieldKind.ENUM, FieldKind.FLAGS})
 _GAPS_MOST = 65_531
-"""Elements that no message brought and that are filled in all the same, for all packs of a record."""
+"""The most cells of a pack, and the most that are filled in where no message brought them, for all packs."""
 
 
 @dataclass(slots=True)
@@ -78,7 +78,6 @@ class Slots:
         lists = sum(bool(one.count) for one in layout.fields) or 1
         self._list_bytes = (options.unit_bytes - _ROOM_BYTES) // lists
         self.slots = tuple(slot for row in layout.fields if (slot := self._slot(row, fields)) is not None)
-        self.templates = tuple(slot.templates for slot in self.slots)
 
     def _slot(self, row: Field, fields: Sequence[Field]) -> Slot | None:
         place = self._places[row.name]
@@ -107,7 +106,7 @@ class Slots:
         most = self._list_bytes // row.width
         made = Array(places, self._scale(row), count, row.item, self._options, most)
         if "cells_total" in self._places:
-            made.most = most
+            made.most = self._row("cells_total").most or most
             self.split = made
             self.split_places = (self._places["cells_total"], self._places["cells_first"])
         return made
@@ -118,18 +117,59 @@ class Slots:
     def _scale(self, row: Field) -> Scale:
         return scale_of(row, self._catalogue.item(row.item), self._options)
 
-    def write(
-        self, values: Mapping[str, Value], ids: Iterable[Sequence[str]], raws: list[Any], tell: Tell
-    ) -> None:
-        """Set the raw values of items called `ids`, slot by slot."""
-        for slot, names in zip(self.slots, ids, strict=True):
-            slot.write(values, names, raws, tell)
+    def named(self, mark: str = "") -> Named:
+        """The slots with the concrete ids of their items; `mark` stands for ``[i]``."""
+        numbers = []
+        others = []
+        for slot in self.slots:
+            ids = tuple(one.replace("[i]", mark) for one in slot.templates)
+            if type(slot) is Number and slot.scale.quick:
+                scale = slot.scale
+                numbers.append((slot.place, ids[0], scale.least, scale.most, scale.shift, scale))
+            else:
+                others.append((slot, ids))
+        return Named(tuple(numbers), tuple(others), self.split)
 
-    def read(self, raws: Raws, ids: Iterable[Sequence[str]], found: Found, tell: Tell) -> None:
-        """Add the values of items called `ids`."""
-        for slot, names in zip(self.slots, ids, strict=True):
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Slots with the ids of their items: single numbers, which are most, are gone through in one loop.
+
+    Attributes:
+        numbers: place, item id, least and greatest raw value, shift, scale.
+        others: every other slot, with its ids.
+        split: the list that may go on in another message; it is not read here.
+    """
+
+    numbers: tuple[tuple[int, str, int, int, int, Scale], ...]
+    others: tuple[tuple[Slot, tuple[str, ...]], ...]
+    split: Slot | None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All items."""
+        return (*(one[1] for one in self.numbers), *(one for _, ids in self.others for one in ids))
+
+    def write(self, values: Mapping[str, Value], raws: list[Any], tell: Tell) -> None:
+        """Set the raw values."""
+        get = values.get
+        for place, item_id, least, most, shift, scale in self.numbers:
+            value = get(item_id)
+            if type(value) is int and least <= value - shift <= most:
+                raws[place] = value - shift
+            else:
+                raws[place] = scale.write(value, item_id, tell)
+        for slot, ids in self.others:
+            slot.write(values, ids, raws, tell)
+
+    def read(self, raws: Raws, found: Found, tell: Tell) -> None:
+        """Add the values."""
+        for place, item_id, least, most, shift, scale in self.numbers:
+            raw = raws[place]
+            found[item_id] = raw + shift if least <= raw <= most else scale.read(raw, item_id, tell)
+        for slot, ids in self.others:
             if slot is not self.split:
-                slot.read(raws, names, found, tell)
+                slot.read(raws, ids, found, tell)
 
 
 class FlatBody:
@@ -148,14 +188,14 @@ class FlatBody:
     def __init__(self, type_id: int, fields: Sequence[Field], catalogue: Catalogue, options: Options) -> None:
         self.type_id = type_id
         self.layout = Layout(fields)
-        self._slots = Slots(self.layout, fields, catalogue, options)
-        self.templates = tuple(one for ids in self._slots.templates for one in ids)
+        self._named = Slots(self.layout, fields, catalogue, options).named()
+        self.templates = self._named.ids
 
     def write(self, values: Mapping[str, Value], numbers: Iterable[int], tell: Tell) -> list[Body]:
         """The body that says `values`."""
         del numbers
         raws: list[Any] = [0] * len(self.layout.fields)
-        self._slots.write(values, self._slots.templates, raws, tell)
+        self._named.write(values, raws, tell)
         return [Body(self.type_id, tuple(raws))]
 
     def read(self, raws: Raws, reading: Reading) -> None:
@@ -164,7 +204,7 @@ class FlatBody:
             if reading.seen[self.type_id, 0] != raws:
                 reading.tell(Told(f"type {self.type_id:02X}", Why.REPEATED))
             return
-        self._slots.read(raws, self._slots.templates, reading.found, reading.tell)
+        self._named.read(raws, reading.found, reading.tell)
 
 
 class GroupBody:
@@ -180,36 +220,30 @@ class GroupBody:
         self.index = inner.fields[inner.names.index("index")]
         self._index_place = inner.names.index("index")
         self._count = self.layout.fields[0]
-        self.templates = tuple(one for ids in self._slots.templates for one in ids)
+        self.templates = self._slots.named("[i]").ids
         self.chunk = 0
         if self._slots.split is not None:
             self.chunk = self._slots.split.count.most or 1
         if self.index.item:
             self.templates += (self.index.item,)
-        self._ids: dict[int, tuple[tuple[tuple[str, ...], ...], str]] = {}
+        self._members: dict[int, tuple[Named, str]] = {}
 
-    def ids(self, number: int) -> tuple[tuple[tuple[str, ...], ...], str]:
-        """The concrete ids of the slots' items for motor, pack or stack `number`, and that of its number."""
-        known = self._ids.get(number)
+    def member(self, number: int) -> tuple[Named, str]:
+        """The slots of motor, pack or stack `number`, and the id of the item that is its number."""
+        known = self._members.get(number)
         if known is None:
             mark = f"[{number}]"
-            known = (
-                tuple(
-                    tuple(one.replace("[i]", mark) for one in templates)
-                    for templates in self._slots.templates
-                ),
-                self.index.item.replace("[i]", mark),
-            )
-            self._ids[number] = known
+            known = self._slots.named(mark), self.index.item.replace("[i]", mark)
+            self._members[number] = known
         return known
 
     def write(self, values: Mapping[str, Value], numbers: Iterable[int], tell: Tell) -> list[Body]:
         """The bodies that say `values`, each for a message of its own: more than one where cells go on."""
         rounds: list[list[Raws]] = [[]]
         for number in sorted(numbers):
-            ids, index_id = self.ids(number)
+            named, index_id = self.member(number)
             if not self.index.holds(number):
-                for item_id in (*(one for names in ids for one in names), index_id):
+                for item_id in (*named.ids, index_id):
                     if item_id in values:
                         tell(Told(item_id, Why.NUMBER))
                 continue
@@ -218,14 +252,14 @@ class GroupBody:
             if index_id and values.get(index_id) != number:
                 why = Why.CONTRADICTS if index_id in values else Why.NOT_COLLECTED
                 tell(Told(index_id, why, number))
-            self._slots.write(values, ids, raws, tell)
-            for place, member in enumerate(self._members(raws)):
+            named.write(values, raws, tell)
+            for place, member in enumerate(self._parts(raws)):
                 if place == len(rounds):
                     rounds.append([])
                 rounds[place].append(member)
         return [Body(self.type_id, (len(members), tuple(members))) for members in rounds if members]
 
-    def _members(self, raws: list[Any]) -> list[Raws]:
+    def _parts(self, raws: list[Any]) -> list[Raws]:
         """A group, once for every message that its cells need."""
         split = self._slots.split
         if split is None:
@@ -254,7 +288,7 @@ class GroupBody:
             if not self.index.holds(number):
                 reading.tell(Told(f"type {self.type_id:02X}", Why.NUMBER, None, f"{self.index.en} {number}"))
                 continue
-            ids, index_id = self.ids(number)
+            named, index_id = self.member(number)
             first = reading.seen.setdefault((self.type_id, number), member)
             if self._slots.split is not None:
                 self._take_chunk(number, member, reading)
@@ -267,7 +301,7 @@ class GroupBody:
                 continue
             if index_id:
                 reading.found[index_id] = number
-            self._slots.read(member, ids, reading.found, reading.tell)
+            named.read(member, reading.found, reading.tell)
 
     def _take_chunk(self, number: int, member: Raws, reading: Reading) -> None:
         split = self._slots.split
@@ -295,17 +329,20 @@ class GroupBody:
                 continue
             raws: list[int] = []
             gaps = 0
+            beyond = False
             for first, part in sorted(chunks.parts.items()):
+                if not part:
+                    continue
                 gap = first - 1 - len(raws)
-                if gap < 0 or gap > gaps_left:
-                    gaps += 1
+                if not 0 <= gap <= gaps_left or first - 1 + len(part) > min(total, _GAPS_MOST):
+                    beyond = True
                     continue
                 gaps_left -= gap
                 gaps += gap
                 raws += [split.elements.scale.field.invalid] * gap
                 raws += part
             reading.found[item_id] = value = split.elements.read(tuple(raws), item_id, reading.tell)
-            if gaps or len(raws) != total or len(set(chunks.totals)) > 1:
+            if gaps or beyond or len(raws) != total or len(set(chunks.totals)) > 1:
                 detail = f"{len(raws) - gaps} of {total}"
                 reading.tell(Told(item_id, Why.INCOMPLETE, value, detail))
 

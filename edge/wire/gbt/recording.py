@@ -53,6 +53,23 @@ class Heard:
     told: tuple[Told, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Arranged:
+    """Which bodies carry the items of a record, by their names alone.
+
+    Attributes:
+        names: of the items, in order of the record.
+        unsaid: those that no body carries.
+        present: numbers of motors, packs and stacks by information type, in its order; 0 for other bodies.
+        lists: items whose values are lists.
+    """
+
+    names: tuple[str, ...]
+    unsaid: tuple[Told, ...]
+    present: Mapping[int, set[int]]
+    lists: tuple[str, ...]
+
+
 class RecordCodec:
     """Between records and the reports of one edition.
 
@@ -87,13 +104,13 @@ class RecordCodec:
             type_id: body_plan(type_id, fields, self._catalogue, options)
             for type_id, fields in sorted(parts.items())
         }
-        self._bodies: dict[str, tuple[int, bool]] = {}
+        self._bodies: dict[str, int] = {}
         for type_id, plan in self._plans.items():
             for template in plan.templates:
                 if template in self._bodies:
                     raise GbtError(f"the item {template} is in two bodies", todo="See the profile's blocks")
-                self._bodies[template] = (type_id, "[i]" in template)
-        self._places: dict[str, tuple[int, int] | Why] = {}
+                self._bodies[template] = type_id
+        self._arranged = self._arrange(())
 
     def say(self, record: Record) -> Said:
         """The reports that say a record.
@@ -160,21 +177,20 @@ class RecordCodec:
 
     def _write(self, values: Mapping[str, Value]) -> tuple[list[list[Body]], list[Told], bool]:
         """Each body, once for every message that it needs; what is told; whether one unit holds all."""
-        told: list[Told] = []
-        present: dict[int, set[int]] = {type_id: set() for type_id in self.options.always}
-        places = self._places
+        arranged = self._arranged
+        names = tuple(values)
+        if arranged.names != names:
+            arranged = self._arranged = self._arrange(names)
+        told = list(arranged.unsaid)
+        present = arranged.present
         elements = 0
-        for item_id, value in values.items():
-            place = places.get(item_id) or self._place(item_id)
-            if isinstance(place, Why):
-                told.append(Told(item_id, place))
-                continue
-            present.setdefault(place[0], set()).add(place[1])
-            if type(value) is tuple:
+        for item_id in arranged.lists:
+            value = values[item_id]
+            if isinstance(value, tuple):
                 elements += len(value)
         tell = told.append
         bodies = []
-        for type_id in sorted(present):
+        for type_id in present:
             plan = self._plans.get(type_id)
             if plan is None:
                 raise GbtError(f"the edition of {self.edition.value} has no type {type_id:02X}")
@@ -184,15 +200,28 @@ class RecordCodec:
         small = _BYTES_PER_ENTRY * (len(values) + len(present)) + _BYTES_PER_ELEMENT * elements
         return [one for one in bodies if one], told, small < self.options.unit_bytes
 
+    def _arrange(self, names: tuple[str, ...]) -> _Arranged:
+        """Which bodies carry the items called `names`; records of one vehicle have the same ones."""
+        unsaid: list[Told] = []
+        lists: list[str] = []
+        present: dict[int, set[int]] = {type_id: set() for type_id in self.options.always}
+        for item_id in names:
+            place = self._place(item_id)
+            if isinstance(place, Why):
+                unsaid.append(Told(item_id, place))
+                continue
+            present.setdefault(place[0], set()).add(place[1])
+            if self._catalogue.item(item_id).is_list:
+                lists.append(item_id)
+        return _Arranged(names, tuple(unsaid), dict(sorted(present.items())), tuple(lists))
+
     def _place(self, item_id: str) -> tuple[int, int] | Why:
         """The body of an item, and the number of the motor, pack or stack."""
         key = self._catalogue.key(item_id)
         if key is None:
             return Why.UNKNOWN
-        item = self._catalogue.by_key(key[0])
-        if item.id not in self._bodies:
-            return self._places.setdefault(item_id, Why.NOT_IN_EDITION)
-        return self._places.setdefault(item_id, (self._bodies[item.id][0], key[1]))
+        type_id = self._bodies.get(self._catalogue.by_key(key[0]).id)
+        return Why.NOT_IN_EDITION if type_id is None else (type_id, key[1])
 
     def _spread(self, bodies: Iterable[list[Body]]) -> list[tuple[Body, ...]]:
         """Bodies over as many units as they need: cells that go on, and what is too much for one unit."""

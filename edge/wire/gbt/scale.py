@@ -26,6 +26,8 @@ class Scale:
 
     Attributes:
         coded: whether invalid and abnormal have codes.
+        plain: whether raw values are steps less the shift.
+        quick: whether that is all there is to a value within the range.
     """
 
     def __init__(self, field: Field, item: Item, options: Options) -> None:
@@ -46,6 +48,7 @@ class Scale:
         )
         self.limits = options.overflow is Overflow.LIMIT or item.id == _LEVEL or not self.coded
         self.plain = self.factor == 1 and self.sign == 1
+        self.quick = self.plain and type(self) is Scale
 
     def write(self, value: Value | None, item_id: str, tell: Tell) -> int:
         """The raw value of `value`; None stands for an item without an entry."""
