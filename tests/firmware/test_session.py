@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -200,7 +201,7 @@ def test_a_packet_that_lacks_only_its_delimiter_comes_once_to_a_host_that_says_h
     desk.port.allowed = 0
     desk.turn(20_000)
     desk.turn()
-    waiting = desk.bridge.outgoing._queue[desk.bridge.outgoing._first]
+    waiting: Any = desk.bridge.outgoing._queue[desk.bridge.outgoing._first]
     assert waiting.kind == vlink.FRAMES
     desk.port.allowed = waiting.n - 1
     desk.turn()
@@ -254,7 +255,7 @@ def test_status_comes_each_second_and_only_the_newest_waits_for_a_host_that_take
 
 def test_numbers_stay_small_integers_of_32_bits_while_frames_move_and_while_nobody_takes_them() -> None:
     desk = settled(Desk(4_000))
-    kept = desk.bridge.buses[0]
+    kept: Any = desk.bridge.buses[0]
     kept.ring.state = SmallArray(kept.ring.state)
     wrapped = False
     for step in range(700):

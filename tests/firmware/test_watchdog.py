@@ -105,16 +105,15 @@ def test_what_comes_and_goes_costs_a_reset_each_five_minutes_at_most() -> None:
 
 
 def test_a_board_that_its_watchdog_reset_knows_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = []
-    monkeypatch.setattr(
-        bridge_module,
-        "Watchdog",
-        lambda timer, buses, again: given.append(again) or Watchdog(timer, buses, again),
-    )
+    given: list[bool] = []
+
+    def made(timer: object, buses: int, again: bool) -> Watchdog:
+        given.append(again)
+        return Watchdog(timer, buses, again)
+
+    monkeypatch.setattr(bridge_module, "Watchdog", made)
     for cause in (RESET_WATCHDOG, RESET_POWER_ON):
         clock = SimpleNamespace(ticks_us=lambda: 0, ticks_ms=lambda: 0)
         board = Board("desk", "0.1", bytes(8), 7, 300, reset_cause=cause)
-        Bridge(
-            (PlayedController(clock, 0, 0, 0, None, 0),), SimpleNamespace(forgets=False), clock, None, board
-        )
+        Bridge((PlayedController(clock, 0, 0, 0, 0, 0),), SimpleNamespace(forgets=False), clock, None, board)
     assert given == [True, False]
