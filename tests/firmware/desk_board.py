@@ -61,12 +61,14 @@ class Desk:
         format: of the flash.
         frames: id and hexadecimal data of what comes on its bus each 100 ms; extended ids from 2^31 on.
         files: what is on the flash when it is new.
+        interrupts: whether Ctrl-C ends a program, as it does where the program does not read the port.
     """
 
     mount: str = "/"
     format: str = "VfsLfs2"
     frames: Sequence[tuple[int, str]] = ()
     files: Mapping[str, str] | None = None
+    interrupts: bool = False
 
 
 class DeskBoard:

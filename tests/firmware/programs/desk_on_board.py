@@ -1,12 +1,14 @@
 """A board on a desk: MicroPython with a flash of its own as only file system, pins, an SPI with an MCP2515.
 
 Arguments: the file that is its flash, and a file of JSON with `mount` (where the flash is), `format` (its
-file system), `frames` (id and hexadecimal data of what comes each 100 ms; ids from 2^31 on are extended), and
-`files` (what is on the flash at first). Starts main.py as a board does, then gives the prompt.
+file system), `frames` (id and hexadecimal data of what comes each 100 ms; ids from 2^31 on are extended),
+`files` (what is on the flash at first), and `interrupts` (whether a byte 3 ends a program that idles, since a
+pseudo terminal does not see to that). Starts main.py as a board does, then gives the prompt.
 """
 
 import json
 import os
+import select
 import sys
 import time
 
@@ -130,6 +132,8 @@ class Machine:
 
     def idle(self) -> None:
         time.sleep_ms(1)
+        if options["interrupts"] and typed.poll(0) and sys.stdin.buffer.read(1) == b"\x03":
+            raise KeyboardInterrupt
 
 
 class Wireless:
@@ -157,6 +161,8 @@ def jumper() -> bool:
 
 
 chip = mcp2515.Mcp2515()
+typed = select.poll()
+typed.register(sys.stdin, select.POLLIN)
 sys.modules["machine"] = Machine()
 sys.modules["network"] = Wireless()
 sys.modules["pyb"] = stm32_desk.Pyb()
@@ -175,7 +181,7 @@ except OSError:
     flash = system(disk)
     vfs.mount(flash, options["mount"])
 os.chdir(options["mount"])
-sys.path[:] = ["", "lib"]
+sys.path[:] = ["", ".frozen", "lib"]
 for path, text in options["files"].items() if new else ():
     parts = path.split("/")
     for n in range(1, len(parts)):
