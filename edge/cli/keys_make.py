@@ -12,6 +12,8 @@ from edge.wire.device_keys import DEVICE_ALGORITHM, DeviceKey
 from edge.wire.key_files import write_device_key, write_signing_key
 from edge.wire.keys import Algorithm, SigningKey
 
+DEVICE_ENDING = ".device.pem"
+
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
@@ -32,8 +34,9 @@ def command(path: Path, *, algorithm: str, device: bool, force: bool, as_json: b
     without a person. The platform finds a vehicle's key by the name VIN.pub.pem: call PATH VIN.pem.
 
     With --device it is one secret key for HMAC-SHA-256, for a telemetry node that cannot sign. Node and
-    platform both keep PATH secret; the platform finds it by the name VIN.device.pem. Records under it are
-    authenticated for the platform, and not provable to third parties.
+    platform both keep PATH secret; the platform finds it by the name VIN.device.pem, or VIN/NAME.device.pem
+    for several, so PATH has to end in .device.pem. Records under it are authenticated for the platform, and
+    not provable to third parties.
 
     \b
     Examples:
@@ -49,6 +52,7 @@ def command(path: Path, *, algorithm: str, device: bool, force: bool, as_json: b
             where=f"'{path}'",
             todo="Name it after the vehicle, such as keys/LNVGATE00XDEM0001.pem",
         )
+    _check_name(path, device=device)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
@@ -72,6 +76,23 @@ def command(path: Path, *, algorithm: str, device: bool, force: bool, as_json: b
     click.echo(f"public key   {public_file}  (give it to the platform)")
     click.echo(f"algorithm    {key.public.algorithm.value}")
     click.echo(f"key id       {key.public.key_id.hex()}")
+
+
+def _check_name(path: Path, *, device: bool) -> None:
+    """Refuse a name under which the platform would not find the key, or would take it for another kind."""
+    named_device = path.name.endswith(DEVICE_ENDING)
+    if device and (not named_device or path.name == DEVICE_ENDING):
+        raise KeyFileError(
+            "is no name for a device's key: the platform would not find it",
+            where=f"'{path}'",
+            todo=f"Name it after the vehicle, VIN{DEVICE_ENDING}, or VIN/NAME{DEVICE_ENDING} for several",
+        )
+    if named_device and not device:
+        raise KeyFileError(
+            "is a name for a device's key, and without --device a gateway's key pair is made",
+            where=f"'{path}'",
+            todo="Add --device, or name it VIN.pem",
+        )
 
 
 def _make_device_key(path: Path, *, force: bool, as_json: bool) -> None:

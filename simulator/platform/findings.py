@@ -16,6 +16,10 @@ FEWER_ITEMS = "repeated with fewer items"
 RECORDS_MISSING = "records of a checkpoint are missing"
 PREDECESSOR_UNKNOWN = "the stream before is not here"
 PREDECESSOR_SHARED = "two streams name the same one before"
+SEVERAL_KEYS = "one stream's name under several keys"
+
+_Place = tuple[str, bytes, bool]
+"""Vehicle, 16 bytes of a stream, and whether it is a device's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +63,28 @@ class StreamLink:
 
 
 def stream_links(streams: Iterable[Stream]) -> list[StreamLink]:
-    """Every stream with its neighbours, in the order in which streams were first seen."""
+    """Every stream with its neighbours, in the order in which streams were first seen.
+
+    Signed streams and those of devices are never each other's neighbours, whatever they name.
+    """
     held = list(streams)
-    names = {(stream.vehicle, stream.stream) for stream in held}
-    successors: dict[tuple[str, bytes], list[bytes]] = {}
+    names = {_place(stream, stream.stream) for stream in held}
+    successors: dict[_Place, list[bytes]] = {}
     for stream in held:
         if stream.predecessor is not None:
-            successors.setdefault((stream.vehicle, stream.predecessor), []).append(stream.stream)
+            successors.setdefault(_place(stream, stream.predecessor), []).append(stream.stream)
     return [
         StreamLink(
             stream,
-            None if stream.predecessor is None else (stream.vehicle, stream.predecessor) in names,
-            tuple(successors.get((stream.vehicle, stream.stream), ())),
+            None if stream.predecessor is None else _place(stream, stream.predecessor) in names,
+            tuple(successors.get(_place(stream, stream.stream), ())),
         )
         for stream in held
     ]
+
+
+def _place(stream: Stream, name: bytes) -> _Place:
+    return stream.vehicle, name, bool(stream.device_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +104,9 @@ class CheckpointLook:
 
 def checkpoint_looks(reader: StoreReader, vehicle: str | None = None) -> list[CheckpointLook]:
     """Every checkpoint by vehicle and stream, in the order of their blocks."""
-    sequences = {(each.vehicle, each.stream): each.sequence for each in reader.streams(vehicle=vehicle)}
+    # A device makes no checkpoints.
+    signed = [each for each in reader.streams(vehicle=vehicle) if not each.device_key]
+    sequences = {(each.vehicle, each.stream): each.sequence for each in signed}
     looks: list[CheckpointLook] = []
     # Sorting is stable: within a stream the order of arrival, which decides between forks, stays.
     ordered = sorted(reader.checkpoints(vehicle=vehicle), key=_stream_of)
@@ -144,15 +157,21 @@ def findings(reader: StoreReader, vehicle: str | None = None) -> Iterator[Findin
 
 def _stream_findings(streams: Iterable[Stream]) -> Iterator[Finding]:
     links = stream_links(streams)
-    named = Counter((link.stream.vehicle, link.stream.predecessor) for link in links)
+    named = Counter(
+        _place(link.stream, link.stream.predecessor) for link in links if link.stream.predecessor is not None
+    )
+    used = Counter((link.stream.vehicle, link.stream.stream) for link in links)
     for link in links:
         stream = link.stream
+        if stream.device_key and used[stream.vehicle, stream.stream] > 1:
+            detail = f"device key {stream.device_key.hex()} uses it, and so does another key or the gateway"
+            yield Finding(stream.vehicle, stream.stream, SEVERAL_KEYS, stream.records, detail)
         if stream.predecessor is None:
             continue
         detail = f"names {stream.predecessor.hex()}"
         if not link.known:
             yield Finding(stream.vehicle, stream.stream, PREDECESSOR_UNKNOWN, 1, detail, open=True)
-        if named[stream.vehicle, stream.predecessor] > 1:
+        if named[_place(stream, stream.predecessor)] > 1:
             yield Finding(stream.vehicle, stream.stream, PREDECESSOR_SHARED, 1, detail)
 
 

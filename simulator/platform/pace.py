@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.clock import NS_PER_S
-
-StreamKey = tuple[str, bytes]
-"""Vehicle, and the stream's 16 bytes."""
+from simulator.platform.rows import StreamKey
 
 
 @dataclass(slots=True)

@@ -14,10 +14,10 @@ from simulator.platform.accepted import Accepted, AcceptedStatement, statement_k
 from simulator.platform.books import DOUBLE, Books
 from simulator.platform.intake import Alert, RecordIntake
 from simulator.platform.judge import Judge, vehicle_of
-from simulator.platform.pace import ReceiptPacer, StreamKey
+from simulator.platform.pace import ReceiptPacer
 from simulator.platform.receipts import Publication, ReceiptDesk, receipt_of
 from simulator.platform.rejected import Cause, RejectedError
-from simulator.platform.rows import Rejection, Stream
+from simulator.platform.rows import Rejection, Stream, StreamKey
 from simulator.platform.statements import StatementIntake
 from simulator.platform.store import Store, StoreError
 from simulator.platform.vehicles import VehicleCounts, VehicleWatch
@@ -143,7 +143,7 @@ class Platform:
         if not tally.known:
             self._link(stream, accepted.predecessor)
         self._books.enter(accepted, tally)
-        self._pacer.note((stream.vehicle, stream.stream), now_ns, urgent=accepted.urgent)
+        self._pacer.note(stream.key, now_ns, urgent=accepted.urgent)
         watched = self._heard(stream, now_ns)
         watched.records += tally.stored
         watched.authenticated += 0 if accepted.provable else tally.stored
@@ -163,20 +163,16 @@ class Platform:
             self._books.messages[DOUBLE] += 1
         if isinstance(accepted.statement, Checkpoint):
             # The receipt is the countersignature, for which the vehicle waits.
-            self._pacer.note((stream.vehicle, stream.stream), now_ns, urgent=True)
+            self._pacer.note(stream.key, now_ns, urgent=True)
         self._heard(stream, now_ns)
 
     def _stream(self, accepted: Accepted | AcceptedStatement, name: bytes, now_ns: int) -> Stream:
-        """The stream, which belongs to signatures or to one device's key from its first message on.
+        """The stream, which is of signatures or of one device's key alone.
 
         Else whoever has a device's key could number records in the gateway's stream, and by their receipts
-        have the gateway believe that its own have arrived.
+        have the gateway believe that its own have arrived, or keep it out of a stream by being there first.
         """
-        stream = self._store.stream(accepted.vehicle, name, now_ns, device_key=accepted.device_key)
-        if stream.device_key != accepted.device_key:
-            whose = f"device key {stream.device_key.hex()}" if stream.device_key else "signatures"
-            raise RejectedError(Cause.OTHER_AUTHOR, f"the stream's messages are under {whose}")
-        return stream
+        return self._store.stream(accepted.vehicle, name, now_ns, device_key=accepted.device_key)
 
     def _check_boots(self, vehicle: str, statement: TimeCorrections, device_key: bytes) -> None:
         """Let a device correct the time of its own boots only, not of the gateway's or another device's."""
@@ -229,12 +225,12 @@ class Platform:
         )
 
     def _receipt(self, key: StreamKey, now_ns: int) -> Publication:
-        vehicle, name = key
+        vehicle, name, device_key = key
         self._books.message_facts["receipts out"] += 1
-        stream = self._store.stream(vehicle, name, now_ns)
+        stream = self._store.stream(vehicle, name, now_ns, device_key=device_key)
         countersigned = self._statements.newest_checkpoint(stream)
         receipt = receipt_of(name, stream.sequence, now_ns, countersigned=countersigned)
-        device = self._judge.keyring.device(vehicle, stream.device_key)
+        device = self._judge.keyring.device(vehicle, device_key)
         return self._desk.publication(vehicle, receipt, device)
 
     def _alert(self, alert: Alert) -> None:

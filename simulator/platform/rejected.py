@@ -19,7 +19,6 @@ class Cause(StrEnum):
     WRONG_KIND = "wrong kind for its topic"
     IMPOSSIBLE = "impossible content"
     FRAGMENTED = "too many gaps"
-    OTHER_AUTHOR = "stream of another key"
     NOT_A_DEVICES = "not for a device to say"
 
 

@@ -14,6 +14,12 @@ from simulator.platform.body import decode_body
 from simulator.platform.sequence import Sequence as NumberSequence
 from simulator.platform.sequence import Span
 
+StreamKey = tuple[str, bytes, bytes]
+"""Vehicle, the stream's 16 bytes, and the id of the device's key, empty for signatures.
+
+Whose a stream is belongs to what it is: a device that says the gateway's 16 bytes takes nothing from it.
+"""
+
 Parameters = Sequence[str | int | bytes | None]
 
 _STREAMS = (
@@ -27,6 +33,8 @@ _RECORDS = (
     " JOIN message m ON m.id = r.message JOIN layout l ON l.id = r.layout JOIN mask k ON k.id = r.mask"
     " LEFT JOIN correction c ON c.id = (SELECT b.id FROM correction b WHERE b.vehicle = s.vehicle"
     " AND b.boot = m.boot AND r.t_ns BETWEEN b.from_ns AND b.to_ns AND b.quality >= r.quality"
+    " AND s.device_key = (SELECT a.device_key FROM message d JOIN stream a ON a.id = d.stream"
+    " WHERE d.id = b.message)"
     " ORDER BY b.quality DESC, b.id DESC LIMIT 1)"
 )
 
@@ -82,7 +90,7 @@ class Rejection:
 
 @dataclass(slots=True)
 class Stream:
-    """One stream as the store holds it.
+    """One stream as the store holds it; another key that uses its 16 bytes has a stream of its own.
 
     Attributes:
         row: its row in the store.
@@ -108,6 +116,11 @@ class Stream:
     last_seen_ns: int
     repeated_with_fewer: int = 0
     device_key: bytes = b""
+
+    @property
+    def key(self) -> StreamKey:
+        """What tells it from every other."""
+        return self.vehicle, self.stream, self.device_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +194,8 @@ def read_records(
     """The records that the clause `where` chooses.
 
     `r` is the record, `s` its stream, `m` its message, and `c` the time correction that holds for it, by the
-    rule of `edge.wire.time_corrections.corrected`.
+    rule of `edge.wire.time_corrections.corrected`, of those that are signed as the record is, or under its
+    device's key.
     """
     rows = connection.execute(f"{_RECORDS} {where} ORDER BY {order}", parameters)
     for vehicle, stream, number, t_ns, wall_ns, quality, alarm, mask, items, body, *origin in rows:

@@ -191,7 +191,36 @@ ALTER TABLE stream ADD COLUMN device_key BLOB NOT NULL DEFAULT x'';
 CREATE INDEX message_boot ON message (boot);
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4 = """
+CREATE TABLE stream_of_key (
+    id INTEGER PRIMARY KEY,
+    vehicle TEXT NOT NULL,
+    stream BLOB NOT NULL,
+    device_key BLOB NOT NULL,
+    predecessor BLOB,
+    received BLOB NOT NULL,
+    lost BLOB NOT NULL,
+    uncertain BLOB NOT NULL DEFAULT x'80',
+    records INTEGER NOT NULL DEFAULT 0,
+    doubles INTEGER NOT NULL DEFAULT 0,
+    conflicts INTEGER NOT NULL DEFAULT 0,
+    recovered INTEGER NOT NULL DEFAULT 0,
+    repeated_with_fewer INTEGER NOT NULL DEFAULT 0,
+    first_seen_ns INTEGER NOT NULL,
+    last_seen_ns INTEGER NOT NULL,
+    UNIQUE (vehicle, stream, device_key)
+) STRICT;
+
+INSERT INTO stream_of_key
+    SELECT id, vehicle, stream, device_key, predecessor, received, lost, uncertain, records, doubles,
+        conflicts, recovered, repeated_with_fewer, first_seen_ns, last_seen_ns FROM stream;
+
+DROP TABLE stream;
+
+ALTER TABLE stream_of_key RENAME TO stream;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Script number N brings a store of version N to version N + 1; the version is SQLite's `user_version`."""
 
 

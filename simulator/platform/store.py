@@ -18,6 +18,7 @@ from simulator.platform.rows import (
     Rejection,
     StoredRecord,
     Stream,
+    StreamKey,
     pack_spans,
     read_records,
     read_streams,
@@ -68,7 +69,7 @@ class Store:
     def __init__(self, path: Path, *, rejections_kept: int = REJECTIONS_KEPT) -> None:
         self.path = path
         self._rejections_kept = rejections_kept
-        self._streams: OrderedDict[tuple[str, bytes], Stream] = OrderedDict()
+        self._streams: OrderedDict[StreamKey, Stream] = OrderedDict()
         self._touched: dict[int, Stream] = {}
         self._layouts = _Interned("layout", "items")
         self._masks = _Interned("mask", "name")
@@ -128,8 +129,8 @@ class Store:
             yield self._connection
 
     def stream(self, vehicle: str, stream: bytes, now_ns: int, *, device_key: bytes = b"") -> Stream:
-        """The stream, made when it is new, then of `device_key`, or of signatures where that is empty."""
-        key = (vehicle, stream)
+        """The stream of `device_key`, or of signatures where that is empty; made when it is new."""
+        key = (vehicle, stream, device_key)
         held = self._streams.get(key)
         if held is None:
             with self.writing() as connection:
@@ -140,7 +141,7 @@ class Store:
                     " VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (vehicle, stream, empty, empty, now_ns, now_ns, device_key),
                 )
-                held = read_streams(connection, "WHERE vehicle = ? AND stream = ?", key)[0]
+                held = read_streams(connection, "WHERE vehicle = ? AND stream = ? AND device_key = ?", key)[0]
             self._streams[key] = held
         self._streams.move_to_end(key)
         return held

@@ -11,7 +11,7 @@ from operator import itemgetter
 from edge.clock import NS_PER_S, TimeQuality
 from edge.records import Record
 from edge.wire.status import Status
-from simulator.platform.rows import Stream
+from simulator.platform.rows import Stream, StreamKey
 
 VEHICLES_IN_MEMORY = 4096
 STREAMS_A_VEHICLE = 64
@@ -31,7 +31,7 @@ class VehicleCounts:
         status: its latest signed status word; None before any.
         last_seen_ns: Unix time of the latest accepted message, 0 before any.
         latest: the latest record stored, by its sample instant.
-        streams: those heard of last, by their 16 bytes; only so many are remembered.
+        streams: those heard of last, by what tells them apart; only so many are remembered.
         latencies_s: from a message's newest sample instant to its arrival, of the latest messages whose time
             is good enough (NTP or GNSS).
     """
@@ -44,7 +44,7 @@ class VehicleCounts:
     status: Status | None = None
     last_seen_ns: int = 0
     latest: Record | None = None
-    streams: OrderedDict[bytes, Stream] = field(default_factory=OrderedDict)
+    streams: OrderedDict[StreamKey, Stream] = field(default_factory=OrderedDict)
     latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
 
     @property
@@ -87,8 +87,8 @@ class VehicleWatch:
         """Take note of an accepted message; hand out the vehicle's counts."""
         counts = self[stream.vehicle]
         counts.last_seen_ns = now_ns
-        counts.streams[stream.stream] = stream
-        counts.streams.move_to_end(stream.stream)
+        counts.streams[stream.key] = stream
+        counts.streams.move_to_end(stream.key)
         if len(counts.streams) > STREAMS_A_VEHICLE:
             counts.streams.popitem(last=False)
         return counts

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from edge.catalogue.catalogue import builtin
 from edge.cli.program import program
 from edge.clock import NS_PER_S, Timebase, TimeQuality
-from edge.wire.cose import Role
+from edge.wire.cose import Role, Verifier
 from edge.wire.device_keys import DeviceKey
 from edge.wire.key_files import write_device_key
 from edge.wire.mac0 import Authenticator, DeviceVerifier
@@ -101,17 +101,53 @@ def test_its_receipts_are_under_its_own_key(rig: Rig) -> None:
     assert set(answers) == {0xD1, 0xD2}
 
 
-def test_a_stream_stays_with_the_key_that_began_it(rig: Rig) -> None:
-    rig.send(rig.vehicle.numbers(1, 3))
-    rig.send(Node().message(record(4), stream=STREAM, boot=NODE_BOOT))
-    rig.send(Node().message(record(1), stream=NODE_STREAM, boot=NODE_BOOT))
-    rig.send(Node(OTHER).message(record(2), stream=NODE_STREAM, boot=NODE_BOOT))
-    rig.send(rig.vehicle.message(record(2), stream=NODE_STREAM))
-    rig.platform.commit(NOW_NS)
-    assert rig.messages == {"stored": 2, "stream of another key": 3}
+@pytest.mark.parametrize("first", ["gateway", "device"])
+def test_a_device_that_uses_the_gateways_stream_takes_nothing_from_it(rig: Rig, first: str) -> None:
+    said = [
+        rig.vehicle.numbers(1, 3),
+        Node().message(record(2, speed=7), record(9), boot=BOOT),
+        Node(OTHER).message(record(4), boot=NODE_BOOT),
+    ]
+    for payload in said if first == "gateway" else reversed(said):
+        rig.send(payload)
+    answers = [publication.payload for publication in rig.platform.commit(NOW_NS, all_receipts=True)]
+    assert rig.messages == {"stored": 3}
+    (signed,) = [payload for payload in answers if payload[0] == 0xD2]
+    (code,) = [payload for payload in answers if KEY.key_id in payload]
+    opened = Verifier({VEHICLE: [PLATFORM_KEY.public]}).verify(signed, vehicle=VEHICLE, role=Role.DOWN)
+    receipt = decode_receipt(opened.payload)
+    assert (receipt.stream, receipt.watermark, receipt.highest) == (STREAM, 3, 3)
+    opened = DeviceVerifier({VEHICLE: [KEY]}).verify(code, vehicle=VEHICLE, role=Role.DOWN)
+    assert decode_receipt(opened.payload).highest == 9
+    shown = {(line["proof"], line["number"]) for line in listed(rig.path, "records")}
+    assert shown == {("signed", 1), ("signed", 2), ("signed", 3)} | {
+        ("authenticated", number) for number in (2, 4, 9)
+    }
+    found = [(line["finding"], str(line["detail"])[11:27]) for line in listed(rig.path, "findings")]
+    assert set(found) == {("one stream's name under several keys", key.key_id.hex()) for key in (KEY, OTHER)}
     again = Rig(rig.path)
-    assert again.store.stream(VEHICLE, NODE_STREAM, NOW_NS).device_key == KEY.key_id
+    assert list(again.store.stream(VEHICLE, STREAM, NOW_NS).sequence.received) == [(1, 3)]
+    of_device = again.store.stream(VEHICLE, STREAM, NOW_NS, device_key=KEY.key_id)
+    assert list(of_device.sequence.received) == [(2, 2), (9, 9)]
     again.store.close()
+
+
+def test_a_device_that_is_first_neither_dates_nor_forks_the_gateway(rig: Rig) -> None:
+    node = Node()
+    before = b"p" * 16
+    late = Timebase(NOW_NS + 3600 * NS_PER_S, TimeQuality.GNSS)
+    rig.send(node.corrections(TimeCorrection(BOOT, 0, 100 * NS_PER_S, late)), f"nev/v1/{VEHICLE}/up/event")
+    rig.send(node.message(record(1), stream=NODE_STREAM, boot=NODE_BOOT, predecessor=before))
+    rig.send(rig.vehicle.message(record(1), stream=before))
+    rig.send(rig.vehicle.message(record(1), record(2), predecessor=before))
+    rig.platform.commit(NOW_NS)
+    assert rig.messages == {"stored": 4}
+    assert {line["corrected_quality"] for line in listed(rig.path, "records")} == {""}
+    found = {(line["finding"], line["stream"]) for line in listed(rig.path, "findings")}
+    assert found == {
+        ("the stream before is not here", NODE_STREAM.hex()),
+        ("one stream's name under several keys", STREAM.hex()),
+    }
 
 
 def test_a_device_says_nothing_of_the_gateways_chain_or_time(rig: Rig) -> None:
@@ -194,3 +230,24 @@ def test_a_device_key_is_made_and_shown_on_the_command_line(tmp_path: Path) -> N
     assert json.loads(made.output)["key_id"] == json.loads(shown.output)["key_id"] == key.key_id.hex()
     assert isinstance(key, DeviceKey)
     assert key.secret.hex() not in made.output + shown.output
+
+
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [
+        ("A.pem", True),
+        ("A.device", True),
+        (".device.pem", True),
+        ("A.devicepem", True),
+        ("A.device.pem", False),
+    ],
+)
+def test_a_key_that_the_platform_would_not_find_is_not_made(
+    tmp_path: Path, name: str, *, device: bool
+) -> None:
+    made = CliRunner().invoke(
+        program, ["keys", "make", str(tmp_path / "keys" / name), *(["--device"] if device else [])]
+    )
+    assert made.exit_code != 0
+    assert "device's key" in str(made.exception or made.output)
+    assert not (tmp_path / "keys").exists()

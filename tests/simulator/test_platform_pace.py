@@ -5,8 +5,8 @@ from __future__ import annotations
 from edge.clock import NS_PER_S
 from simulator.platform.pace import ReceiptPacer
 
-FIRST = ("VIN1", b"a" * 16)
-SECOND = ("VIN1", b"b" * 16)
+FIRST = ("VIN1", b"a" * 16, b"")
+SECOND = ("VIN1", b"b" * 16, b"")
 
 
 def test_messages_of_one_interval_share_a_receipt() -> None:
