@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from hypothesis import strategies as st
@@ -18,6 +19,12 @@ from edge.wire.gbt.message import REPORTS, Body, Message, Opaque, Report, Values
 VIN = b"LNVGATE00XDEM0001"
 T_S = 1_772_323_200
 """2026-03-01 00:00:00 UTC, 08:00:00 in Beijing."""
+
+
+def examples(count: int) -> int:
+    """How many examples to try: `count`, times NEVGATE_GBT_TIMES for a long run."""
+    return count * int(os.environ.get("NEVGATE_GBT_TIMES", "1"))
+
 
 editions = st.sampled_from(Edition)
 EMPTY = frozenset({Command.HEARTBEAT, Command.TIME_SYNC})

@@ -11,7 +11,7 @@ from edge.wire.gbt.explain import explain
 from edge.wire.gbt.faults import GbtError
 from edge.wire.gbt.frame import Command, Encryption, Frame, Response, check_code, read_frame
 from edge.wire.gbt.message import Message, Opaque, Report, Values, answer, message_of, read_message
-from tests.gbt.grammar import VIN, editions, messages
+from tests.gbt.grammar import VIN, editions, examples, messages
 
 TIME = bytes((26, 3, 1, 8, 0, 0))
 
@@ -24,7 +24,7 @@ def attempt(data: bytes) -> tuple[GbtError | None, Message | None]:
 
 
 @given(messages())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(110), deadline=None)
 def test_every_message_of_the_tables_is_read_as_it_was_written(message: Message) -> None:
     written = message.write()
     read = read_message(written)
@@ -33,7 +33,7 @@ def test_every_message_of_the_tables_is_read_as_it_was_written(message: Message)
 
 
 @given(messages())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_an_explanation_covers_every_byte_once(message: Message) -> None:
     written = message.write()
     explained = explain(written)
@@ -52,7 +52,7 @@ def test_an_explanation_covers_every_byte_once(message: Message) -> None:
     st.sampled_from([1, 1, 1, 3]),
     st.binary(max_size=60) | st.binary(max_size=60).map(lambda unit: TIME + unit),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 def test_any_data_unit_is_an_error_or_writes_back_to_its_bytes(
     edition: Edition, command: int, response: int, encryption: int, unit: bytes
 ) -> None:
@@ -68,7 +68,7 @@ def test_any_data_unit_is_an_error_or_writes_back_to_its_bytes(
 
 
 @given(st.binary(max_size=80) | st.binary(max_size=80).map(lambda tail: b"##" + tail))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_any_bytes_are_an_error_or_a_message(data: bytes) -> None:
     explain(data)
     error, message = attempt(data)

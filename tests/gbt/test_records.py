@@ -13,7 +13,7 @@ from edge.wire.gbt.message import Body, Report, read_message
 from edge.wire.gbt.options import MissingList, Options, Overflow
 from edge.wire.gbt.recording import RecordCodec, reports_of
 from edge.wire.gbt.told import Why
-from tests.gbt.grammar import T_S, VIN, editions, record_of, records, reports
+from tests.gbt.grammar import T_S, VIN, editions, examples, record_of, records, reports
 
 CHOICES = [
     Options(),
@@ -38,7 +38,7 @@ def there_and_back(record: Record, codec: RecordCodec) -> tuple[Record, dict[str
 
 
 @given(records(), editions, st.integers(0, 2))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(110), deadline=None)
 def test_a_record_comes_back_equal_but_for_what_is_told(
     record: Record, edition: Edition, choice: int
 ) -> None:
@@ -127,7 +127,7 @@ def test_a_gap_told_by_a_few_bytes_costs_no_memory() -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_any_report_becomes_a_record_that_says_the_same_again(data: st.DataObject) -> None:
     edition = data.draw(editions)
     report = data.draw(reports(edition))

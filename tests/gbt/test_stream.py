@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from edge.catalogue.item import Edition
 from edge.wire.gbt.frame import Command, Frame, Response, check_code
 from edge.wire.gbt.stream import Skipped, StreamDecoder
-from tests.gbt.grammar import VIN, editions
+from tests.gbt.grammar import VIN, editions, examples
 
 frames = st.builds(
     Frame,
@@ -37,7 +37,7 @@ def taken(decoder: StreamDecoder, data: bytes, cuts: list[int]) -> list[Frame | 
     ),
     st.lists(st.integers(0, 400), max_size=8),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_frames_between_garbage_come_out_in_order_however_they_are_cut(
     pieces: list[tuple[bytes, Frame]], cuts: list[int]
 ) -> None:
@@ -53,7 +53,7 @@ def test_frames_between_garbage_come_out_in_order_however_they_are_cut(
         max_size=12,
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_bytes_are_frames_or_skipped_to_the_last(pieces: list[bytes]) -> None:
     data = b"".join(pieces)
     found = taken(StreamDecoder(), data, [len(one) for one in pieces])

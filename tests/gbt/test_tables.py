@@ -16,7 +16,7 @@ from edge.wire.gbt.options import Options
 from edge.wire.gbt.page import marked
 from edge.wire.gbt.recording import RecordCodec
 from edge.wire.gbt.scale import scale_of
-from tests.gbt.grammar import record_of
+from tests.gbt.grammar import examples, record_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "gbt32960.md"
 SCALED = {FieldKind.NUMBER, FieldKind.ENUM}
@@ -90,7 +90,7 @@ def test_bodies_are_as_long_as_the_standard_says() -> None:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_every_number_of_an_edition_comes_back_at_its_bounds(data: st.DataObject) -> None:
     edition, row = data.draw(st.sampled_from(NUMBERS))
     item = builtin().item(row.item)
