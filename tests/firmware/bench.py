@@ -32,7 +32,7 @@ class Bench:
     def told(self, name: str) -> list[Mapping[str, Any]]:
         return [value for value in self.board.told() if value["told"] == name]
 
-    def wait_for(self, name: str, count: int = 1, seconds: float = 15) -> Mapping[str, Any]:
+    def wait_for(self, name: str, count: int = 1, seconds: float = 60) -> Mapping[str, Any]:
         until = time.monotonic() + seconds
         while len(self.told(name)) < count:
             assert time.monotonic() < until, (name, self.board.told())
@@ -67,6 +67,8 @@ class Host:
     statuses: list[vlink_messages.Status] = field(default_factory=list)
     events: list[vlink_messages.Event] = field(default_factory=list)
     acks: list[vlink_messages.Ack] = field(default_factory=list)
+    statuses_at_ack: int = 0
+    """How many had come when the last ACK came."""
     times: list[vlink_messages.TimeAnswer] = field(default_factory=list)
     gaps: int = 0
     """Packets that are missing by the sequence."""
@@ -96,7 +98,7 @@ class Host:
             self._take(*packet)
         return len(came)
 
-    def until(self, condition: Any, seconds: float = 15) -> None:  # noqa: ANN401 - what it tells is truth
+    def until(self, condition: Any, seconds: float = 60) -> None:  # noqa: ANN401 - what it tells is truth
         end = time.monotonic() + seconds
         while not condition():
             self.read()
@@ -138,6 +140,7 @@ class Host:
         elif kind == vlink.TIME:
             self.times.append(vlink_messages.read_time_answer(payload))
         elif kind == vlink.ACK:
+            self.statuses_at_ack = len(self.statuses)
             self.acks.append(vlink_messages.read_ack(payload))
         else:
             raise AssertionError(kind)

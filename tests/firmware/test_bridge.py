@@ -20,6 +20,9 @@ from tests.firmware.bench import SATURATED, Bench, Host, bench, right
 PART = 2_500
 """Frames of a part of the campaign, half a second."""
 
+SLOW = 200
+"""Frames per second that no machine's board loses to a full ring."""
+
 
 def account(told: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, int]:
     """Check that a board's counters balance to the frame; those of a boot by what was told at its reset."""
@@ -40,10 +43,11 @@ def lost_between(frames: list[tuple[int, int, int, int, int, bytes]]) -> int:
 
 
 def told_of(host: Host) -> vlink_messages.BusStatus:
-    """Ask for a STATUS, so that nothing is between it and the frames."""
-    count = len(host.statuses)
-    host.say(vlink.COMMAND, vlink_messages.Command(1_000 + count, vlink_messages.COMMAND_STATUS, b""))
-    host.until(lambda: len(host.statuses) > count)
+    """Ask for a STATUS: the one behind the answer, and all frames that were sent before it have come."""
+    number = 1_000 + len(host.acks)
+    host.say(vlink.COMMAND, vlink_messages.Command(number, vlink_messages.COMMAND_STATUS, b""))
+    host.until(lambda: host.acks and host.acks[-1].number == number)
+    host.until(lambda: len(host.statuses) > host.statuses_at_ack)
     return host.statuses[-1].buses[0]
 
 
@@ -54,8 +58,21 @@ def more(host: Host, frames: int) -> None:
 
 
 def quiet(running: Bench, host: Host) -> Mapping[str, Any]:
-    """Let the bus fall silent and all that waits go out."""
+    """Let the bus fall silent and all that waits go out.
+
+    A few frames more come by an empty ring, so that the numbers show also what was lost last.
+    """
     running.command("rate 0 0")
+    before = emptied(running, host)["buses"][0]["frame"]
+    running.command(f"rate 0 {SLOW}")
+    while running.report()["buses"][0]["frame"] < before + 3:
+        host.read()
+    running.command("rate 0 0")
+    return emptied(running, host)
+
+
+def emptied(running: Bench, host: Host) -> Mapping[str, Any]:
+    """Read until nothing waits on the board."""
     while True:
         told = running.report()
         while host.read():
@@ -89,13 +106,17 @@ def test_a_full_bus_through_storms_stalls_damage_and_a_reset(  # noqa: PLR0915 -
         assert status.ring_dropped == counted["dropped"] == lost_between(host.frames)
         assert len(host.frames) == counted["sent"]
 
-        # A host that takes nothing for 3 s: the ring fills, what finds it full is counted.
+        # A host that takes nothing for some seconds: the ring fills, what finds it full is counted.
         running.command(f"rate 0 {SATURATED}")
-        time.sleep(3)
+        lost, stalled_ms = counted["dropped"], running.report()["stalled_ms"]
+        while True:
+            told = running.report()
+            if told["buses"][0]["dropped"] > lost + PART and told["stalled_ms"] >= stalled_ms + 1_500:
+                break
         more(host, PART)
         counted = account(quiet(running, host))
         status = told_of(host)
-        assert status.ring_dropped == counted["dropped"] > SATURATED
+        assert status.ring_dropped == counted["dropped"] > lost + PART
         assert lost_between(host.frames) == counted["dropped"]
         assert host.statuses[-1].stalls >= 1
         assert host.statuses[-1].stalled_ms >= 1_500
@@ -103,6 +124,8 @@ def test_a_full_bus_through_storms_stalls_damage_and_a_reset(  # noqa: PLR0915 -
         # Turned bits: packets are lost, and exactly their frames are missing.
         running.command(f"rate 0 {SATURATED}")
         running.command("corrupt 8")
+        while running.report()["turned"] < 8:
+            host.read()
         more(host, PART)
         told = quiet(running, host)
         counted = account(told)
