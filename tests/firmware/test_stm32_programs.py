@@ -20,7 +20,7 @@ from tests.firmware.desk_board import Desk, desk_board
 
 
 def bundle(name: str) -> Bundle:
-    """Of a board as it is described, but for its thermometer's sake in sources."""
+    """Of a board as it is described, in sources: the machine code of its microcontroller does not run here."""
     return build(load_board(name), Kind.BRIDGE, "1.0", armed=True, source=True)
 
 
@@ -53,5 +53,7 @@ def test_a_bridge_on_usb_is_flashed_onto_fat_with_a_warning(tmp_path: Path) -> N
         assert "os.VfsLfs2.mkfs(pyb.Flash(start=0))" in json.loads(flashed.stdout)["warning"]
         assert "file system is FAT" in flashed.stderr
         answer = ask_board(board.port)
+        # It has noted by now that it is well, and goes on.
+        assert ask_board(board.port).hello.boot == answer.hello.boot
     assert (answer.hello.board, answer.hello.buses[0].controller) == ("pyboard", "machine.CAN")
     assert answer.hello.buses[0].mode == MODE_LISTEN_ONLY
