@@ -20,7 +20,7 @@ from tests.firmware.desk_board import Desk, desk_board
 
 
 def bundle(name: str) -> Bundle:
-    """Of a board as it is described, in sources: the machine code of its microcontroller does not run here."""
+    """Of a board as it is described, in sources: its machine code does not run here."""
     return build(load_board(name), Kind.BRIDGE, "1.0", armed=True, source=True)
 
 

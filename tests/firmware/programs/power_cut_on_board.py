@@ -142,7 +142,7 @@ def flashing_over(name, image, allowed):
         board = Flash(image)
         lasted = board.powered(cuts, lambda: flash("third"))
         failing.add("2")
-        for _ in range(5):
+        for _ in range(4):
             del ran[:]
             board.powered(-1, start)
             if len(ran) != 1 or ran[0][0] != ran[0][1] or ran[0][0] not in allowed:
