@@ -11,6 +11,7 @@ from functools import partial
 
 import apsw
 
+from edge import process_memory
 from edge.capture import MaskedSource
 from edge.clock import NS_PER_S, Clock, TimeQuality
 from edge.collecting import Collecting
@@ -234,6 +235,7 @@ class Consenting:
             *(partial(self._carry_out, order) for order in orders),
         ]
         troubles = [error for step in steps if (error := _tried(step)) is not None]
+        process_memory.give_back()
         self.waiting = len(troubles)
         if troubles:
             self._look_ns = self._clock.boot_ns() + _RETRY_NS

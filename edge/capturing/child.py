@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import socket
@@ -13,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from types import TracebackType
 
+from edge import process_memory
 from edge.capturing.confinement import confine
 from edge.capturing.connection import Connection
 from edge.capturing.hardening import harden, name_process
@@ -68,8 +68,7 @@ def _work(connection: Connection, descriptor: int, clock: Clock, lacking: tuple[
             pace=opened.pace,
             power=opened.power,
         )
-        # What is there now stays: a collection that went over it would hold frames up.
-        gc.freeze()
+        process_memory.settle()
         serving.run(early[1:])
     except NevgateError as error:
         connection.send(Failed(type(error).__name__, error.what, error.where, error.todo))

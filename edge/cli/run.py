@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from edge import process_memory
 from edge.bus.condition import Conditions
 from edge.bus.source import FrameSource
 from edge.capture import MaskedSource
@@ -81,8 +81,7 @@ def command(config_path: Path, drain_s: float, live: bool, as_json: bool, verbos
             gateway.door.mask,
             len(gateway.sampler.items),
         )
-        # What is there now stays: a collection that went over it would hold events up.
-        gc.freeze()
+        process_memory.settle()
         run_watched(
             gateway,
             loaded,
