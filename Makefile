@@ -69,7 +69,7 @@ vm: packages venv ## boot a kernel with CAN in a virtual machine: conformance, l
 	NEVGATE_VM=all $(BIN)/python -m pytest tests/vm -v --durations=0
 
 firmware-long: venv ## firmware's long forms: a million frames, every bit, every cut of power, the whole way twenty times, 300 campaigns
-	NEVGATE_FIRMWARE_LONG=1 $(BIN)/python -m pytest tests/vlink tests/firmware/test_telemetry_ring.py -v --durations=0
+	NEVGATE_FIRMWARE_LONG=1 $(BIN)/python -m pytest tests/vlink tests/firmware/test_telemetry_ring.py tests/firmware/test_telemetry_start.py -v --durations=0
 	NEVGATE_FIRMWARE_LONG=20 $(BIN)/python -m pytest tests/vlink/test_whole_way.py -v --durations=0
 	NEVGATE_LONG_AUDIT=300 $(BIN)/python -m pytest tests/firmware/test_bridge_audit.py -k goes_wrong -v --durations=0
 
