@@ -1,14 +1,18 @@
 """What all rooms' tests share: where the real recordings, databases and pictures are."""
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-# How long an example takes says more of the machine than of the code.
-hypothesis.settings.register_profile("any machine", deadline=None)
+# How long an example takes says more of the machine than of the code. How many there are is bounded by the
+# time that all tests together may take.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, max_examples=int(os.environ.get("NEVGATE_EXAMPLES", "50"))
+)
 hypothesis.settings.load_profile("any machine")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"

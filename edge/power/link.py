@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edge.power.line import PowerCommand, PowerLine, PowerSaid
-from edge.power.supervisor import SupervisorStatus
+from edge.power.supervisor import SupervisorEvent, SupervisorStatus
 
 
 class PowerLink:
@@ -43,6 +45,10 @@ class PowerLink:
         said = self._line.said()
         if said.status is not None:
             self._status = said.status
+        # It says how it stands once a second only.
+        turned = [bool(told.argument) for told in said.events if told.event is SupervisorEvent.IGNITION]
+        if turned and self._status is not None:
+            self._status = replace(self._status, ignition=turned[-1])
         self.answered |= any(
             answer.command is PowerCommand.SHUTDOWN_DONE and answer.done for answer in said.answers
         )

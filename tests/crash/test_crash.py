@@ -37,11 +37,11 @@ def lanes(bench: Bench) -> Iterator[list[Lane]]:
 def test_nothing_committed_is_lost_renumbered_or_doubled(bench: Bench, lanes: list[Lane]) -> None:
     with ThreadPoolExecutor(len(lanes)) as threads:
         verdicts = list(
-            threads.map(lambda lane: live(bench, lane, next(numbers), seed=1, kills=15), lanes),
+            threads.map(lambda lane: live(bench, lane, next(numbers), seed=1, kills=8), lanes),
         )
     assert [verdict.faults for verdict in verdicts] == [[], []]
     for verdict in verdicts:
-        assert verdict.figures.counts["killed"] == 15
+        assert verdict.figures.counts["killed"] == 8
         assert verdict.figures.counts["records announced as committed"]
         assert verdict.figures.counts["blocks verified"]
         assert not (bench.journals / verdict.vehicle).exists()

@@ -9,7 +9,7 @@ import pytest
 from tests.policy.both_ways import every_door_both_ways
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _both_ways() -> Iterator[None]:
     with every_door_both_ways():
         yield
