@@ -97,8 +97,8 @@ def _texts(board: Board, kind: Kind, decoder: str, *, armed: bool) -> dict[str, 
 
 _DRIVERS = {
     "bridge/controllers/mcp2515": ("mcp2515",),
-    "bridge/controllers/machine_can": ("machine_can", "stm32_registers"),
-    "bridge/controllers/pyb_can": ("pyb_can", "machine_can", "stm32_registers"),
+    "bridge/controllers/machine_can": ("machine_can", "stm32", "stm32_registers"),
+    "bridge/controllers/pyb_can": ("pyb_can", "stm32", "stm32_registers"),
 }
 _OF_A_LINE = (
     "bridge/bridge.py",

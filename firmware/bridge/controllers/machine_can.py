@@ -7,23 +7,17 @@ from ..health import BUS_STOPPED, MODE_LISTEN_ONLY, MODE_OFF
 from ..pack import put
 from . import NotListenOnly
 from .bit_timing import solve
+from .stm32 import LENGTH_CODES, MOST, Stm32Controller
 from .stm32_registers import BXCAN_LIMITS, bxcan_mode, fdcan_mode
 
-LENGTH_CODES = bytes(range(9)) + b"\x09" * 4 + b"\x0a" * 4 + b"\x0b" * 4 + b"\x0c" * 4 + b"\x0d" * 8
-LENGTH_CODES += b"\x0e" * 16 + b"\x0f" * 16
-"""DLC code by bytes of CAN FD (ISO 11898-1, table 5)."""
-
-_MOST = 64
 _OVERRUNS = 7
 
 
-class MachineCan:
+class MachineCan(Stm32Controller):
     """The controller; see the package for what each method does."""
 
     name = "machine.CAN"
     fd = False
-    counted = False
-    hardware_stamps = False
     data_bitrate = 0
 
     def __init__(
@@ -52,85 +46,20 @@ class MachineCan:
         Raises:
             TimingRefused: This bit rate or sample point cannot be had exactly.
         """
+        super().__init__(can, number, memory, base, ticks_us)
         self._timing = solve(clock_hz, bitrate, sample_point, BXCAN_LIMITS)
         self.bitrate = bitrate
         self.sample_point = self._timing.sample_point
-        self._class = can
-        self._number = number
-        self._memory = memory
-        self._base = base
-        self._ticks_us = ticks_us
-        self._can = None
-        self._ring = None
-        self._state = None
-        self._cells = None
-        self._callback = None
         self._fdcan = False
-        self._at_it = False
-        self._left = False
-        # MicroPython writes as many bytes as a DLC says, also where it says more than a classic frame has.
-        self._data = bytearray(64)
         self._got = [0, memoryview(self._data), 0, 0]
         self._counters = [0] * 8
         self._flags_before = 0
-        self._errors_before = 0
-
-    def start(self, ring: object) -> None:
-        """Configure it and listen; see the package.
-
-        Args:
-            ring: takes the frames, with the numbers that it has.
-
-        Raises:
-            NotListenOnly: It does not read back as listen-only, or with another bit rate.
-        """
-        self._ring = ring
-        self._cells = ring.cells
-        self._state = ring.state
-        self._at_it = True
-        try:
-            self._begin()
-        except (OSError, ValueError) as error:
-            self._state = None
-            if self._can is not None:
-                self._can.deinit()
-            raise NotListenOnly(str(error)) from None
-        finally:
-            self._at_it = False
-        self.take()
-
-    def restart(self) -> None:
-        """Start again with the same ring; raises as `start`."""
-        self.start(self._ring)
-
-    def stop(self) -> None:
-        """Leave the bus."""
-        self._callback = None
-        self._state = None
-        if self._can is not None:
-            self._can.deinit()
 
     def on_frames(self, callback: object) -> None:
         """Call something in the hard interrupt when frames wait; None ends that."""
         self._callback = callback
         if self._can is not None:
             self._arm()
-
-    def take(self) -> int:
-        """Move what it holds into the ring; takes no memory. Returns how many frames."""
-        if self._at_it:
-            self._left = True
-            return 0
-        taken = 0
-        while True:
-            self._at_it = True
-            self._left = False
-            try:
-                taken += self._drain()
-            finally:
-                self._at_it = False
-            if not self._left:
-                return taken
 
     def mode(self) -> int:
         """Tell the mode as the registers have it now."""
@@ -215,7 +144,7 @@ class MachineCan:
         got = self._got
         data = self._data
         taken = 0
-        while taken < _MOST:
+        while taken < MOST:
             ticks = self._ticks_us()
             if can.recv(got) is None:
                 break

@@ -8,7 +8,7 @@ from ..health import BUS_STOPPED, MODE_LISTEN_ONLY, MODE_OFF
 from ..pack import put
 from . import NotListenOnly
 from .bit_timing import solve
-from .machine_can import LENGTH_CODES
+from .stm32 import LENGTH_CODES, MOST, Stm32Controller
 from .stm32_registers import (
     FDCAN_DATA_LIMITS,
     FDCAN_LIMITS,
@@ -17,17 +17,14 @@ from .stm32_registers import (
     fdcan_set_data_phase,
 )
 
-_MOST = 64
 _OVERFLOW = 2
 
 
-class PybCan:
+class PybCan(Stm32Controller):
     """The controller; see the package for what each method does."""
 
     name = "pyb.CAN"
     fd = True
-    counted = False
-    hardware_stamps = False
 
     def __init__(
         self,
@@ -59,83 +56,19 @@ class PybCan:
         Raises:
             TimingRefused: This bit rate or sample point cannot be had exactly.
         """
+        super().__init__(can, number, memory, base, ticks_us)
         self._nominal = solve(clock_hz, bitrate, sample_point, FDCAN_LIMITS)
         self._data_phase = solve(clock_hz, data_bitrate, data_sample_point, FDCAN_DATA_LIMITS)
         self.bitrate = bitrate
         self.data_bitrate = data_bitrate
         self.sample_point = self._nominal.sample_point
-        self._class = can
-        self._number = number
-        self._memory = memory
-        self._base = base
-        self._ticks_us = ticks_us
-        self._can = None
-        self._ring = None
-        self._state = None
-        self._cells = None
-        self._callback = None
-        self._at_it = False
-        self._left = False
-        self._data = bytearray(64)
         self._got = [0, False, False, 0, memoryview(self._data)]
         self._info = [0] * 8
         self._flags = 0
-        self._errors_before = 0
-
-    def start(self, ring: object) -> None:
-        """Configure it and listen; see the package.
-
-        Args:
-            ring: takes the frames, with the numbers that it has.
-
-        Raises:
-            NotListenOnly: It does not read back as listen-only, or with another timing.
-        """
-        self._ring = ring
-        self._cells = ring.cells
-        self._state = ring.state
-        self._at_it = True
-        try:
-            self._begin()
-        except (OSError, ValueError) as error:
-            self._state = None
-            if self._can is not None:
-                self._can.deinit()
-            raise NotListenOnly(str(error)) from None
-        finally:
-            self._at_it = False
-        self.take()
-
-    def restart(self) -> None:
-        """Start again with the same ring; raises as `start`."""
-        self.start(self._ring)
-
-    def stop(self) -> None:
-        """Leave the bus."""
-        self._callback = None
-        self._state = None
-        if self._can is not None:
-            self._can.deinit()
 
     def on_frames(self, callback: object) -> None:
         """Call something in the hard interrupt when frames wait; None ends that."""
         self._callback = callback
-
-    def take(self) -> int:
-        """Move what it holds into the ring; takes no memory. Returns how many frames."""
-        if self._at_it:
-            self._left = True
-            return 0
-        taken = 0
-        while True:
-            self._at_it = True
-            self._left = False
-            try:
-                taken += self._drain()
-            finally:
-                self._at_it = False
-            if not self._left:
-                return taken
 
     def mode(self) -> int:
         """Tell the mode as the registers have it now."""
@@ -216,7 +149,7 @@ class PybCan:
         got = self._got
         data = self._data
         taken = 0
-        while taken < _MOST and can.any(0):
+        while taken < MOST and can.any(0):
             ticks = self._ticks_us()
             can.recv(0, got, timeout=0)
             length = len(got[4])
