@@ -48,7 +48,7 @@ def batch_of(seed: int, count: int, width: int, groups: int, times: str) -> Fram
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     seed=st.integers(0, 1 << 32),
     count=st.integers(0, 300),

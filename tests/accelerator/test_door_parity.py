@@ -110,7 +110,7 @@ def batch_of(seed: int, count: int, width: int, odd: float) -> FrameBatch:
     return FrameBatch(t_ns, bus, identifier, flags, length, data, (*buses(), "elsewhere"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 1 << 32),
     count=st.integers(1, 200),
@@ -239,7 +239,7 @@ def test_a_judgement_of_buffers_that_do_not_fit_is_refused(place: int) -> None:
             native().judge_frames(*arguments)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 1 << 32), changes=st.integers(1, 40))
 def test_damaged_tables_lead_nowhere(seed: int, changes: int) -> None:
     """Whatever tables say, what is read and written lies in the buffers; a sanitizer would tell otherwise."""

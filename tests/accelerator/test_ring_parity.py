@@ -75,7 +75,7 @@ def by_accelerator(blocks: npt.NDArray[np.uint8]) -> bool:
     return module._compiled(native(), blocks, protocols=True) is not None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.sampled_from((sound(fd=False), sound(fd=True), sound(fd=False) | sound(fd=True))).flatmap(
         lambda packets: st.lists(st.lists(packets, max_size=40), min_size=1, max_size=4)
@@ -92,7 +92,7 @@ def test_frames_of_a_bus(content: list[list[Packet]], interface: int) -> None:
     assert_alike(blocks, protocols=False)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.lists(sound(fd=False) | sound(fd=True) | ODD, max_size=30), min_size=1, max_size=4),
     st.booleans(),
@@ -108,7 +108,7 @@ def whole(content: Sequence[Packet]) -> bytearray:
 WORDS = (0, 1, 48, 68, 72, 96, 112, 168, 3980, 3984, 4028, 4032, 4096, 1 << 31, (1 << 32) - 8, (1 << 32) - 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(sound(fd=False) | sound(fd=True), min_size=1, max_size=36),
     st.lists(

@@ -99,7 +99,7 @@ def assert_equal(one: Columns, other: Columns) -> None:
 
 
 @every_form
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_lines_that_were_changed(form: str, data: st.DataObject) -> None:
     read, forms = FORMS[form]
@@ -111,7 +111,7 @@ def test_lines_that_were_changed(form: str, data: st.DataObject) -> None:
 
 
 @every_form
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(noise=st.binary(max_size=200))
 def test_any_bytes(form: str, noise: bytes) -> None:
     assert_equal(*FORMS[form][0](noise + b"\n"))

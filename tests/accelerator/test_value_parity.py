@@ -68,7 +68,7 @@ def columns_of(decoded: Decoded) -> dict[SignalRef, tuple[object, object]]:
     return {ref: (bits(column.rows), bits(column.values)) for ref, column in decoded.columns.items()}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(text=databases(), payloads=st.lists(st.lists(chunks, min_size=3, max_size=3), min_size=1, max_size=8))
 def test_values_of_any_signals(text: str, payloads: list[list[bytes]]) -> None:
     database = parse_database(text.encode(), Path("a.dbc"))
@@ -182,7 +182,7 @@ def tables(draw: st.DrawFn) -> dict[SignalRef, Column]:
     return columns
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(columns=tables(), ending=st.sampled_from((".csv", ".jsonl", ".parquet")))
 def test_tables_and_summaries(
     columns: dict[SignalRef, Column], ending: str, tmp_path_factory: pytest.TempPathFactory

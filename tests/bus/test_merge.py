@@ -63,7 +63,7 @@ def by_the_rule(arrived: Sequence[Frame], horizon_ns: int) -> tuple[list[Frame],
     return handed, late
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.sampled_from("abc")), max_size=40),
     st.integers(0, 20),
@@ -77,7 +77,7 @@ def test_one_recording_is_handed_on_exactly_by_the_rule(
     assert (result, late) == by_the_rule(arrived, horizon_ms * 1_000_000)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 500), max_size=20), min_size=1, max_size=4), st.integers(1, 5))
 def test_recordings_in_order_merge_into_order_without_late_frames(times: list[list[int]], size: int) -> None:
     sources = [

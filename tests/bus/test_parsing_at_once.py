@@ -143,7 +143,7 @@ def test_well_formed_lines_are_all_read_at_once(form: Form, data: st.DataObject,
 
 
 @every_form
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(data=st.data())
 def test_what_is_read_at_once_equals_what_is_read_alone(form: Form, data: st.DataObject) -> None:
     made = data.draw(st.lists(form.kinds, min_size=1, max_size=4))
@@ -154,7 +154,7 @@ def test_what_is_read_at_once_equals_what_is_read_alone(form: Form, data: st.Dat
 
 
 @every_form
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(noise=st.binary(max_size=200))
 def test_any_bytes_are_survived(form: Form, noise: bytes) -> None:
     lines = Lines.of(noise + b"\n", form.separator)

@@ -151,7 +151,7 @@ def test_messages_arrive_as_they_were_in_whatever_pieces(messages: list[Message]
 
 
 @given(MESSAGES, st.data())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_changed_bytes_are_a_message_or_refused(message: Message, data: Any) -> None:  # noqa: ANN401 - Hypothesis' own
     sent = bytearray(encode(message))
     for _ in range(data.draw(st.integers(1, 4))):

@@ -68,7 +68,7 @@ def numbers(machine: Machine) -> st.SearchStrategy[int]:
     return st.sampled_from(named) | st.integers(0, 500) | st.integers(0, 0xFFFF_FFFF)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     data=st.data(),
     machine=st.sampled_from(MACHINES),

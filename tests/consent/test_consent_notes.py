@@ -73,14 +73,14 @@ WRONG: st.SearchStrategy[CborValue] = st.sampled_from(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ENTRIES)
 def test_an_entry_comes_back_as_it_was(entry: Entry) -> None:
     assert decode_entry(encode_entry(entry)) == entry
     assert describe(BlockKind.CONSENT, encode_entry(entry))["what"] == type(entry).__name__.lower()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200))
 @example(b"")
 def test_other_bytes_are_refused_with_one_error(data: bytes) -> None:
@@ -91,7 +91,7 @@ def test_other_bytes_are_refused_with_one_error(data: bytes) -> None:
     assert encode_entry(entry) == data
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ENTRIES, st.data())
 def test_a_changed_field_is_refused_or_read_as_it_stands(entry: Entry, data: st.DataObject) -> None:
     fields = read_cbor(encode_entry(entry))
@@ -108,7 +108,7 @@ def test_a_changed_field_is_refused_or_read_as_it_stands(entry: Entry, data: st.
     assert encode_entry(again) == changed
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ENTRIES)
 def test_its_block_is_of_no_class_and_is_left_alone_by_the_bounds(entry: Entry) -> None:
     draft = consent_note(entry)

@@ -248,7 +248,7 @@ def drawn_frames(drawn: Sequence[tuple[int, bool, int]], *, in_order: bool) -> l
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(FRAMES, st.booleans(), st.sets(st.integers(1, 29)), st.sampled_from([S, 700 * MS]))
 def test_how_frames_are_batched_makes_no_difference(
     folder: Path, drawn: list[tuple[int, bool, int]], in_order: bool, cuts: set[int], period_ns: int

@@ -257,7 +257,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(STEPS, st.integers(1, 5), st.sampled_from([None, 200, 260]))
 def test_every_number_is_sent_or_told_lost_exactly_once(
     steps: list[str], live_records: int, largest: int | None

@@ -68,7 +68,7 @@ def headers(draw: st.DrawFn) -> BlockHeader:
 
 
 @given(headers())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_a_header_survives_in_deterministic_encoding(header: BlockHeader) -> None:
     data = write_header(header)
     assert read_header(data) == header

@@ -23,7 +23,7 @@ from edge.wire.strict_cbor import CborValue, read_cbor, write_cbor
 from simulator.vehicle.vehicle import ReferenceVehicle
 
 US_NS = 1_000
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SMALL = FrameLimits(block_bytes=1 << 16, frames=1 << 12, data_bytes=1 << 20)
 FLAGS = [*FrameFlag, FrameFlag(0), FrameFlag.FD | FrameFlag.BITRATE_SWITCH, FrameFlag(0xFF)]
 TIMES = {

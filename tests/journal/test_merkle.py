@@ -70,14 +70,14 @@ def test_roots_are_the_published_ones(count: int) -> None:
 
 
 @given(st.integers(0, 300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_root_is_the_defined_one_at_every_size(count: int) -> None:
     leaves = leaves_of(count)
     assert merkle.root(leaves) == defined_root(leaves)
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_proof_of_any_leaves_leads_to_the_root(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 80))
     leaves = leaves_of(count)
@@ -88,7 +88,7 @@ def test_a_proof_of_any_leaves_leads_to_the_root(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_proof_of_one_leaf_is_the_rfc_s_path(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 80))
     place = data.draw(st.integers(0, count - 1))
@@ -104,7 +104,7 @@ def test_a_proof_of_a_range_names_nothing_within_it() -> None:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_leaf_changed_moved_or_left_out_leads_elsewhere_or_nowhere(data: st.DataObject) -> None:
     count = data.draw(st.integers(2, 40))
     leaves = leaves_of(count)

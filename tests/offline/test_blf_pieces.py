@@ -71,7 +71,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(content)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(content=damaged(), cuts=st.sets(st.integers(1, 6000), max_size=5))
 def test_spans_hold_the_containers_of_the_whole(content: bytes, cuts: set[int]) -> None:
     begins = [0, *(cut for cut in sorted(cuts) if cut < len(content))]

@@ -94,7 +94,7 @@ def read(path: Path, spans: Sequence[Span]) -> tuple[list[FrameBatch], Counter[s
     return batches, counts
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     file=files(),
     size=st.integers(40, 200),
@@ -147,7 +147,7 @@ def straight(path: Path, wanted: DecodeJob, out: Path) -> Summary:
         return decode_recording(source, prepared(wanted).decoder(open_table(out)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     file=files(),
     size=st.integers(40, 200),

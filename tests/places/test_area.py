@@ -93,7 +93,7 @@ def degrees(x: int) -> float:
 
 
 @given(rings(), st.sampled_from([0.0, 1.0, 30.0, 100.0, 2000.0, 10_000.0]))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_inside_is_what_the_slow_way_says(
     drawn: tuple[list[tuple[int, int]], int, int], margin_m: float
 ) -> None:

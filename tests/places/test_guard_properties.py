@@ -110,7 +110,7 @@ def datums(step: Step, kind: str) -> list[Datum]:
 
 
 @given(steps, areas, cuts, bindings)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_position_inside_an_area_passes(
     steps: list[Step], areas: list[Area], cuts: list[int], kind: str
 ) -> None:

@@ -78,7 +78,7 @@ def test_a_geohash_is_what_halving_gives(lon: int, lat: int, characters: int) ->
 @example(180 * STEP, 90 * STEP, Precision(cell_m=0.1))
 @example(0, 90 * STEP, Precision(cell_m=1e9))
 @example(-1, -1, Precision(geohash=12))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_a_coarse_position_of_a_coarse_position_is_itself(lon: int, lat: int, precision: Precision) -> None:
     once = coarse(lon, lat, precision)
     assert coarse(*once, precision) == once
@@ -93,7 +93,7 @@ def apart_m(lon: int, lat: int, other: tuple[int, int]) -> tuple[float, float]:
 
 
 @given(lons, lats, st.floats(1, 200_000))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_square_cell_is_as_large_as_asked(lon: int, lat: int, cell_m: float) -> None:
     east_m, north_m = apart_m(lon, lat, coarse(lon, lat, Precision(cell_m=cell_m)))
     assert north_m <= 0.51 * cell_m + 0.2
@@ -190,7 +190,7 @@ def test_full_precision_changes_nothing() -> None:
 
 
 @given(lons, lats, precisions, st.integers(0, 8), st.integers(0, 255))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_nothing_finer_than_the_cell_is_in_a_record(
     lon: int, lat: int, precision: Precision, quality: int, satellites: int
 ) -> None:

@@ -216,7 +216,7 @@ def test_a_memory_that_cannot_be_read_leaves_the_strictest_in_force(bench: Bench
     assert "cannot be told from an older one" in choice.why
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.binary(max_size=300), st.sampled_from(["file", "signature", "key"]))
 def test_no_bytes_anywhere_raise(bench: Bench, content: bytes, where: str) -> None:
     bench.issue()
@@ -225,7 +225,7 @@ def test_no_bytes_anywhere_raise(bench: Bench, content: bytes, where: str) -> No
     assert bench.choice().policy is profile("strict")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.data())
 def test_no_bit_of_the_signature_may_be_another(bench: Bench, data: st.DataObject) -> None:
     bench.issue()

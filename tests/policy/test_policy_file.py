@@ -712,7 +712,7 @@ NEAR = [(0, 0), (6, 0), (6, 1), (5, 1), (5, 5), (0, 5), (4, 4)]
 A_CROSS = [(0, 0), (4, 0), (4, 4), (2, -2), (0, 4)]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=3, max_size=7, unique=True))
 @example(TOUCHING)
 @example(TOUCHING_AT_A_CORNER)

@@ -114,7 +114,7 @@ def through(
     return out, door.hop()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     sizes=st.lists(st.integers(9, 120), min_size=1, max_size=5),
     cuts=st.lists(st.integers(0, 60), max_size=4),
@@ -359,7 +359,7 @@ def test_withheld_signals_leave_a_reassembled_message_too() -> None:
     assert out[0].data == bytes([len(message)]) + bytes(7) + message[7:]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.lists(st.tuples(st.sampled_from([DESCRIBED, BARE]), st.binary(max_size=8)), max_size=20))
 def test_any_bytes_on_a_diagnostic_id_are_counted(data: list[tuple[int, bytes]]) -> None:
     frames = [

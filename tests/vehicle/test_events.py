@@ -317,7 +317,7 @@ def drawn_frames(drawn: Sequence[tuple[int, str, int]], *, sort: bool) -> list[F
     return in_order(frames) if sort else frames
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(DRAWN, st.booleans(), st.sets(st.integers(1, 59)), st.sampled_from([60, 200, 1_000_000]))
 def test_how_frames_are_batched_makes_no_difference(
     drawn: list[tuple[int, str, int]], sort: bool, cuts: set[int], ring_bytes: int
@@ -356,7 +356,7 @@ def plainly(frames: Sequence[Frame], trigger: Trigger) -> list[tuple[int, int, i
     return [(at, to, len(held)) for (at, to, _), held in zip(windows, members, strict=True)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(DRAWN, st.booleans(), st.sets(st.integers(1, 59)))
 def test_events_are_those_that_one_finds_frame_by_frame(
     drawn: list[tuple[int, str, int]], sort: bool, cuts: set[int]

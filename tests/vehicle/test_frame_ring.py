@@ -40,7 +40,7 @@ FRAMES = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(FRAMES, st.sets(st.integers(1, 39)), st.integers(0, 20_000), st.integers(20, 3_000))
 def test_it_gives_the_last_frames_that_fit_however_they_came(
     frames: list[Frame], cuts: set[int], from_ms: int, most_bytes: int

@@ -112,7 +112,7 @@ def traffic(draw: st.DrawFn) -> list[Frame]:
     return frames
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frames=traffic(), pieces=st.integers(1, 4))
 def test_records_are_what_cantools_says(tmp_path: Path, frames: list[Frame], pieces: int) -> None:
     path = tmp_path / "made_up.binding.toml"

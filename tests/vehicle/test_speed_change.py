@@ -97,7 +97,7 @@ SAMPLES = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(SAMPLES, st.sampled_from([SPEED, ACCELERATION]), st.sets(st.integers(1, 59)))
 def test_batches_make_no_difference_and_each_pair_of_readings_is_compared(
     drawn: list[tuple[int, float]], signal: MotionSignal, cuts: set[int]

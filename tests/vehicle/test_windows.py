@@ -288,7 +288,7 @@ RULES = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(DRAWN, st.sets(st.integers(1, 59)), RULES)
 def test_how_frames_are_batched_makes_no_difference(
     folder: Path, drawn: list[tuple[int, str, int]], cuts: set[int], rules: SamplingRules
@@ -305,7 +305,7 @@ def test_how_frames_are_batched_makes_no_difference(
     assert live == sorted(live)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(DRAWN, st.sampled_from([S, 500 * MS]), st.sampled_from(Edition))
 def test_a_vehicle_in_use_that_is_sampled_every_second_has_the_records_it_had_without_rules(
     folder: Path, drawn: list[tuple[int, str, int]], period_ns: int, edition: Edition
@@ -318,7 +318,7 @@ def test_a_vehicle_in_use_that_is_sampled_every_second_has_the_records_it_had_wi
     assert taken(ruled, frames) == taken(plain, frames)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(DRAWN, st.sampled_from([S, 10 * S, 30 * S]))
 def test_every_flag_that_was_up_is_in_a_record_of_the_same_period(
     folder: Path, drawn: list[tuple[int, str, int]], period_ns: int

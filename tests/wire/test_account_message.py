@@ -101,7 +101,7 @@ class TestTimeCorrections(SmallMessage):
 
 
 @given(accounts())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_an_account_survives(given_account: AccountMessage) -> None:
     data = account_message.encode(given_account)
     ACCOUNT_SCHEMA.validate_cbor(data)
@@ -110,7 +110,7 @@ def test_an_account_survives(given_account: AccountMessage) -> None:
 
 
 @given(st.builds(TimeCorrections, names, strategies.ids16, st.lists(spans(), min_size=1).map(tuple)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_time_corrections_survive(given_corrections: TimeCorrections) -> None:
     data = time_corrections.encode(given_corrections)
     CORRECTIONS_SCHEMA.validate_cbor(data)

@@ -33,7 +33,7 @@ def message(*values: dict[str, Value]) -> RecordMessage:
 
 
 @given(strategies.messages)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @example(message({"item1": INT64_MIN}, {"item1": INT64_MAX}, {"item1": INT64_MIN}))
 @example(message({}, {}))
 @example(message({"pack[1].cells": ()}, {"pack[1].cells": Missing.INVALID}, {}))

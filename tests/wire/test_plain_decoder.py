@@ -45,7 +45,7 @@ def check(message: RecordMessage, keys: ItemKeys) -> None:
 
 
 @given(strategies.messages)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_it_reads_messages_of_every_state(message: RecordMessage) -> None:
     check(message, strategies.KEYS)
 

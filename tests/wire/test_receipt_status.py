@@ -119,7 +119,7 @@ class TestCheckpoint(SmallMessage):
 
 
 @given(strategies.receipts())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_a_receipt_survives(given_receipt: Receipt) -> None:
     data = receipt.encode(given_receipt)
     RECEIPT_SCHEMA.validate_cbor(data)
@@ -127,7 +127,7 @@ def test_a_receipt_survives(given_receipt: Receipt) -> None:
 
 
 @given(strategies.statuses)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_status_survives(given_status: Status) -> None:
     data = status.encode(given_status)
     STATUS_SCHEMA.validate_cbor(data)
@@ -135,7 +135,7 @@ def test_a_status_survives(given_status: Status) -> None:
 
 
 @given(strategies.checkpoints())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_checkpoint_survives(given_checkpoint: Checkpoint) -> None:
     data = checkpoint.encode(given_checkpoint)
     CHECKPOINT_SCHEMA.validate_cbor(data)
