@@ -13,7 +13,7 @@ from edge.account import Hop
 from edge.bus import multicast
 from edge.bus.can_words import kind_of
 from edge.bus.formats.rows import MalformedError, Row, piece_of, row_of
-from edge.bus.receive_buffer import ForeignBuffer
+from edge.bus.receive_buffer import LOST, ForeignBuffer
 from edge.bus.source import FrameSource
 from edge.bus.stamps import StampConverter
 from edge.bus.tally import Tally
@@ -234,7 +234,7 @@ class InterfaceSource(FrameSource):
         """Count what the kernel has dropped; under the lock, so that nobody closes the socket meanwhile."""
         dropped = self._buffer.newly_dropped() if self._buffer is not None else 0
         if dropped:
-            self._tally.refuse("lost: socket buffer full", dropped)
+            self._tally.refuse(LOST, dropped)
 
     def _opened(self) -> can.BusABC:
         try:

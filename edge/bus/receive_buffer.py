@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import socket
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 SO_RCVBUFFORCE, SO_MEMINFO = 33, 55
 """Of ``asm-generic/socket.h``; Python's module knows neither."""
+LOST = "lost: socket buffer full"
+"""The cause under which the account names what did not fit."""
+
 _DROPS_IN_MEMORY_INFO = struct.Struct("=32xI")
 """SK_MEMINFO_DROPS, the ninth word (``linux/sock_diag.h``)."""
 
 
 def enlarge(opened: socket.socket, wanted_bytes: int) -> int:
     """Enlarge the receive buffer as far as is allowed; tell how large it is."""
-    for option in (SO_RCVBUFFORCE, socket.SO_RCVBUF):
-        with suppress(OSError):
-            opened.setsockopt(socket.SOL_SOCKET, option, wanted_bytes)
-            break
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, wanted_bytes)
+    except OSError:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted_bytes)
     return opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
 
@@ -45,21 +49,23 @@ class ForeignBuffer:
 
     def __init__(self, descriptor: int, wanted_bytes: int) -> None:
         self._descriptor = descriptor
-        borrowed = socket.socket(fileno=descriptor)
-        try:
-            enlarge(borrowed, wanted_bytes)
-            self._seen = dropped(borrowed) or 0
-        finally:
-            borrowed.detach()
+        with self._borrowed() as opened:
+            enlarge(opened, wanted_bytes)
+            self._seen = dropped(opened) or 0
 
     def newly_dropped(self) -> int:
         """How many packets did not fit since this was asked last; 0 where the kernel cannot be asked."""
-        borrowed = socket.socket(fileno=self._descriptor)
-        try:
-            count = dropped(borrowed)
-        finally:
-            borrowed.detach()
+        with self._borrowed() as opened:
+            count = dropped(opened)
         if count is None:
             return 0
         new, self._seen = (count - self._seen) % 2**32, count
         return new
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[socket.socket]:
+        opened = socket.socket(fileno=self._descriptor)
+        try:
+            yield opened
+        finally:
+            opened.detach()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from edge.bus.receive_buffer import enlarge
 from edge.clock import Clock
 from edge.egress.frame import Frame
 from edge.egress.link_layer import ARPHRD_CAN, ARPHRD_LOOPBACK, NOT_EXTERNAL, direction_of
@@ -26,7 +27,6 @@ _ETH_P_ALL = 0x0003
 _SOL_PACKET = 263
 _PACKET_STATISTICS = 6
 _SO_ATTACH_FILTER = 26
-_SO_RCVBUFFORCE = 33
 _SIOCGIFHWADDR = 0x8927
 _HARDWARE_TYPE = 0xFFFFF000 + 28
 _LOAD_WORD, _JUMP_EQUAL, _RETURN = 0x20, 0x15, 0x06
@@ -88,7 +88,7 @@ class PacketSocket:
             ) from fault
         try:
             self._socket.setblocking(False)
-            self._enlarge(buffer_bytes)
+            enlarge(self._socket, buffer_bytes)
             self._attach_filter()
             self._forget()
         except OSError as fault:
@@ -179,12 +179,6 @@ class PacketSocket:
         came, lost = self._statistics()
         for _ in range(came - lost):
             self._socket.recv_into(self._buffer)
-
-    def _enlarge(self, size: int) -> None:
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
-        except PermissionError:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
     def _attach_filter(self) -> None:
         code = b"".join(struct.pack("=HBBI", *one) for one in _FILTER)

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
 from edge.account import Hop
+from edge.bus import receive_buffer
 from edge.bus.socketcan.arrivals import Arrivals
 from edge.bus.socketcan.bus_state import BusState
 from edge.bus.socketcan.reception import Cells, Reception
@@ -17,7 +18,7 @@ from edge.bus.tally import Tally
 from edge.clock import NS_PER_S, Clock, Timebase
 from edge.frames import FrameBatch
 
-LOST = {"ring": "lost: kernel ring full", "raw": "lost: socket buffer full"}
+LOST = {"ring": "lost: kernel ring full", "raw": receive_buffer.LOST}
 """Causes by `Reception.way` under which the account names what the kernel had no room for."""
 
 WAIT_MAX_S = 0.1
