@@ -18,11 +18,11 @@ BUILD = ROOT / "build" / "firmware-types"
 FAMILIES = {
     "rp2": (
         "micropython-rp2-stubs==1.29.0.post1",
-        ("machine_can", "pyb_can", "stm32_registers"),
+        ("machine_can", "pyb_can", "stm32"),
         ("telemetry",),
     ),
     "stm32": ("micropython-stm32-stubs==1.29.0.post1", ("mcp2515",), ("telemetry", "starting/wireless.py")),
-    "esp32": ("micropython-esp32-stubs==1.29.0.post1", ("machine_can", "pyb_can", "stm32_registers"), ()),
+    "esp32": ("micropython-esp32-stubs==1.29.0.post1", ("machine_can", "pyb_can", "stm32"), ()),
 }
 """Stubs, drivers that the family has not, and what else it does not run."""
 

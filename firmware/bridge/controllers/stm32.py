@@ -70,6 +70,12 @@ class Stm32Controller:
             self._at_it = False
         self.take()
 
+    def _begin(self) -> None:
+        raise NotImplementedError
+
+    def _drain(self) -> int:
+        raise NotImplementedError
+
     def restart(self) -> None:
         """Start again with the same ring; raises as `start`."""
         self.start(self._ring)
