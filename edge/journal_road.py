@@ -16,7 +16,7 @@ from edge.clock import Clock, Timebase
 from edge.destination import Destination, Sender, make_uplink
 from edge.dispatch import Dispatch, Identity
 from edge.errors import JournalError
-from edge.forward.composer import Composer
+from edge.forward.cose_composer import CoseComposer
 from edge.forward.erasing import Erasing
 from edge.forward.forwarder import Forwarder
 from edge.forward.past_labels import PastLabels
@@ -377,7 +377,7 @@ class JournalRoad(Road):
         return Forwarder(
             self._opened,
             rules,
-            Composer(
+            CoseComposer(
                 rules.vehicle,
                 self._keys,
                 Signer(self._sender.key, vehicle=rules.vehicle),

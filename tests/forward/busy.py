@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from edge.clock import SystemClock
-from edge.forward.composer import Composer
+from edge.forward.cose_composer import CoseComposer
 from edge.forward.erasing import Erasing
 from edge.forward.forwarder import Forwarder
 from edge.forward.recent import Recent
@@ -149,7 +149,7 @@ class Busy:
         return Forwarder(
             self.opened,
             ForwardRules(name, VEHICLE, reissue_days=0, live_records=5, live_wait_s=0.05, live_horizon_s=1.0),
-            Composer(VEHICLE, CATALOGUE, Signer(KEY, vehicle=VEHICLE)),
+            CoseComposer(VEHICLE, CATALOGUE, Signer(KEY, vehicle=VEHICLE)),
             self.recent,
             clock=self.clock,
             boot=self.opened.boot,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.forward.composer import Composed, Composer
+from edge.forward.composer import Composed
+from edge.forward.cose_composer import CoseComposer
 from edge.forward.erasing import Erasing
 from edge.forward.forwarder import Forwarder
 from edge.forward.recent import Recent
@@ -22,7 +23,7 @@ from tests.journal.journal_rig import CATALOGUE, KEY, VEHICLE, Rig
 NAMES = ("platform", "fleet")
 
 
-class Sieve(Composer):
+class Sieve(CoseComposer):
     """Leaves out what a policy does not let a destination have."""
 
     denied: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ import pytest
 
 from edge.clock import SystemClock, Timebase, TimeQuality
 from edge.errors import JournalError
-from edge.forward.composer import Composer
+from edge.forward.cose_composer import CoseComposer
 from edge.forward.forwarder import Forwarder
 from edge.forward.held import VOLATILE_MESSAGES
 from edge.forward.recent import Recent
@@ -48,7 +48,7 @@ def forwarder_of(
     return Forwarder(
         rig.open,
         ForwardRules(PLATFORM, VEHICLE, reissue_days=reissue_days, supply_loss=supply_loss),
-        Composer(VEHICLE, CATALOGUE, Signer(KEY, vehicle=VEHICLE)),
+        CoseComposer(VEHICLE, CATALOGUE, Signer(KEY, vehicle=VEHICLE)),
         recent,
         clock=rig.clock,
         boot=rig.boot,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge.catalogue.catalogue import builtin
 from edge.clock import Timebase
-from edge.forward.composer import Composer
+from edge.forward.cose_composer import CoseComposer
 from edge.forward.forwarder import Forwarder
 from edge.forward.recent import Recent
 from edge.forward.rules import ForwardRules
@@ -112,7 +112,7 @@ VEHICLE_KEY = SigningKey.seeded(b"vehicle")
 
 
 def composed(shown: View, records: list[Record]) -> RecordMessage:
-    composer = Composer("vehicle", builtin(), Signer(VEHICLE_KEY, vehicle="vehicle"), shown)
+    composer = CoseComposer("vehicle", builtin(), Signer(VEHICLE_KEY, vehicle="vehicle"), shown)
     made = composer.records(
         Kind.LIVE, records, stream=bytes(16), predecessor=None, boot=bytes(16), most_bytes=None
     )
@@ -148,7 +148,7 @@ def forwarder_of(rig: Rig, shown: View) -> Forwarder:
     return Forwarder(
         rig.open,
         ForwardRules(PLATFORM, VEHICLE, reissue_days=0),
-        Composer(VEHICLE, CATALOGUE, Signer(KEY, vehicle=VEHICLE), shown),
+        CoseComposer(VEHICLE, CATALOGUE, Signer(KEY, vehicle=VEHICLE), shown),
         recent,
         clock=rig.clock,
         boot=rig.boot,

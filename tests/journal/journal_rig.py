@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S, Timebase, TimeQuality, VirtualClock
-from edge.forward.composer import Composer
+from edge.forward.cose_composer import CoseComposer
 from edge.forward.forwarder import Forwarder
 from edge.forward.recent import Recent
 from edge.forward.rules import ForwardRules
@@ -111,7 +111,7 @@ class Rig:
         return Forwarder(
             self.open,
             ForwardRules(name, VEHICLE, reissue_days=0),
-            Composer(VEHICLE, CATALOGUE, Signer(KEY, vehicle=VEHICLE)),
+            CoseComposer(VEHICLE, CATALOGUE, Signer(KEY, vehicle=VEHICLE)),
             recent,
             clock=self.clock,
             boot=self.boot,
