@@ -17,6 +17,7 @@ from edge.wire.gbt.frame import (
 )
 
 _ENCRYPTIONS = frozenset(Encryption)
+_STARTS = tuple(EDITIONS)
 _KEPT_BYTES = 16
 
 
@@ -110,6 +111,9 @@ class StreamDecoder:
     def _start(self, position: int) -> int:
         """Where the next start is from `position` on; a single mark at the end may become one."""
         buffer = self._buffer
+        if buffer.startswith(_STARTS, position):
+            # Searching for both would look for the one that is not there to the end of what was handed in.
+            return position
         found = [place for start in EDITIONS if (place := buffer.find(start, position)) >= 0]
         if found:
             return min(found)
