@@ -10,10 +10,11 @@ from types import MappingProxyType
 from typing import Any
 
 from edge.catalogue.item import Edition
+from edge.wire.gbt.counted import Counted
 from edge.wire.gbt.faults import GbtError
 from edge.wire.gbt.field import Field, FieldKind, table
 from edge.wire.gbt.parameters import Parameters
-from edge.wire.gbt.steps import REST, Counts, Group, List, Octets, Raws, Run, Span, Step
+from edge.wire.gbt.steps import PLAIN, REST, Counts, Group, List, Octets, Raws, Run, Span, Step
 
 
 class Layout:
@@ -47,11 +48,27 @@ class Layout:
             here = list(run)
             steps = [Run(here)] if fixed else [self._step(row) for row in here]
             for step in steps:
-                self._steps.append((slot, step))
-                slot += step.slots
+                slot = self._append(slot, step)
         first = self._steps[0][1] if len(self._steps) == 1 else None
         self.codec = first.codec if isinstance(first, Run) and not first.lengths else None
         self._reads = [step.read for _, step in self._steps]
+        self._writes = [(slot, step.write) for slot, step in self._steps]
+
+    def _append(self, slot: int, step: Step) -> int:
+        """Append a step whose values begin at `slot`, and hand out where the next ones begin."""
+        start, run = self._steps[-1] if self._steps else (0, None)
+        if (
+            isinstance(step, List)
+            and step.field.kind not in PLAIN
+            and isinstance(run, Run)
+            and not run.lengths
+            and step.counts.slot == slot - 1
+            and not step.counts.summed
+        ):
+            self._steps[-1] = start, Counted(run, step)
+            return slot + step.slots
+        self._steps.append((slot, step))
+        return slot + step.slots
 
     def _step(self, row: Field) -> Step:
         if row.kind is FieldKind.GROUP:
@@ -71,6 +88,9 @@ class Layout:
         Raises:
             GbtError: the data end within it.
         """
+        codec = self.codec
+        if codec is not None and position + codec.size <= len(data):
+            return codec.unpack_from(data, position), position + codec.size
         values: list[Any] = []
         for read in self._reads:
             position = read(data, position, values)
@@ -82,15 +102,22 @@ class Layout:
         Raises:
             GbtError: a number does not fit its width, or a list is not as long as it is told to be.
         """
+        out: list[bytes] = []
+        self.add(values, out)
+        return b"".join(out)
+
+    def add(self, values: Raws, out: list[bytes]) -> None:
+        """Add to `out` what `write` gives; see there."""
         if len(values) != len(self.fields):
             raise GbtError(f"{len(values)} values where there are {len(self.fields)} fields")
-        out: list[bytes] = []
         try:
-            for slot, step in self._steps:
-                step.write(values, slot, out)
-        except (struct.error, ValueError, TypeError) as error:
+            if self.codec is not None:
+                out.append(self.codec.pack(*values))
+                return
+            for slot, write in self._writes:
+                write(values, slot, out)
+        except (struct.error, ValueError, TypeError, OverflowError) as error:
             raise GbtError(f"a value does not fit its field: {error}") from error
-        return b"".join(out)
 
     def spans(self, values: Raws, offset: int = 0, path: str = "") -> Iterator[Span]:
         """Tell where each value lies, when the part begins at `offset`."""

@@ -20,6 +20,7 @@ CUSTOM_FIRST = 0x80
 CUSTOM_LAST = 0xFE
 REPORTS = frozenset({Command.REAL_TIME, Command.REISSUE})
 
+_MARKS = tuple(bytes((mark,)) for mark in range(256))
 _EMPTY = frozenset({Command.HEARTBEAT, Command.TIME_SYNC})
 _DOWN = MappingProxyType({Command.QUERY: "query", Command.SET: "parameters", Command.CONTROL: "control"})
 
@@ -261,26 +262,36 @@ def write_report(report: Report, edition: Edition) -> bytes:
     out = [report.time]
     if len(report.time) != TIME_BYTES:
         raise GbtError(f"a time has {TIME_BYTES} bytes")
-    out += [write_body(body, edition) for body in report.bodies]
+    for body in report.bodies:
+        _add_body(body, edition, out)
     out.append(report.rest)
     if report.signature is not None:
         layout = layouts(edition).get("signature")
         if layout is None:
             raise GbtError(f"the edition of {edition.value} has no signature")
-        out += (bytes((SIGNATURE_MARK,)), layout.write(report.signature))
+        out.append(_MARKS[SIGNATURE_MARK])
+        layout.add(report.signature, out)
     return b"".join(out)
 
 
 def write_body(body: Body, edition: Edition) -> bytes:
     """Write one information body with its type mark; see `write_unit`."""
+    out: list[bytes] = []
+    _add_body(body, edition, out)
+    return b"".join(out)
+
+
+def _add_body(body: Body, edition: Edition, out: list[bytes]) -> None:
     layout = _bodies(edition).get(body.type_id)
     if layout is not None:
-        return bytes((body.type_id,)) + layout.write(body.raws)
+        out.append(_MARKS[body.type_id])
+        layout.add(body.raws, out)
+        return
     if not CUSTOM_FIRST <= body.type_id <= CUSTOM_LAST:
         raise GbtError(f"the edition of {edition.value} has no information type {body.type_id:02X}")
     block: bytes = body.raws[0]
     try:
-        return bytes((body.type_id,)) + len(block).to_bytes(2) + block
+        out += (_MARKS[body.type_id], len(block).to_bytes(2), block)
     except OverflowError as error:
         raise GbtError(f"a custom block of {len(block)} bytes is too long") from error
 

@@ -115,15 +115,13 @@ class Position(Slot):
     templates = ("gnss.valid", "gnss.lon", "gnss.lat")
 
     def __init__(self, places: tuple[int, int, int], lon: Scale, lat: Scale) -> None:
-        self.places = places
-        self.scales = (lon, lat)
+        self.place = places[0]
+        self.axes = ((places[1], lon, _WEST), (places[2], lat, _SOUTH))
 
     def write(self, values: Mapping[str, Value], ids: Sequence[str], raws: list[Any], tell: Tell) -> None:
         """See `Slot.write`."""
         status = 0 if _truth(values.get(ids[0]), 0, ids[0], tell) else _NO_FIX
-        for place, scale, item_id, negative in zip(
-            self.places[1:], self.scales, ids[1:], (_WEST, _SOUTH), strict=True
-        ):
+        for (place, scale, negative), item_id in zip(self.axes, ids[1:], strict=True):
             value = values.get(item_id)
             if isinstance(value, int) and value < 0:
                 told: list[Told] = []
@@ -134,16 +132,14 @@ class Position(Slot):
                 status |= negative
             else:
                 raws[place] = scale.write(value, item_id, tell)
-        raws[self.places[0]] = status
+        raws[self.place] = status
 
     def read(self, raws: Sequence[Any], ids: Sequence[str], found: Found, tell: Tell) -> None:
         """See `Slot.read`."""
-        status = raws[self.places[0]]
+        status = raws[self.place]
         if status & ~_STATUS_MASK:
             tell(Told(ids[0], Why.RESERVED, int(not status & _NO_FIX), f"raw {status:02X}"))
         found[ids[0]] = int(not status & _NO_FIX)
-        for place, scale, item_id, negative in zip(
-            self.places[1:], self.scales, ids[1:], (_WEST, _SOUTH), strict=True
-        ):
+        for (place, scale, negative), item_id in zip(self.axes, ids[1:], strict=True):
             value = scale.read(raws[place], item_id, tell)
             found[item_id] = -value if isinstance(value, int) and status & negative else value

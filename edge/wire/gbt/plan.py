@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,8 +119,8 @@ class Slots:
 
     def named(self, mark: str = "") -> Named:
         """The slots with the concrete ids of their items; `mark` stands for ``[i]``."""
-        numbers = []
-        others = []
+        numbers: list[tuple[int, str, int, int, int, Scale]] = []
+        others: list[tuple[Slot, tuple[str, ...]]] = []
         for slot in self.slots:
             ids = tuple(one.replace("[i]", mark) for one in slot.templates)
             if type(slot) is Number and slot.scale.quick:
@@ -128,7 +128,8 @@ class Slots:
                 numbers.append((slot.place, ids[0], scale.least, scale.most, scale.shift, scale))
             else:
                 others.append((slot, ids))
-        return Named(tuple(numbers), tuple(others), self.split)
+        readable = tuple(one for one in others if one[0] is not self.split)
+        return Named(tuple(numbers), tuple(others), readable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +139,12 @@ class Named:
     Attributes:
         numbers: place, item id, least and greatest raw value, shift, scale.
         others: every other slot, with its ids.
-        split: the list that may go on in another message; it is not read here.
+        readable: those that are read here: not the list that may go on in another message.
     """
 
     numbers: tuple[tuple[int, str, int, int, int, Scale], ...]
     others: tuple[tuple[Slot, tuple[str, ...]], ...]
-    split: Slot | None
+    readable: tuple[tuple[Slot, tuple[str, ...]], ...]
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -167,9 +168,8 @@ class Named:
         for place, item_id, least, most, shift, scale in self.numbers:
             raw = raws[place]
             found[item_id] = raw + shift if least <= raw <= most else scale.read(raw, item_id, tell)
-        for slot, ids in self.others:
-            if slot is not self.split:
-                slot.read(raws, ids, found, tell)
+        for slot, ids in self.readable:
+            slot.read(raws, ids, found, tell)
 
 
 class FlatBody:
@@ -190,18 +190,21 @@ class FlatBody:
         self.layout = Layout(fields)
         self._named = Slots(self.layout, fields, catalogue, options).named()
         self.templates = self._named.ids
+        self._empty = [0] * len(self.layout.fields)
+        self._key = (type_id, 0)
 
-    def write(self, values: Mapping[str, Value], numbers: Iterable[int], tell: Tell) -> list[Body]:
+    def write(self, values: Mapping[str, Value], numbers: Sequence[int], tell: Tell) -> list[Body]:
         """The body that says `values`."""
         del numbers
-        raws: list[Any] = [0] * len(self.layout.fields)
+        raws: list[Any] = self._empty.copy()
         self._named.write(values, raws, tell)
         return [Body(self.type_id, tuple(raws))]
 
     def read(self, raws: Raws, reading: Reading) -> None:
         """Add what a body says; a second one that differs is told."""
-        if reading.seen.setdefault((self.type_id, 0), raws) is not raws:
-            if reading.seen[self.type_id, 0] != raws:
+        first = reading.seen.setdefault(self._key, raws)
+        if first is not raws:
+            if first != raws:
                 reading.tell(Told(f"type {self.type_id:02X}", Why.REPEATED))
             return
         self._named.read(raws, reading.found, reading.tell)
@@ -218,6 +221,8 @@ class GroupBody:
         self._inner = inner
         self._slots = Slots(inner, [one for one in fields if one.group == name], catalogue, options)
         self.index = inner.fields[inner.names.index("index")]
+        self._sayable = range(self.index.least or 0, (self.index.most or self.index.invalid) + 1)
+        self._empty = [0] * len(inner.fields)
         self._index_place = inner.names.index("index")
         self._count = self.layout.fields[0]
         self.templates = self._slots.named("[i]").ids
@@ -237,33 +242,39 @@ class GroupBody:
             self._members[number] = known
         return known
 
-    def write(self, values: Mapping[str, Value], numbers: Iterable[int], tell: Tell) -> list[Body]:
-        """The bodies that say `values`, each for a message of its own: more than one where cells go on."""
+    def write(self, values: Mapping[str, Value], numbers: Sequence[int], tell: Tell) -> list[Body]:
+        """The bodies that say `values`, each for a message of its own: more than one where cells go on.
+
+        Args:
+            values: of the record.
+            numbers: the motors, packs or stacks that it has an entry of, in order.
+            tell: takes differences.
+        """
         rounds: list[list[Raws]] = [[]]
-        for number in sorted(numbers):
+        for number in numbers:
             named, index_id = self.member(number)
-            if not self.index.holds(number):
+            if number not in self._sayable:
                 for item_id in (*named.ids, index_id):
                     if item_id in values:
                         tell(Told(item_id, Why.NUMBER))
                 continue
-            raws: list[Any] = [0] * len(self._inner.fields)
+            raws: list[Any] = self._empty.copy()
             raws[self._index_place] = number
             if index_id and values.get(index_id) != number:
                 why = Why.CONTRADICTS if index_id in values else Why.NOT_COLLECTED
                 tell(Told(index_id, why, number))
             named.write(values, raws, tell)
-            for place, member in enumerate(self._parts(raws)):
+            if self._slots.split is None:
+                rounds[0].append(tuple(raws))
+                continue
+            for place, member in enumerate(self._parts(raws, self._slots.split)):
                 if place == len(rounds):
                     rounds.append([])
                 rounds[place].append(member)
         return [Body(self.type_id, (len(members), tuple(members))) for members in rounds if members]
 
-    def _parts(self, raws: list[Any]) -> list[Raws]:
+    def _parts(self, raws: list[Any], split: Array) -> list[Raws]:
         """A group, once for every message that its cells need."""
-        split = self._slots.split
-        if split is None:
-            return [tuple(raws)]
         total, first = self._slots.split_places
         cells, count = raws[split.place], raws[split.count_place]
         if not cells and count:
@@ -273,8 +284,11 @@ class GroupBody:
                 raws[place] = told.abnormal if missing is Missing.ABNORMAL else told.invalid
             return [tuple(raws)]
         raws[total] = len(cells)
+        if len(cells) <= self.chunk:
+            raws[first] = 1
+            return [tuple(raws)]
         members = []
-        for start in range(0, len(cells) or 1, self.chunk):
+        for start in range(0, len(cells), self.chunk):
             raws[first] = start + 1
             raws[split.place] = cells[start : start + self.chunk]
             raws[split.count_place] = len(raws[split.place])
@@ -285,7 +299,7 @@ class GroupBody:
         """Add what a body says; groups that come a second time are told, but for cells that go on."""
         for member in raws[1]:
             number = member[self._index_place]
-            if not self.index.holds(number):
+            if number not in self._sayable:
                 reading.tell(Told(f"type {self.type_id:02X}", Why.NUMBER, None, f"{self.index.en} {number}"))
                 continue
             named, index_id = self.member(number)
@@ -326,6 +340,10 @@ class GroupBody:
             if missing_count(total_field, total) and not any(chunks.parts.values()):
                 invalid = total == total_field.invalid
                 reading.found[item_id] = Missing.INVALID if invalid else Missing.ABNORMAL
+                continue
+            alone = chunks.parts.get(1, ())
+            if len(chunks.totals) == 1 and len(alone) == total:
+                reading.found[item_id] = split.elements.read(alone, item_id, reading.tell)
                 continue
             raws: list[int] = []
             gaps = 0

@@ -60,13 +60,14 @@ class _Arranged:
     Attributes:
         names: of the items, in order of the record.
         unsaid: those that no body carries.
-        present: numbers of motors, packs and stacks by information type, in its order; 0 for other bodies.
+        present: the plans of its bodies in order of their information types, with the numbers of the motors,
+            packs and stacks that it has; 0 for other bodies.
         lists: items whose values are lists.
     """
 
     names: tuple[str, ...]
     unsaid: tuple[Told, ...]
-    present: Mapping[int, set[int]]
+    present: tuple[tuple[BodyPlan, tuple[int, ...]], ...]
     lists: tuple[str, ...]
 
 
@@ -110,6 +111,9 @@ class RecordCodec:
                 if template in self._bodies:
                     raise GbtError(f"the item {template} is in two bodies", todo="See the profile's blocks")
                 self._bodies[template] = type_id
+        self._splitting = tuple(
+            plan for plan in self._plans.values() if isinstance(plan, GroupBody) and plan.chunk
+        )
         self._arranged = self._arrange(())
 
     def say(self, record: Record) -> Said:
@@ -161,9 +165,8 @@ class RecordCodec:
                 self._read(body, reading)
             if report.rest:
                 told.append(Told(f"type {report.rest[0]:02X}", Why.NOT_DESCRIBED, None, report.rest.hex()))
-        for plan in self._plans.values():
-            if isinstance(plan, GroupBody) and plan.chunk:
-                plan.finish(reading)
+        for plan in self._splitting:
+            plan.finish(reading)
         level = reading.found.get("alarm.max_level")
         record = Record(
             number=number,
@@ -190,15 +193,14 @@ class RecordCodec:
                 elements += len(value)
         tell = told.append
         bodies = []
-        for type_id in present:
-            plan = self._plans.get(type_id)
-            if plan is None:
-                raise GbtError(f"the edition of {self.edition.value} has no type {type_id:02X}")
-            bodies.append(plan.write(values, present[type_id], tell))
-            if self.profile is not None and type_id >= CUSTOM_FIRST:
-                bodies[-1] = [Body(type_id, (plan.layout.write(body.raws),)) for body in bodies[-1]]
+        for plan, numbers in present:
+            rounds = plan.write(values, numbers, tell)
+            if plan.type_id >= CUSTOM_FIRST:
+                rounds = [Body(plan.type_id, (plan.layout.write(body.raws),)) for body in rounds]
+            if rounds:
+                bodies.append(rounds)
         small = _BYTES_PER_ENTRY * (len(values) + len(present)) + _BYTES_PER_ELEMENT * elements
-        return [one for one in bodies if one], told, small < self.options.unit_bytes
+        return bodies, told, small < self.options.unit_bytes
 
     def _arrange(self, names: tuple[str, ...]) -> _Arranged:
         """Which bodies carry the items called `names`; records of one vehicle have the same ones."""
@@ -213,7 +215,14 @@ class RecordCodec:
             present.setdefault(place[0], set()).add(place[1])
             if self._catalogue.item(item_id).is_list:
                 lists.append(item_id)
-        return _Arranged(names, tuple(unsaid), dict(sorted(present.items())), tuple(lists))
+        plans = tuple((self._plan(type_id), tuple(sorted(present[type_id]))) for type_id in sorted(present))
+        return _Arranged(names, tuple(unsaid), plans, tuple(lists))
+
+    def _plan(self, type_id: int) -> BodyPlan:
+        plan = self._plans.get(type_id)
+        if plan is None:
+            raise GbtError(f"the edition of {self.edition.value} has no type {type_id:02X}")
+        return plan
 
     def _place(self, item_id: str) -> tuple[int, int] | Why:
         """The body of an item, and the number of the motor, pack or stack."""

@@ -11,7 +11,7 @@ from edge.wire.gbt.faults import GbtError
 from edge.wire.gbt.field import Field
 from edge.wire.gbt.options import MissingList, Options
 from edge.wire.gbt.scale import Scale
-from edge.wire.gbt.steps import missing_count
+from edge.wire.gbt.steps import missing_from
 from edge.wire.gbt.told import Tell, Told, Why
 
 Found = dict[str, Value]
@@ -109,7 +109,7 @@ class Elements:
         scale = self.scale
         if not raws:
             return ()
-        if scale.plain and max(raws) <= scale.most and min(raws) >= scale.least:
+        if scale.plain and max(raws) <= scale.most and (not scale.least or min(raws) >= scale.least):
             shift = scale.shift
             return tuple([raw + shift for raw in raws]) if shift else raws
         beyond: list[Told] = []
@@ -132,6 +132,7 @@ class Array(Slot):
         self.count = count
         self.templates = (template,)
         self.most = min(most, count.invalid if count.most is None else count.most)
+        self.missing_from = missing_from(count)
         self.empties = options.missing_lists is MissingList.EMPTY
 
     def write(self, values: Mapping[str, Value], ids: Sequence[str], raws: list[Any], tell: Tell) -> None:
@@ -157,10 +158,10 @@ class Array(Slot):
     def read(self, raws: Sequence[Any], ids: Sequence[str], found: Found, tell: Tell) -> None:
         """See `Slot.read`."""
         count = raws[self.count_place]
-        if missing_count(self.count, count):
-            found[ids[0]] = count_meaning(self.count, count)
-        else:
+        if count < self.missing_from:
             found[ids[0]] = self.elements.read(raws[self.place], ids[0], tell)
+        else:
+            found[ids[0]] = count_meaning(self.count, count)
 
 
 class Codes(Slot):
@@ -171,12 +172,16 @@ class Codes(Slot):
         self.count = count
         self.templates = (template,)
         self.most = count.invalid if count.most is None else count.most
+        self.missing_from = missing_from(count)
         self.empties = options.missing_lists is MissingList.EMPTY
 
     def write(self, values: Mapping[str, Value], ids: Sequence[str], raws: list[Any], tell: Tell) -> None:
         """See `Slot.write`."""
         item_id = ids[0]
         value = values.get(item_id)
+        if value == ():
+            raws[self.count_place], raws[self.place] = 0, ()
+            return
         if isinstance(value, tuple):
             said = self.sayable(value)
             if len(said) != len(value):
@@ -196,8 +201,10 @@ class Codes(Slot):
         """See `Slot.read`."""
         del tell
         count = raws[self.count_place]
-        missing = missing_count(self.count, count)
-        found[ids[0]] = count_meaning(self.count, count) if missing else self.value(raws[self.place])
+        if count < self.missing_from:
+            found[ids[0]] = self.value(raws[self.place])
+        else:
+            found[ids[0]] = count_meaning(self.count, count)
 
     def sayable(self, value: tuple[Element, ...]) -> tuple[int, ...]:
         """The codes that can be said, in order."""

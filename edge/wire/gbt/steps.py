@@ -16,7 +16,8 @@ Raws = tuple[Any, ...]
 lists, and tuples of `Raws` for groups. They hold all that was on the wire."""
 
 REST = "rest"
-_CODES = {1: "B", 2: "H", 4: "I"}
+CODES = {1: "B", 2: "H", 4: "I"}
+"""The struct code of a number by its width."""
 PLAIN = frozenset({FieldKind.TIME, FieldKind.TEXT, FieldKind.BYTES})
 
 
@@ -61,6 +62,11 @@ class Step(ABC):
 def missing_count(field: Field, count: int) -> bool:
     """Whether `count` is the code of a missing list, behind which nothing follows."""
     return field.coding is not Coding.NONE and count >= field.abnormal
+
+
+def missing_from(field: Field) -> int:
+    """The least count that is the code of a missing list; beyond every count where there is none."""
+    return field.abnormal if field.coding is not Coding.NONE else 1 << 32
 
 
 def short(data: bytes, field: Field) -> GbtError:
@@ -123,7 +129,7 @@ class List(Step):
         elif width == 1:
             values.append(tuple(data[position:end]))
         else:
-            values.append(struct.unpack_from(f">{count}{_CODES[width]}", data, position))
+            values.append(struct.unpack_from(f">{count}{CODES[width]}", data, position))
         return end
 
     def write(self, values: Raws, slot: int, out: list[bytes]) -> None:
@@ -137,7 +143,7 @@ class List(Step):
         elif width == 1:
             out.append(bytes(elements))
         else:
-            out.append(struct.pack(f">{len(elements)}{_CODES[width]}", *elements))
+            out.append(struct.pack(f">{len(elements)}{CODES[width]}", *elements))
 
     def spans(self, values: Raws, slot: int, offset: int, path: str) -> Iterator[Span]:
         """See `Step.spans`."""
@@ -185,8 +191,8 @@ class Inner(Protocol):
     def read(self, data: bytes, position: int = 0) -> tuple[Raws, int]:
         """See `Layout.read`."""
 
-    def write(self, values: Raws) -> bytes:
-        """See `Layout.write`."""
+    def add(self, values: Raws, out: list[bytes]) -> None:
+        """See `Layout.add`."""
 
     def spans(self, values: Raws, offset: int = 0, path: str = "") -> Iterator[Span]:
         """See `Layout.spans`."""
@@ -227,7 +233,8 @@ class Group(Step):
             pack = self.codec.pack
             out.extend([pack(*member) for member in members])
         else:
-            out.extend([self.inner.write(member) for member in members])
+            for member in members:
+                self.inner.add(member, out)
 
     def spans(self, values: Raws, slot: int, offset: int, path: str) -> Iterator[Span]:
         """See `Step.spans`."""
@@ -243,10 +250,7 @@ class Counts:
     def __init__(self, field: Field, names: Sequence[str], fields: Sequence[Field]) -> None:
         self.summed = field.count.startswith("sum(")
         self.slot = names.index(field.count[4:-1] if self.summed else field.count)
-        self.missing_from = 1 << 32
-        told = fields[self.slot]
-        if not self.summed and missing_count(told, told.invalid):
-            self.missing_from = told.abnormal
+        self.missing_from = 1 << 32 if self.summed else missing_from(fields[self.slot])
         self.fixed = field.width
         self.width_slot = names.index(field.size) if field.size else -1
 
@@ -269,4 +273,4 @@ class Counts:
 
 
 def _code(row: Field) -> str:
-    return f"{row.width}s" if row.kind in PLAIN else _CODES[row.width]
+    return f"{row.width}s" if row.kind in PLAIN else CODES[row.width]
