@@ -21,11 +21,13 @@ class Composed:
         count: how many of the records offered are in it, or cannot be sent at all; 0 where none can be sent
             yet.
         cause: why a record cannot be sent.
+        unsaid: whether they are let be without a word: nothing of them goes to the destination.
     """
 
     payload: bytes
     count: int
     cause: str = ""
+    unsaid: bool = False
 
 
 class Composer(ABC):

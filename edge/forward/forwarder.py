@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import apsw
 
@@ -13,6 +14,7 @@ from edge.account import Hop
 from edge.clock import Clock
 from edge.errors import JournalError
 from edge.forward.ahead import Found
+from edge.forward.arrivals import Arrivals
 from edge.forward.choice import MOST_BACKLOG_RECORDS, Choice, Span, consecutive
 from edge.forward.composer import Composer
 from edge.forward.gaps import GIVEN_UP, Gaps, ledger_name
@@ -25,6 +27,7 @@ from edge.forward.rules import ForwardRules, SupplyLoss
 from edge.forward.source import RecordSource
 from edge.forward.taken_back import TakenBack
 from edge.forward.taking_up import take_up
+from edge.forward.thinning import Thinning
 from edge.journal.cursors import StreamCursor
 from edge.journal.journal import Committed
 from edge.journal.opening import OpenJournal
@@ -41,8 +44,10 @@ ERASED = "erased on purpose"
 UNWRITABLE = "cannot be written as a message"
 TAKEN_BACK = "taken back, its records go anew"
 ERASED_PAST = "erased before it arrived"
+NOTHING_SAID = "nothing of it goes there"
 
 _SMALL_BYTES = 4_096
+_SILENT_AT_ONCE = 16
 _TROUBLE = (apsw.Error, JournalError, OSError, UnicodeDecodeError)
 """What a journal that cannot be read, or its keys, may raise: damaged texts are none any more."""
 
@@ -100,6 +105,7 @@ class Forwarder(Store):
         self._source = RecordSource(opened, recent, clock, boot, self._read_on, own_thread=own_thread)
         self._held = HeldMessages()
         self._making: dict[int, Held] = {}
+        self._silently = False
         self._choice = Choice(rules, recent, boot)
         self._rests = Rests(rules.destination, clock)
         self._taken_back = TakenBack(rules.destination, clock)
@@ -112,6 +118,8 @@ class Forwarder(Store):
         total = opened.total(ledger_name(rules.destination), GIVEN_UP)
         self._gaps = Gaps(rules.destination, left.gaps, total)
         self._passage = Passage(rules.destination, sum(cursor.waiting for cursor in self._cursors))
+        thinning = None if rules.thinning is None else Thinning(rules.thinning)
+        self._arrivals = Arrivals(rules.destination, self._cursors[0], self._passage, composer.view, thinning)
         self.largest_payload: Callable[[Kind], int | None] = lambda _: None
         self.wake: Callable[[], None] = lambda: None
         self._journal.on_commit.append(self._committed)
@@ -141,8 +149,10 @@ class Forwarder(Store):
             return sum(cursor.waiting for cursor in self._cursors)
 
     def flush(self) -> None:
-        """From now on live records wait for no company."""
-        self._choice.flushing = True
+        """From now on live records wait for no company, and none that is not due for an alarm."""
+        with self._lock:
+            self._choice.flushing = True
+            self._journal.edit(self._arrivals.end())
         self.wake()
 
     def supply_lost(self) -> None:
@@ -321,19 +331,15 @@ class Forwarder(Store):
         """Report records that the journal holds for this destination, and those that went into messages."""
         with self._lock:
             waiting = sum(cursor.waiting for cursor in self._cursors)
-            return self._passage.hop(waiting, len(self._gaps), self._rests.troubles)
+            hop = self._passage.hop(waiting, len(self._gaps), self._rests.troubles)
+            return replace(hop, facts={**hop.facts, **self._composer.facts()})
 
     def _committed(self, committed: Committed) -> None:
         """Records are on the disk: they may be sent from now on."""
         with self._lock:
-            own = self._cursors[0]
-            for record in committed.records:
-                if record.reissue:
-                    own.late.add(record.number, record.number)
-                elif record.alarm and self._composer.view(record).alarm:
-                    own.alarms.add(record.number, record.number)
-            own.last = max(own.last, committed.last_number)
-            self._passage.entered += len(committed.records)
+            edits = self._arrivals.take(committed.records, committed.last_number)
+            if edits:
+                self._journal.edit(edits)
         if committed.records:
             self.wake()
 
@@ -345,13 +351,24 @@ class Forwarder(Store):
         if held_up or (full and kind is not Kind.ALARM):
             return False
         try:
-            begun = self._begin(kind)
+            begun = self._begin_aloud(kind)
         except _TROUBLE as error:
             self._rests.trouble(error)
             self._rests.begin(kind)
             self._source.close()
             return False
         return begun and not self.own_thread and self._journal.commit()
+
+    def _begin_aloud(self, kind: Kind) -> bool:
+        """Begin a message, past what is settled without one; go on with more of that another time."""
+        for _ in range(_SILENT_AT_ONCE):
+            self._silently = False
+            if self._begin(kind):
+                return True
+            if not self._silently:
+                return False
+        self.wake()
+        return False
 
     def _begin(self, kind: Kind) -> bool:
         match kind:
@@ -406,7 +423,15 @@ class Forwarder(Store):
             boot=records[0].boot,
             most_bytes=self.largest_payload(kind),
         )
+        if not composed.count:
+            self._rests.begin(kind)
+            return False
         end = first + composed.count - 1
+        if composed.unsaid:
+            self._passage.set_aside[NOTHING_SAID] += composed.count
+            self._journal.edit(cursor.cover(self._rules.destination, first, end))
+            self._silently = True
+            return False
         if not composed.payload:
             logger.warning("record %d %s; further ones are only counted", first, composed.cause)
             self._abandon(cursor, LossRange(first, end, LossCause.LOST), UNWRITABLE)
@@ -424,6 +449,11 @@ class Forwarder(Store):
         payload = self._composer.gap(
             entry, stream=cursor.stream, predecessor=cursor.predecessor, boot=self._boot
         )
+        if not payload:
+            self._gaps.told()
+            self._journal.edit([self._gaps.acknowledged(cursor.ordinal, entry.first)])
+            self._silently = True
+            return False
         self._keep(Kind.BACKLOG, cursor, payload, entry.first, entry.last, 0)
         self._gaps.told()
         return True

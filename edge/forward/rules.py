@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edge.forward.thinning import ThinningRules
+
 
 class SupplyLoss(StrEnum):
     """What comes first when the supply goes (`supply_lost`)."""
@@ -32,6 +34,7 @@ class ForwardRules:
         held_bytes: their payload.
         supply_loss: what comes first when the supply goes.
         supply_loss_s: how far back that reaches.
+        thinning: which of the records it is told; None for all.
     """
 
     destination: str
@@ -44,3 +47,4 @@ class ForwardRules:
     held_bytes: int = 8 << 20
     supply_loss: SupplyLoss = SupplyLoss.SEND
     supply_loss_s: float = 600.0
+    thinning: ThinningRules | None = None

@@ -37,6 +37,8 @@ class StreamCursor:
         live_from: smaller numbers go as backlog.
         unanswered: numbers that were sent in a message that is no longer kept, whose answer may still come:
             they are not covered, and do not go again yet.
+        resting: numbers that are not due, and would be if something came of which they are told; they are
+            not covered, and do not go yet.
     """
 
     ordinal: int
@@ -48,6 +50,7 @@ class StreamCursor:
     late: RangeSet = field(default_factory=RangeSet)
     live_from: int = 1
     unanswered: RangeSet = field(default_factory=RangeSet)
+    resting: RangeSet = field(default_factory=RangeSet)
 
     @property
     def waiting(self) -> int:
@@ -103,7 +106,8 @@ class StreamCursor:
     def _open(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The ranges of numbers that may go."""
         for begin, end in self.covered.gaps(first, last):
-            yield from self.unanswered.gaps(begin, end)
+            for start, stop in self.unanswered.gaps(begin, end):
+                yield from self.resting.gaps(start, stop)
 
     def _close_alarms(self) -> Iterator[tuple[int, int]]:
         """Ranges of alarms that are no longer live; those that are close together as one."""
@@ -123,6 +127,7 @@ class StreamCursor:
         replaced, (begin, end) = self.covered.add(first, last)
         self.alarms.remove(first, last)
         self.late.remove(first, last)
+        self.resting.remove(first, last)
         edits: list[Edit] = [
             (
                 "DELETE FROM covered WHERE destination = ? AND stream = ? AND first = ?",

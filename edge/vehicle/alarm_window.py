@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.records import Value
+from edge.records import Record, Value
 from edge.vehicle.rules import Edition, SamplingRules
 from edge.vehicle.sample import Sample
 from edge.vehicle.sampler import ALARM_LEVEL, MAX_LEVEL_ITEM
@@ -35,7 +35,7 @@ class AlarmWindow:
         self._standing = False
         self._until_ns: int | None = None
 
-    def take(self, sample: Sample) -> bool:
+    def take(self, sample: Sample | Record) -> bool:
         """Take in the next sample; tell whether it belongs to a window."""
         level, flags = sample.values.get(MAX_LEVEL_ITEM), sample.values.get(_FLAGS_ITEM)
         stood, ran = self._standing, self._until_ns is not None
