@@ -71,6 +71,7 @@ class RecordIntake:
                 boot=accepted.boot,
                 received_ns=now_ns,
                 signed=payload,
+                road=accepted.road.topic,
             )
             tally = self._add(stream, accepted, evidence)
         sequence.doubles += tally.doubles

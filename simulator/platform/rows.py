@@ -28,7 +28,7 @@ _STREAMS = (
 )
 _RECORDS = (
     "SELECT s.vehicle, s.stream, r.number, r.t_ns, r.wall_ns, r.quality, r.alarm, k.name, l.items, r.body,"
-    " m.kind, m.provable, m.boot, m.received_ns, m.sha256, c.wall_offset_ns, c.quality"
+    " m.kind, m.provable, m.boot, m.received_ns, m.sha256, c.wall_offset_ns, c.quality, m.road"
     " FROM record r JOIN stream s ON s.id = r.stream"
     " JOIN message m ON m.id = r.message JOIN layout l ON l.id = r.layout JOIN mask k ON k.id = r.mask"
     " LEFT JOIN correction c ON c.id = (SELECT b.id FROM correction b WHERE b.vehicle = s.vehicle"
@@ -54,6 +54,7 @@ class Evidence:
         boot: the boot in which its records were made, 16 bytes.
         received_ns: Unix time in nanoseconds.
         signed: the message as it came.
+        road: the last word of the topic that it came on; empty where that was not noted.
     """
 
     sha256: bytes
@@ -63,6 +64,7 @@ class Evidence:
     boot: bytes
     received_ns: int
     signed: bytes
+    road: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ class StoredRecord:
         received_ns: Unix time at which it came, in nanoseconds.
         message_sha256: of the signed bytes that prove it.
         corrected: what the vehicle has said since of the record's wall time; None where it said nothing.
+        road: the last word of the topic that it came on; empty where that was not noted.
     """
 
     vehicle: str
@@ -148,6 +151,7 @@ class StoredRecord:
     received_ns: int
     message_sha256: bytes
     corrected: Timebase | None = None
+    road: str = ""
 
 
 def pack_spans(spans: Iterable[Span]) -> bytes:
@@ -199,7 +203,7 @@ def read_records(
     """
     rows = connection.execute(f"{_RECORDS} {where} ORDER BY {order}", parameters)
     for vehicle, stream, number, t_ns, wall_ns, quality, alarm, mask, items, body, *origin in rows:
-        kind, provable, boot, received_ns, sha256, offset_ns, better = origin
+        kind, provable, boot, received_ns, sha256, offset_ns, better, road = origin
         layout = items.split("\n") if items else []
         record = Record(
             number=number,
@@ -211,5 +215,5 @@ def read_records(
         )
         corrected = None if offset_ns is None else Timebase(offset_ns, TimeQuality(better))
         yield StoredRecord(
-            vehicle, stream, record, kind, bool(provable), boot, received_ns, sha256, corrected
+            vehicle, stream, record, kind, bool(provable), boot, received_ns, sha256, corrected, road
         )

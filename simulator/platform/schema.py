@@ -220,7 +220,25 @@ DROP TABLE stream;
 ALTER TABLE stream_of_key RENAME TO stream;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5 = """
+ALTER TABLE message ADD COLUMN road TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE forwarded (
+    destination TEXT NOT NULL,
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    settled BLOB NOT NULL,
+    refused BLOB NOT NULL,
+    PRIMARY KEY (destination, stream)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE forwarding_login (
+    destination TEXT PRIMARY KEY,
+    day INTEGER NOT NULL,
+    number INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """Script number N brings a store of version N to version N + 1; the version is SQLite's `user_version`."""
 
 

@@ -185,8 +185,9 @@ class Store:
         """Keep a message's bytes; hand out its row."""
         with self.writing() as connection:
             added = connection.execute(
-                "INSERT INTO message (sha256, stream, kind, key_id, provable, boot, received_ns, signed)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO message"
+                " (sha256, stream, kind, key_id, provable, boot, received_ns, signed, road)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     evidence.sha256,
                     stream.row,
@@ -196,6 +197,7 @@ class Store:
                     evidence.boot,
                     evidence.received_ns,
                     evidence.signed,
+                    evidence.road,
                 ),
             )
             return int(added.lastrowid or 0)
