@@ -36,13 +36,18 @@ def write_signing_key(path: Path, key: SigningKey, *, force: bool = False) -> Pa
         KeyFileError: a file exists and `force` is not given, or cannot be written.
     """
     beside = public_path(path)
-    _refuse_existing(path, beside, force=force)
-    _write(path, key.to_pem(), PRIVATE_MODE)
-    _write(beside, key.public.pem, PUBLIC_MODE)
+    refuse_existing(path, beside, force=force)
+    write_key_bytes(path, key.to_pem(), PRIVATE_MODE)
+    write_key_bytes(beside, key.public.pem, PUBLIC_MODE)
     return beside
 
 
-def _refuse_existing(*paths: Path, force: bool) -> None:
+def refuse_existing(*paths: Path, force: bool) -> None:
+    """Keep key files that exist.
+
+    Raises:
+        KeyFileError: one exists, and `force` is not given.
+    """
     for path in paths:
         if not force and os.path.lexists(path):
             raise KeyFileError(
@@ -50,8 +55,12 @@ def _refuse_existing(*paths: Path, force: bool) -> None:
             )
 
 
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """Write beside the place and move it there, so that no reader ever sees a part of it."""
+def write_key_bytes(path: Path, content: bytes, mode: int) -> None:
+    """Write beside the place and move it there, so that no reader ever sees a part of it.
+
+    Raises:
+        KeyFileError: it cannot be written.
+    """
     waiting = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -68,7 +77,16 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         raise KeyFileError(f"cannot be written: {error.strerror}", where=str(path)) from error
 
 
-def _read(path: Path, *, private: bool) -> bytes:
+def read_key_bytes(path: Path, *, private: bool) -> bytes:
+    """Read what a key file holds.
+
+    Args:
+        path: the file.
+        private: whether to refuse one that others could have read.
+
+    Raises:
+        KeyFileError: the file is not there, others can read it, or it is too large for a key.
+    """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -95,7 +113,7 @@ def read_signing_key(path: Path) -> SigningKey:
     Raises:
         KeyFileError: the file is not there, others can read it, or it holds no usable private key.
     """
-    content = _read(path, private=True)
+    content = read_key_bytes(path, private=True)
     try:
         return SigningKey.from_pem(content)
     except KeyFileError as error:
@@ -108,7 +126,7 @@ def read_verifying_key(path: Path) -> VerifyingKey:
     Raises:
         KeyFileError: the file is not there, or holds no usable public key.
     """
-    content = _read(path, private=False)
+    content = read_key_bytes(path, private=False)
     try:
         return VerifyingKey.from_pem(content)
     except KeyFileError as error:
@@ -121,7 +139,7 @@ def holds_private_key(path: Path) -> bool:
     Raises:
         KeyFileError: the file cannot be read.
     """
-    return b"PRIVATE KEY" in _read(path, private=False)
+    return b"PRIVATE KEY" in read_key_bytes(path, private=False)
 
 
 def read_public_half(path: Path) -> VerifyingKey:
@@ -144,8 +162,8 @@ def write_device_key(path: Path, key: DeviceKey, *, force: bool = False) -> None
     Raises:
         KeyFileError: the file exists and `force` is not given, or cannot be written.
     """
-    _refuse_existing(path, force=force)
-    _write(path, key.to_text(), PRIVATE_MODE)
+    refuse_existing(path, force=force)
+    write_key_bytes(path, key.to_text(), PRIVATE_MODE)
 
 
 def read_device_key(path: Path) -> DeviceKey:
@@ -154,7 +172,7 @@ def read_device_key(path: Path) -> DeviceKey:
     Raises:
         KeyFileError: the file is not there, others can read it, or it holds no device key.
     """
-    content = _read(path, private=True)
+    content = read_key_bytes(path, private=True)
     try:
         return DeviceKey.from_text(content)
     except KeyFileError as error:
@@ -167,4 +185,4 @@ def holds_device_key(path: Path) -> bool:
     Raises:
         KeyFileError: the file cannot be read.
     """
-    return b"NEVGATE DEVICE KEY" in _read(path, private=False)
+    return b"NEVGATE DEVICE KEY" in read_key_bytes(path, private=False)
