@@ -156,8 +156,8 @@ class Named:
         get = values.get
         for place, item_id, least, most, shift, scale in self.numbers:
             value = get(item_id)
-            if type(value) is int and least <= value - shift <= most:
-                raws[place] = value - shift
+            if type(value) is int and least <= (raw := value - shift) <= most:
+                raws[place] = raw
             else:
                 raws[place] = scale.write(value, item_id, tell)
         for slot, ids in self.others:

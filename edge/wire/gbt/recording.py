@@ -127,9 +127,9 @@ class RecordCodec:
         if record.timebase.quality is TimeQuality.NONE:
             raise GbtError("the record has no wall time", todo="Wait until the clock is set")
         time = time_bytes(record.timebase.wall_ns(record.t_ns) // NS_PER_S)
-        bodies, told, small = self._write(record.values)
-        if small and all(len(rounds) == 1 for rounds in bodies):
-            return Said((Report(time, tuple(rounds[0] for rounds in bodies)),), tuple(told))
+        bodies, told, fits = self._write(record.values)
+        if fits:
+            return Said((Report(time, tuple([rounds[0] for rounds in bodies])),), tuple(told))
         reports = tuple(Report(time, spread) for spread in self._spread(bodies))
         return Said(reports or (Report(time, ()),), tuple(told))
 
@@ -179,7 +179,7 @@ class RecordCodec:
         return Heard(record, tuple(told))
 
     def _write(self, values: Mapping[str, Value]) -> tuple[list[list[Body]], list[Told], bool]:
-        """Each body, once for every message that it needs; what is told; whether one unit holds all."""
+        """Each body, once for every message that it needs; what is told; whether one message holds all."""
         arranged = self._arranged
         names = tuple(values)
         if arranged.names != names:
@@ -192,6 +192,7 @@ class RecordCodec:
             if isinstance(value, tuple):
                 elements += len(value)
         tell = told.append
+        fits = True
         bodies = []
         for plan, numbers in present:
             rounds = plan.write(values, numbers, tell)
@@ -199,8 +200,9 @@ class RecordCodec:
                 rounds = [Body(plan.type_id, (plan.layout.write(body.raws),)) for body in rounds]
             if rounds:
                 bodies.append(rounds)
+                fits = fits and len(rounds) == 1
         small = _BYTES_PER_ENTRY * (len(values) + len(present)) + _BYTES_PER_ELEMENT * elements
-        return bodies, told, small < self.options.unit_bytes
+        return bodies, told, fits and small < self.options.unit_bytes
 
     def _arrange(self, names: tuple[str, ...]) -> _Arranged:
         """Which bodies carry the items called `names`; records of one vehicle have the same ones."""
