@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from edge.clock import Clock
-from edge.config import UplinkSection
+from edge.config import AnyPlatform, UplinkSection
 from edge.errors import UplinkError
 from edge.forward.view import View, whole
 from edge.loading import tls_settings
@@ -19,12 +19,12 @@ from edge.uplink.gated_link import GatedLink
 from edge.uplink.link import Link
 from edge.uplink.mqtt import MqttLink
 from edge.uplink.mqtt_settings import MqttSettings, Will
+from edge.uplink.mqtt_uplink import MqttUplink
 from edge.uplink.outbox import Store
 from edge.uplink.outgoing import VehicleTopics
 from edge.uplink.permit import OPEN, Permit, not_allowed
 from edge.uplink.session import Session
 from edge.uplink.settings import SessionSettings
-from edge.uplink.uplink import Uplink
 from edge.wire import receipt, status
 from edge.wire.cose import Role, Signer, Verifier
 from edge.wire.keys import SigningKey, VerifyingKey
@@ -77,7 +77,7 @@ def make_uplink(
     *,
     link: Link | None = None,
     on_receipt: Callable[[receipt.Receipt, bytes], None] | None = None,
-) -> Uplink:
+) -> MqttUplink:
     """Put session, link and store of one destination together.
 
     Args:
@@ -114,7 +114,7 @@ def make_uplink(
             on_receipt(read, payload)
         return read
 
-    return Uplink(
+    return MqttUplink(
         session=Session(settings, topics, store, rng=sender.rng, make_status=own_status.make),
         link=GatedLink(link or MqttLink(link_settings), destination.permit.may_connect),
         store=store,
@@ -124,7 +124,7 @@ def make_uplink(
     )
 
 
-def configured_destination(name: str, section: UplinkSection) -> ConfiguredDestination:
+def configured_destination(name: str, section: AnyPlatform) -> ConfiguredDestination:
     """What the configuration says of a destination, as the policy judges it.
 
     Args:

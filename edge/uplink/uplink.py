@@ -1,41 +1,24 @@
-"""`Uplink`: one destination at work: a session, its link and its store, on one thread."""
+"""`Uplink`: one destination at work, on one thread, whatever tongue it speaks."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from edge.account import Hop
 from edge.clock import NS_PER_S, Clock
-from edge.errors import UplinkError, WireError
-from edge.uplink.events import (
-    Action,
-    Arrived,
-    Connect,
-    Disconnect,
-    Event,
-    Notice,
-    Publish,
-    ReceiptArrived,
-    Stop,
-    Subscribe,
-    Tick,
-    WakeAt,
-)
-from edge.uplink.link import Link
+from edge.errors import UplinkError
+from edge.uplink.events import Notice
 from edge.uplink.outbox import Loss, Store
 from edge.uplink.outgoing import Kind, Outgoing
-from edge.uplink.session import Phase, Session
-from edge.wire.mac0 import MAC0_HEAD
-from edge.wire.receipt import Receipt
 
 STILL_WAITING = "waiting to be acknowledged"
 
 _LONGEST_SLEEP_S = 60.0
-_MAC0 = bytes([MAC0_HEAD])
 _JOIN_MORE_S = 10.0
 
 logger = logging.getLogger(__name__)
@@ -46,65 +29,78 @@ class UplinkState:
     """What a live table shows of an uplink.
 
     Attributes:
-        phase: where the session stands.
+        phase: where the session stands; its value is for people.
         trouble: key of the trouble told and not yet over; empty if there is none.
         waiting_messages: held, not acknowledged.
         waiting_bytes: their payload.
     """
 
-    phase: Phase
+    phase: Enum
     trouble: str
     waiting_messages: int
     waiting_bytes: int
 
 
-class Uplink:
+class Uplink(ABC):
     """Carries a session's actions to its link, and the link's events to the session.
 
     Live, `start` runs it on a thread of its own. In replay, simulation and tests, `step` is called instead,
     and the caller moves the clock on to the time that it returns.
 
     Args:
-        session: the rules.
-        link: the connection; nobody else may use it.
         store: the session's own store.
         clock: time.
-        read_receipt: decodes and checks a receipt's payload; raises `WireError` for one that is not valid.
         notify: told each notice; without one, they go to the log.
+
+    Attributes:
+        awakened: set whenever `step` may have something to do.
     """
 
-    def __init__(
-        self,
-        *,
-        session: Session,
-        link: Link,
-        store: Store,
-        clock: Clock,
-        read_receipt: Callable[[bytes], Receipt],
-        notify: Callable[[Notice], None] | None = None,
-    ) -> None:
-        self._session = session
-        self._link = link
+    def __init__(self, store: Store, clock: Clock, notify: Callable[[Notice], None] | None) -> None:
+        self.awakened = threading.Event()
         self._store = store
         self._clock = clock
-        self._read_receipt = read_receipt
         self._notify = notify or _log
-        self._wake = threading.Event()
         self._stop_s: float | None = None
         self._thread: threading.Thread | None = None
         self._failure: UplinkError | None = None
-        self._facts: Counter[str] = Counter()
-        link.attach(self._wake)
 
     @property
+    @abstractmethod
     def done(self) -> bool:
         """Whether it has ended after `stop`."""
-        return self._session.done
 
     @property
+    @abstractmethod
     def online(self) -> bool:
         """Whether messages can go now."""
-        return self._session.online
+
+    @property
+    @abstractmethod
+    def phase(self) -> Enum:
+        """Where the session stands; its value is for people."""
+
+    @property
+    @abstractmethod
+    def trouble(self) -> str:
+        """The key of the trouble last told and not yet over; empty if there is none."""
+
+    @abstractmethod
+    def largest_payload(self, kind: Kind) -> int | None:
+        """Bytes of the largest payload that should be made for `kind` now; None if no limit is known."""
+
+    @abstractmethod
+    def facts(self) -> Mapping[str, int]:
+        """Exact counts that explain the hop and are no part of its balance."""
+
+    @abstractmethod
+    def step(self) -> int | None:
+        """Do everything that can be done now.
+
+        Returns:
+            Boot-monotonic nanoseconds at which to call again if nothing happens before; None if there is no
+            such time.
+        """
 
     @property
     def alive(self) -> bool:
@@ -125,10 +121,6 @@ class Uplink:
         if self._failure is not None:
             raise self._failure
 
-    def largest_payload(self, kind: Kind) -> int | None:
-        """Bytes of the largest payload that should be made for `kind` now; None if no limit is known."""
-        return self._session.largest_payload(kind)
-
     def put(self, item: Outgoing) -> None:
         """Hand a message in; it is stored before this returns."""
         self._store.put(item)
@@ -136,7 +128,7 @@ class Uplink:
 
     def wake(self) -> None:
         """Have the store looked into again soon; any thread may call it."""
-        self._wake.set()
+        self.awakened.set()
 
     def start(self) -> None:
         """Run on a thread of its own."""
@@ -153,31 +145,12 @@ class Uplink:
     def ask_to_stop(self, drain_s: float) -> None:
         """As `stop`, without waiting for it: for use with `step`."""
         self._stop_s = drain_s
-        self._wake.set()
-
-    def step(self) -> int | None:
-        """Do everything that can be done now.
-
-        Returns:
-            Boot-monotonic nanoseconds at which to call again if nothing happens before; None if there is no
-            such time.
-        """
-        self._wake.clear()
-        if self._stop_s is not None:
-            stop_s, self._stop_s = self._stop_s, None
-            self._tell(Stop(self._clock.boot_ns() + round(stop_s * NS_PER_S)))
-        for happened in self._link.poll():
-            event = self._receipt(happened) if isinstance(happened, Arrived) else happened
-            if event is not None:
-                self._tell(event)
-        wake_ns = self._tell(Tick())
-        times = [at_ns for at_ns in (wake_ns, self._link.due_ns()) if at_ns is not None]
-        return min(times, default=None)
+        self.awakened.set()
 
     def state(self) -> UplinkState:
         """The present state."""
         held = self._store.counts().held
-        return UplinkState(self._session.phase, self._session.trouble, held.messages, held.payload_bytes)
+        return UplinkState(self.phase, self.trouble, held.messages, held.payload_bytes)
 
     def take_losses(self) -> tuple[Loss, ...]:
         """Number ranges given up since the last call, to be told to the platform as range entries."""
@@ -196,7 +169,7 @@ class Uplink:
                 **{cause: lost.messages for cause, lost in counts.lost.items()},
                 **({STILL_WAITING: waiting.messages} if waiting.messages else {}),
             },
-            facts={**self._session.facts(), **self._facts},
+            facts=self.facts(),
         )
         records = Hop(
             name="uplink",
@@ -210,6 +183,13 @@ class Uplink:
         )
         return messages, records
 
+    def _stop_deadline_ns(self) -> int | None:
+        """Until when what waits may still go, once after each time that a stop was asked for."""
+        if self._stop_s is None:
+            return None
+        stop_s, self._stop_s = self._stop_s, None
+        return self._clock.boot_ns() + round(stop_s * NS_PER_S)
+
     def _run(self) -> None:
         try:
             self._serve()
@@ -219,51 +199,14 @@ class Uplink:
             self._failure = UplinkError(f"the uplink failed: {type(error).__name__}: {error}")
 
     def _serve(self) -> None:
-        while not self._session.done:
+        while not self.done:
             wake_ns = self.step()
-            if self._session.done:
+            if self.done:
                 return
             timeout_s = _LONGEST_SLEEP_S
             if wake_ns is not None:
                 timeout_s = min(timeout_s, max(0.0, (wake_ns - self._clock.boot_ns()) / NS_PER_S))
-            self._clock.wait(self._wake, timeout_s)
-
-    def _receipt(self, message: Arrived) -> ReceiptArrived | None:
-        if message.payload[:1] == _MAC0:
-            # The topic is the vehicle's; a telemetry node beside the gateway has its receipts there too.
-            self._facts["receipts to devices"] += 1
-            return None
-        try:
-            return ReceiptArrived(self._read_receipt(message.payload))
-        except WireError as error:
-            self._facts["receipts refused"] += 1
-            if self._facts["receipts refused"] == 1:
-                self._notify(Notice(f"a receipt on {message.topic} was refused: {error}", trouble=True))
-            return None
-
-    def _tell(self, event: Event) -> int | None:
-        wake_ns = None
-        for action in self._session.handle(event, self._clock.boot_ns()):
-            if isinstance(action, WakeAt):
-                wake_ns = action.t_ns
-            else:
-                self._carry_out(action)
-        return wake_ns
-
-    def _carry_out(self, action: Action) -> None:
-        match action:
-            case Connect():
-                self._link.connect()
-            case Subscribe():
-                self._link.subscribe(action.topic)
-            case Publish():
-                self._link.publish(action.token, action.topic, action.payload, retain=action.retain)
-            case Disconnect():
-                self._link.disconnect(with_will=action.with_will)
-            case Notice():
-                self._notify(action)
-            case WakeAt():
-                pass
+            self._clock.wait(self.awakened, timeout_s)
 
 
 def _log(notice: Notice) -> None:

@@ -20,7 +20,7 @@ from edge.database.load import load_database
 from edge.gateway import Gateway
 from edge.loading import load
 from edge.policy.policy_choice import PolicyChoice
-from edge.uplink.uplink import Uplink
+from edge.uplink.mqtt_uplink import MqttUplink
 from edge.wire.key_files import write_signing_key
 from edge.wire.keys import SigningKey
 from simulator.platform.assembly import open_platform
@@ -39,7 +39,7 @@ class SteppedClock(VirtualClock):
 
     def __init__(self) -> None:
         super().__init__(boot_ns=NS_PER_S)
-        self.uplink: Uplink | None = None
+        self.uplink: MqttUplink | None = None
 
     def wait(self, wake: threading.Event, timeout_s: float) -> bool:
         if self.uplink is not None:
@@ -126,7 +126,7 @@ def _drive(
 
     link = VirtualLink(clock, random.Random(LINK_SEED), deliver)  # noqa: S311 - a seed must replay the run
 
-    class SteppedUplink(Uplink):
+    class SteppedUplink(MqttUplink):
         def start(self) -> None:
             clock.uplink = self
 
@@ -144,7 +144,7 @@ def _drive(
         left.view.append(repr(gateway.view()))
 
     monkeypatch.setattr("edge.loading.load_database", _load_once)
-    monkeypatch.setattr("edge.destination.Uplink", SteppedUplink)
+    monkeypatch.setattr("edge.destination.MqttUplink", SteppedUplink)
     monkeypatch.setattr("edge.destination.MqttLink", lambda *_: link)
     drawn = random.Random(5)  # noqa: S311 - a seed must replay the run
     gateway = Gateway(

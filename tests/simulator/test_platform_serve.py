@@ -25,12 +25,12 @@ from edge.clock import SystemClock
 from edge.errors import UplinkError
 from edge.uplink.mqtt import MqttLink
 from edge.uplink.mqtt_settings import MqttSettings
+from edge.uplink.mqtt_uplink import MqttUplink
 from edge.uplink.outbox import MemoryOutbox
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.uplink.session import Session
 from edge.uplink.settings import SessionSettings
 from edge.uplink.tls import TlsSettings, tls_context
-from edge.uplink.uplink import Uplink
 from edge.wire.cose import Role, Verifier
 from edge.wire.key_files import write_signing_key
 from edge.wire.keys import SigningKey
@@ -174,7 +174,7 @@ class AtABroker(ABC):
     ) -> None:
         vehicle, verifier = Vehicle(), Verifier({VEHICLE: [PLATFORM_KEY.public]})
         store = MemoryOutbox(max_messages=100, max_bytes=10_000_000)
-        uplink = Uplink(
+        uplink = MqttUplink(
             session=Session(
                 SessionSettings(),
                 vehicle.topics,

@@ -17,10 +17,10 @@ from edge.clock import SystemClock
 from edge.uplink.events import Arrived, Connected, Disconnected, Notice, Refused
 from edge.uplink.mqtt import MqttLink
 from edge.uplink.mqtt_settings import MqttSettings, Will
+from edge.uplink.mqtt_uplink import MqttUplink
 from edge.uplink.outbox import MemoryOutbox
 from edge.uplink.session import Session
 from edge.uplink.settings import SessionSettings
-from edge.uplink.uplink import Uplink
 from edge.wire.receipt import decode, encode
 from simulator.broker import BrokerOptions, MosquittoBroker, find_mosquitto
 from tests.uplink.road import TOPICS, PlainPlatform, status
@@ -128,7 +128,7 @@ class LiveUplink:
             rng=random.Random(3),  # noqa: S311 - a test's jitter
             make_status=status,
         )
-        self.uplink = Uplink(
+        self.uplink = MqttUplink(
             session=session,
             link=MqttLink(replace(self.settings, will=Will(TOPICS.status, lambda: status(False)))),
             store=self.outbox,

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.clock import NS_PER_S, VirtualClock
+from edge.uplink.mqtt_uplink import MqttUplink
 from edge.uplink.outbox import MemoryOutbox
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.uplink.pacing import packet_bytes
 from edge.uplink.session import Session
 from edge.uplink.settings import SessionSettings
-from edge.uplink.uplink import Uplink
 from edge.wire.receipt import decode
 from simulator.virtual_link import LinkFaults, VirtualLink
 from tests.uplink.road import TOPICS, message, numbers_of
@@ -30,7 +30,7 @@ class EndlessStore(MemoryOutbox):
 
     def __init__(self) -> None:
         super().__init__(max_messages=1_000_000, max_bytes=10**10)
-        self.uplink: Uplink | None = None
+        self.uplink: MqttUplink | None = None
         self._made = 0
 
     def next(self, kind: Kind, after: int) -> tuple[int, Outgoing] | None:
@@ -82,7 +82,7 @@ class NarrowRoad:
             rng=random.Random(seed),  # noqa: S311 - a seed must replay the run
             make_status=lambda _online: bytes(200),
         )
-        self.uplink = Uplink(
+        self.uplink = MqttUplink(
             session=session,
             link=self.link,
             store=self.store,

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from edge.clock import NS_PER_S, VirtualClock
 from edge.uplink.events import Notice
+from edge.uplink.mqtt_uplink import MqttUplink
 from edge.uplink.outbox import MemoryOutbox
 from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
 from edge.uplink.session import Session
 from edge.uplink.settings import SessionSettings
-from edge.uplink.uplink import Uplink
 from edge.wire.receipt import NumberRange, Receipt, decode, encode
 from simulator.virtual_link import LinkFaults, VirtualLink
 
@@ -103,7 +103,7 @@ class Road:
         rng = random.Random(seed + 1)  # noqa: S311 - a seed must replay the run
         session = Session(settings or SessionSettings(), TOPICS, self.outbox, rng=rng, make_status=status)
         self.notices: list[Notice] = []
-        self.uplink = Uplink(
+        self.uplink = MqttUplink(
             session=session,
             link=self.link,
             store=self.outbox,

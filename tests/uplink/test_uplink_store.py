@@ -6,11 +6,11 @@ import random
 import threading
 
 from edge.clock import NS_PER_S, SystemClock, VirtualClock
+from edge.uplink.mqtt_uplink import MqttUplink
 from edge.uplink.outbox import MemoryOutbox
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.uplink.session import Phase, Session
 from edge.uplink.settings import SessionSettings
-from edge.uplink.uplink import Uplink
 from edge.wire.receipt import decode
 from simulator.virtual_link import VirtualLink
 from tests.uplink.live import until
@@ -40,10 +40,10 @@ class LazyStore(MemoryOutbox):
         return super().empty() and not self.to_come
 
 
-def make_uplink(store: LazyStore, clock: VirtualClock | SystemClock, delivered: list[bytes]) -> Uplink:
+def make_uplink(store: LazyStore, clock: VirtualClock | SystemClock, delivered: list[bytes]) -> MqttUplink:
     rng = random.Random(1)  # noqa: S311 - a seed must replay the run
     settings = SessionSettings(acknowledge="puback")
-    return Uplink(
+    return MqttUplink(
         session=Session(settings, TOPICS, store, rng=rng, make_status=status),
         link=VirtualLink(clock, rng, lambda _topic, payload: delivered.append(payload)),
         store=store,
