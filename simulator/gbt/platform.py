@@ -1,0 +1,170 @@
+"""`GbtPlatform`: what all connections of a platform share: register, vehicles, figures, store, account."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from edge.account import Hop
+from edge.wire.gbt.faults import GbtError
+from simulator.gbt.accepted import Accepted
+from simulator.gbt.asks import Ask
+from simulator.gbt.checks import Fault, RefusedError
+from simulator.gbt.keys import VehicleKeys
+from simulator.gbt.kpis import DEFAULT_LIMITS, KpiReport, Limits, VehicleFigures, judge
+from simulator.gbt.register import OPEN_REGISTER, Register
+from simulator.gbt.session import PlatformConnection, Turn
+from simulator.gbt.settings import PlatformSettings
+from simulator.gbt.store import Store
+from simulator.gbt.vehicle_state import VehicleState
+
+Sink = Callable[[Accepted], None]
+"""Takes each report that was accepted for the first time, at once and in order; it must not block."""
+
+
+class GbtPlatform:
+    """A platform without its sockets: connections take bytes and time, and hand out bytes and events.
+
+    Args:
+        store: where reports go; None for one in memory.
+        register: who is known.
+        settings: how it behaves.
+        limits: of the figures.
+        sinks: handed each accepted report, such as what forwards it to another platform.
+
+    Attributes:
+        settings: see above.
+        register: see above.
+        vehicles: those heard of, by VIN.
+        platforms: connections of platforms that are logged in, by user.
+        chips: security chips that were activated, and the VIN of each.
+        counts: messages that are no stored reports, by what became of them.
+        notes: what else is worth knowing, counted.
+        no_keys: the keys of nobody.
+        frames: messages in all.
+        garbage: stretches of bytes that belong to none.
+    """
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        register: Register = OPEN_REGISTER,
+        settings: PlatformSettings | None = None,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        sinks: Iterable[Sink] = (),
+    ) -> None:
+        self.settings = settings or PlatformSettings()
+        self.register = register
+        self.store = store or Store()
+        self.limits = limits
+        self.vehicles: dict[bytes, VehicleState] = {}
+        self.platforms: dict[str, PlatformConnection] = {}
+        self.chips: dict[bytes, bytes] = {}
+        self.counts: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
+        self.no_keys = VehicleKeys()
+        self.frames = 0
+        self.garbage = 0
+        self.stored = 0
+        self._sinks = tuple(sinks)
+        self._dropped: list[tuple[PlatformConnection, Turn]] = []
+
+    def connect(self, now_ns: int, peer: str = "") -> PlatformConnection:
+        """A connection has been opened.
+
+        Args:
+            now_ns: Unix time.
+            peer: its address for people.
+        """
+        return PlatformConnection(self, now_ns, peer)
+
+    def vehicle(self, vin: bytes) -> VehicleState:
+        """The state of a vehicle.
+
+        Raises:
+            RefusedError: the register does not know it, or there are too many.
+        """
+        state = self.vehicles.get(vin)
+        if state is None:
+            entry = self.register.vehicle(vin)
+            if entry is None:
+                raise RefusedError(Fault.VIN_UNKNOWN)
+            if len(self.vehicles) >= self.settings.vehicles_most:
+                raise RefusedError(Fault.FULL)
+            name = vin.decode("ascii", "backslashreplace")
+            state = self.vehicles[vin] = VehicleState(
+                entry,
+                name,
+                VehicleFigures(name, entry.type, self.limits),
+                self.store.shelf(vin),
+                VehicleKeys(entry.ciphers, entry.verifier),
+            )
+        return state
+
+    def take(self, state: VehicleState, accepted: Accepted) -> bool:
+        """Keep a report that passed every check; tell whether it is new."""
+        if not self.store.add(state.shelf, accepted):
+            state.figures.doubles += 1
+            self.counts["double"] += 1
+            return False
+        self.stored += 1
+        state.figures.take(accepted)
+        for sink in self._sinks:
+            sink(accepted)
+        return True
+
+    def drop(self, connection: PlatformConnection, why: str) -> None:
+        """End another connection than the one at work; `dropped` hands it out."""
+        self._dropped.append((connection, connection.end(why)))
+
+    def dropped(self) -> list[tuple[PlatformConnection, Turn]]:
+        """Connections that were ended on another one's account since this was asked last."""
+        found, self._dropped = self._dropped, []
+        return found
+
+    def ask(self, vin: bytes, ask: Ask, now_ns: int) -> tuple[PlatformConnection, bytes]:
+        """Send a command to a vehicle's terminal; its answer comes as an event of that connection.
+
+        Returns:
+            The connection to send it on, and the bytes.
+
+        Raises:
+            GbtError: the vehicle is not connected itself, waits for too many answers, or its edition cannot
+                say that.
+        """
+        state = self.vehicles.get(vin)
+        if state is None or state.connection is None:
+            name = vin.decode("ascii", "backslashreplace")
+            raise GbtError(f"{name} is not logged in over a connection of its own")
+        return state.connection, state.connection.ask(ask, now_ns)
+
+    def kpis(self) -> KpiReport:
+        """The figures of all vehicles heard of."""
+        return judge((state.figures for state in self.vehicles.values()), self.limits)
+
+    def hops(self) -> tuple[Hop, ...]:
+        """The account of this run: messages, and what became of them."""
+        return (
+            Hop(
+                "platform",
+                "messages",
+                self.frames,
+                self.stored,
+                dict(sorted(self.counts.items())),
+                facts={"stretches of garbage": self.garbage, **self.notes},
+            ),
+        )
+
+    def commit(self) -> None:
+        """Make what was taken durable.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        self.store.commit()
+
+
+def logged_in(platform: GbtPlatform) -> Sequence[VehicleState]:
+    """Vehicles with a connection of their own."""
+    return [state for state in platform.vehicles.values() if state.connection is not None]

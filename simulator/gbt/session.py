@@ -1,0 +1,534 @@
+"""`PlatformConnection`: one connection of a terminal or a platform, without its socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from edge.catalogue.item import Edition
+from edge.clock import NS_PER_S
+from edge.wire.gbt.beijing import TIME_BYTES, time_bytes, unix_seconds
+from edge.wire.gbt.faults import GbtError
+from edge.wire.gbt.frame import VIN_BYTES, Command, Encryption, Frame, Response
+from edge.wire.gbt.message import (
+    REPORTS,
+    Message,
+    Report,
+    Values,
+    read_report,
+    read_unit,
+)
+from edge.wire.gbt.security.faults import DecryptionError, SignatureError
+from edge.wire.gbt.security.signatures import check_signature
+from edge.wire.gbt.steps import Raws
+from edge.wire.gbt.stream import Skipped, StreamDecoder
+from simulator.gbt.accepted import Accepted
+from simulator.gbt.asks import Ask
+from simulator.gbt.checks import PARSE_FAULTS, Fault, RefusedError, flag_of, judge_number
+from simulator.gbt.enrolment import activate, take_data_key
+from simulator.gbt.events import (
+    Closed,
+    Doubled,
+    Event,
+    Garbage,
+    LoggedIn,
+    LoggedOut,
+    Refused,
+)
+from simulator.gbt.owed_answers import OwedAnswers
+from simulator.gbt.register import PlatformEntry
+from simulator.gbt.settings import Answers, SecondLogin, SessionNumbers, Signatures
+from simulator.gbt.vehicle_state import VehicleState
+
+if TYPE_CHECKING:
+    from simulator.gbt.platform import GbtPlatform
+
+_TIMED = frozenset(
+    {
+        Command.VEHICLE_LOGIN,
+        Command.REAL_TIME,
+        Command.REISSUE,
+        Command.VEHICLE_LOGOUT,
+        Command.PLATFORM_LOGIN,
+        Command.PLATFORM_LOGOUT,
+        Command.ACTIVATE,
+    }
+)
+_BEIJING_S, _DAY_S = 8 * 3600, 86_400
+
+
+class Turn(NamedTuple):
+    """What becomes of what came in.
+
+    Attributes:
+        send: bytes for the other side.
+        events: what happened.
+        close: why the connection is to be closed behind `send`; empty while it is not.
+    """
+
+    send: bytes = b""
+    events: tuple[Event, ...] = ()
+    close: str = ""
+
+
+class PlatformConnection:
+    """Takes the bytes of one connection and the time; hands out bytes to send and what happened.
+
+    It belongs to a vehicle from its login (command 0x01) on, or to a platform from its own (0x05), over which
+    many vehicles may come. Whatever the bytes are, it raises nothing but errors of the store, and holds no
+    more than one frame and the answers to what one call hands in.
+
+    Args:
+        platform: what it shares with the others; see `GbtPlatform.connect`.
+        now_ns: Unix time.
+        peer: the other side's address for people.
+
+    Attributes:
+        peer: the same.
+        who: the VIN, or the platform's user; empty before login.
+        edition: that it speaks; None before login.
+        closed: why it was closed; empty while it is open.
+    """
+
+    def __init__(self, platform: GbtPlatform, now_ns: int, peer: str = "") -> None:
+        self.peer = peer
+        self.who = ""
+        self.edition: Edition | None = None
+        self.closed = ""
+        self._platform = platform
+        self._settings = platform.settings
+        self._decoder = StreamDecoder(platform.settings.unit_bytes)
+        self._now_ns = self._opened_ns = self._heard_ns = now_ns
+        self._begun_ns: int | None = None
+        self._vehicle: VehicleState | None = None
+        self._entry: PlatformEntry | None = None
+        self._number = 0
+        self._forwarded: dict[bytes, int] = {}
+        self._plain = b""
+        self._out: list[bytes] = []
+        self._events: list[Event] = []
+        self._owed = OwedAnswers(platform.settings.asks_most, platform.settings.answer_s)
+
+    @property
+    def is_platform(self) -> bool:
+        """Whether a platform has logged in over it."""
+        return self._entry is not None
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether a vehicle or a platform has logged in over it."""
+        return self._vehicle is not None or self._entry is not None
+
+    def take(self, data: bytes, now_ns: int) -> Turn:
+        """Take bytes that came in.
+
+        Raises:
+            StoreError: a report cannot be kept.
+        """
+        if self.closed:
+            return Turn()
+        self._now_ns = now_ns
+        found = self._decoder.feed(data)
+        self._work_off(found)
+        if not self._decoder.pending:
+            self._begun_ns = None
+        elif found or self._begun_ns is None:
+            self._begun_ns = now_ns
+        return self._turn()
+
+    def tick(self, now_ns: int) -> Turn:
+        """Time has passed: whatever waited too long is given up.
+
+        Raises:
+            StoreError: a report cannot be kept.
+        """
+        if self.closed:
+            return Turn()
+        self._now_ns = now_ns
+        settings = self._settings
+        if self._begun_ns is not None and now_ns - self._begun_ns >= settings.frame_s * NS_PER_S:
+            self._begun_ns = None
+            self._work_off(self._decoder.flush())
+        self._events += self._owed.overdue(self.who, now_ns)
+        if not self.closed:
+            if self.logged_in and now_ns - self._heard_ns >= settings.silence_s * NS_PER_S:
+                self._end(f"nothing was heard for {settings.silence_s:g} s")
+            elif not self.logged_in and now_ns - self._opened_ns >= settings.login_s * NS_PER_S:
+                self._end(f"no login within {settings.login_s:g} s")
+        return self._turn()
+
+    def lost(self, now_ns: int, why: str = "the other side has closed it") -> Turn:
+        """The connection has ended; what had begun to come is searched for frames."""
+        if self.closed:
+            return Turn()
+        self._now_ns = now_ns
+        self._work_off(self._decoder.flush())
+        if not self.closed:
+            self._end(why)
+        turn = self._turn()
+        return Turn(b"", turn.events, turn.close)
+
+    def end(self, why: str) -> Turn:
+        """Close it from this side."""
+        if self.closed:
+            return Turn()
+        self._end(why)
+        return self._turn()
+
+    def ask(self, ask: Ask, now_ns: int) -> bytes:
+        """A command to the vehicle's terminal, as bytes to send; see `GbtPlatform.ask`.
+
+        Raises:
+            GbtError: no vehicle is logged in, too many answers are owed, or its edition cannot say that.
+        """
+        if self._vehicle is None or self.edition is None:
+            raise GbtError("no vehicle is logged in over this connection")
+        return self._owed.ask(ask, self.edition, self._vehicle.entry.vin, now_ns)
+
+    def _turn(self) -> Turn:
+        turn = Turn(b"".join(self._out), tuple(self._events), self.closed)
+        self._out.clear()
+        self._events.clear()
+        return turn
+
+    def _work_off(self, found: list[Frame | Skipped]) -> None:
+        for one in found:
+            if self.closed:
+                return
+            if isinstance(one, Frame):
+                self._frame(one)
+            else:
+                self._skipped(one)
+
+    def _skipped(self, skipped: Skipped) -> None:
+        self._platform.garbage += 1
+        if self._vehicle is not None:
+            self._vehicle.figures.frames += 1
+            self._vehicle.figures.parse_errors += 1
+        self._events.append(Garbage(self.who, skipped))
+
+    def _frame(self, frame: Frame) -> None:
+        platform = self._platform
+        platform.frames += 1
+        self._heard_ns = self._now_ns
+        self._plain = frame.unit if frame.encryption == Encryption.NONE else b""
+        state = platform.vehicles.get(frame.vin)
+        if state is not None:
+            state.figures.frames += 1
+        try:
+            if frame.response != Response.COMMAND:
+                self._answer(frame)
+            elif frame.command in REPORTS:
+                self._report(frame)
+            else:
+                _HANDLERS.get(frame.command, PlatformConnection._no_command)(self, frame)
+                platform.counts["of the session"] += 1
+        except RefusedError as refused:
+            self._refuse(frame, refused)
+
+    def _no_command(self, frame: Frame) -> None:
+        raise RefusedError(Fault.COMMAND, f"{frame.command:02X}")
+
+    def _refuse(self, frame: Frame, refused: RefusedError) -> None:
+        fault = refused.fault
+        platform = self._platform
+        platform.counts[f"refused: {fault.value}"] += 1
+        if fault in PARSE_FAULTS and (state := platform.vehicles.get(frame.vin)) is not None:
+            state.figures.parse_errors += 1
+        flag: Response | None = None
+        if frame.response == Response.COMMAND:
+            login = frame.command == Command.VEHICLE_LOGIN
+            flag = flag_of(
+                fault, frame.edition, vehicle_login=login, login_faults=self._settings.login_faults
+            )
+        if flag is not None:
+            self._reply(frame, flag)
+        self._events.append(Refused(_text(frame.vin), frame.command, fault, refused.detail, flag))
+
+    def _reply(self, frame: Frame, flag: Response, unit: bytes | None = None) -> None:
+        if unit is not None:
+            encryption = Encryption.NONE
+        elif self._settings.answers_whole:
+            encryption, unit = Encryption(frame.encryption), frame.unit
+        else:
+            encryption = Encryption.NONE
+            timed = frame.command in _TIMED and len(self._plain) >= TIME_BYTES
+            unit = self._plain[:TIME_BYTES] if timed else b""
+        self._out.append(Frame(frame.edition, frame.command, flag, frame.vin, encryption, unit).write())
+
+    def _report(self, frame: Frame) -> None:
+        state = self._speaker(frame)
+        unit = self._plain
+        if frame.encryption != Encryption.NONE:
+            unit = self._opened(frame, state)
+        edition = frame.edition
+        try:
+            report = read_report(unit, edition)
+        except GbtError as error:
+            raise RefusedError(Fault.STRUCTURE, str(error)) from error
+        if report.rest:
+            raise RefusedError(Fault.STRUCTURE, f"information type {report.rest[0]:02X} is not described")
+        time_s = _seconds(report.time)
+        if time_s is None:
+            raise RefusedError(Fault.STRUCTURE, f"{report.time.hex()} is no time")
+        if edition is Edition.Y2025:
+            self._check_signature(frame, report, state)
+        accepted = Accepted(frame.vin, edition, frame.command, time_s, self._now_ns, unit, report)
+        if not self._platform.take(state, accepted):
+            self._events.append(Doubled(state.name, time_s))
+        if self._settings.answers is Answers.ALL:
+            self._reply(frame, Response.SUCCESS)
+
+    def _check_signature(self, frame: Frame, report: Report, state: VehicleState) -> None:
+        wanted = self._settings.signatures
+        verifier = state.keys.verifier
+        if wanted is Signatures.NONE or (verifier is None and wanted is Signatures.REGISTERED):
+            return
+        if verifier is None:
+            raise RefusedError(Fault.SIGNATURE, "no key of the vehicle is known")
+        message = Message(frame.edition, frame.command, frame.response, frame.vin, report)
+        try:
+            check_signature(message, verifier, self._settings.options)
+        except SignatureError as error:
+            raise RefusedError(Fault.SIGNATURE, error.what) from error
+
+    def _speaker(self, frame: Frame) -> VehicleState:
+        """The vehicle of a report or command, which has to be that of the connection, or may come over it."""
+        if self.edition is None:
+            raise RefusedError(Fault.NOT_LOGGED_IN)
+        if frame.edition is not self.edition and self._entry is None:
+            raise RefusedError(Fault.EDITION, f"{frame.edition.value} after a login in {self.edition.value}")
+        if self._vehicle is not None:
+            if frame.vin != self._vehicle.entry.vin:
+                raise RefusedError(Fault.VIN_OTHER, _text(frame.vin))
+            return self._vehicle
+        if self._settings.forwarded_logins and frame.vin not in self._forwarded:
+            raise RefusedError(Fault.NOT_LOGGED_IN, "this vehicle")
+        return self._known(frame)
+
+    def _known(self, frame: Frame) -> VehicleState:
+        """The vehicle that a frame names, if the register knows it and lets it come so."""
+        if frame.edition not in self._settings.editions:
+            raise RefusedError(Fault.EDITION, f"{frame.edition.value} is not spoken here")
+        if self._entry is not None and not self._entry.forwards(frame.vin):
+            raise RefusedError(Fault.VIN_UNKNOWN, "this platform may not forward it")
+        state = self._platform.vehicle(frame.vin)
+        if state.entry.edition not in {None, frame.edition}:
+            raise RefusedError(Fault.EDITION, f"the vehicle is registered for {state.entry.edition}")
+        return state
+
+    def _opened(self, frame: Frame, state: VehicleState | None) -> bytes:
+        """The data unit of a frame, decrypted."""
+        if frame.encryption == Encryption.NONE:
+            return frame.unit
+        own = self._platform.register.own
+        if self._entry is not None:
+            own = {**own, **self._entry.ciphers}
+        keys = state.keys if state is not None else self._platform.no_keys
+        try:
+            unit = keys.opened(frame, own, self._now_ns // NS_PER_S).unit
+        except DecryptionError as error:
+            raise RefusedError(Fault.DECRYPTION, error.what) from error
+        self._plain = unit
+        return unit
+
+    def _values(self, frame: Frame, state: VehicleState | None) -> Raws:
+        """The raw values of a command's data unit."""
+        unit = self._opened(frame, state)
+        try:
+            content = read_unit(unit, frame.edition, frame.command, frame.response)
+        except GbtError as error:
+            raise RefusedError(Fault.STRUCTURE, str(error)) from error
+        if not isinstance(content, Values):
+            raise RefusedError(Fault.STRUCTURE, "the data unit is empty")
+        return content.raws
+
+    def _vehicle_login(self, frame: Frame) -> None:
+        state = self._known(frame)
+        raws = self._values(frame, state)
+        number, missed, rose = self._judge_number(raws, state)
+        if self._entry is None:
+            if self._vehicle is not None and self._vehicle is not state:
+                raise RefusedError(Fault.VIN_OTHER, state.name)
+            self._supersede(state.connection, "VIN")
+            state.connection = self
+            self._vehicle, self.who, self._number = state, state.name, number
+            self.edition = frame.edition
+        else:
+            self._forwarded[frame.vin] = number
+        state.session = (number, _beijing_day(raws[0]))
+        state.figures.continuity.session()
+        self._reply(frame, Response.SUCCESS)
+        by = "" if self._entry is None else self._entry.user
+        self._events.append(
+            LoggedIn(state.name, frame.edition, number, by=by, number_rose=rose, missed=missed)
+        )
+
+    def _judge_number(self, raws: Raws, state: VehicleState) -> tuple[int, int, bool]:
+        time_s = _seconds(raws[0])
+        if time_s is None:
+            raise RefusedError(Fault.STRUCTURE, f"{raws[0].hex()} is no time")
+        judged = judge_number(raws[1], _beijing_day(raws[0]), state.session)
+        if not judged.rises:
+            before = "none" if state.session is None else str(state.session[0])
+            if self._settings.session_numbers is SessionNumbers.REFUSED:
+                raise RefusedError(Fault.SESSION_NUMBER, f"{raws[1]} after {before}")
+            self._platform.notes["session numbers that do not rise"] += 1
+        return raws[1], judged.missed, judged.rises
+
+    def _supersede(self, other: PlatformConnection | None, identity: str) -> None:
+        """Deal with the connection that has the same identity, if there is one."""
+        if other is None or other is self:
+            return
+        if self._settings.second_login is SecondLogin.REFUSE_NEW:
+            raise RefusedError(Fault.VIN_DUPLICATE, f"this {identity} is logged in from {other.peer}")
+        self._platform.drop(other, f"a new login of the same {identity}")
+
+    def _vehicle_logout(self, frame: Frame) -> None:
+        state = self._speaker(frame)
+        raws = self._values(frame, state)
+        expected = self._number if self._entry is None else self._forwarded.get(frame.vin, raws[1])
+        if raws[1] != expected:
+            raise RefusedError(Fault.SESSION_NUMBER, f"{raws[1]}, but the login's was {expected}")
+        self._reply(frame, Response.SUCCESS)
+        self._events.append(LoggedOut(state.name, raws[1]))
+        state.figures.continuity.session(in_order=True)
+        if self._entry is None:
+            self._leave()
+        else:
+            self._forwarded.pop(frame.vin, None)
+
+    def _platform_login(self, frame: Frame) -> None:
+        if frame.edition not in self._settings.editions:
+            raise RefusedError(Fault.EDITION, f"{frame.edition.value} is not spoken here")
+        if self._vehicle is not None:
+            raise RefusedError(Fault.COMMAND, "this connection is a vehicle's")
+        raws = self._values(frame, None)
+        entry = self._platform.register.platform(raws[2], raws[3], frame.vin)
+        if entry is None:
+            raise RefusedError(Fault.ACCESS, raws[2].rstrip(b"\0 ").decode("gb18030", "backslashreplace"))
+        if self._entry is not None and self._entry.user != entry.user:
+            raise RefusedError(Fault.ACCESS, f"this connection is {self._entry.user}'s")
+        self._supersede(self._platform.platforms.get(entry.user), "user")
+        self._platform.platforms[entry.user] = self
+        self._entry, self.who, self._number = entry, entry.user, raws[1]
+        self.edition = frame.edition
+        self._reply(frame, Response.SUCCESS)
+        self._events.append(LoggedIn(entry.user, frame.edition, raws[1], platform=True))
+
+    def _platform_logout(self, frame: Frame) -> None:
+        if self._entry is None:
+            raise RefusedError(Fault.NOT_LOGGED_IN)
+        raws = self._values(frame, None)
+        if raws[1] != self._number:
+            raise RefusedError(Fault.SESSION_NUMBER, f"{raws[1]}, but the login's was {self._number}")
+        self._reply(frame, Response.SUCCESS)
+        self._events.append(LoggedOut(self._entry.user, raws[1]))
+        self._leave()
+
+    def _heartbeat(self, frame: Frame) -> None:
+        if self._entry is None:
+            self._speaker(frame)
+        self._require_empty(frame)
+        self._reply(frame, Response.SUCCESS, b"")
+
+    def _time_sync(self, frame: Frame) -> None:
+        self._require_empty(frame)
+        self._reply(frame, Response.SUCCESS, time_bytes(self._now_ns // NS_PER_S))
+
+    def _require_empty(self, frame: Frame) -> None:
+        if frame.unit:
+            raise RefusedError(Fault.STRUCTURE, "the data unit of this command is empty")
+
+    def _activation(self, frame: Frame) -> None:
+        self._require_2025(frame)
+        state = self._known(frame)
+        result = activate(self._platform, state, self._values(frame, state))
+        self._reply_activation(frame, result)
+
+    def _reply_activation(self, frame: Frame, result: tuple[int, int]) -> None:
+        answer = Frame(
+            frame.edition,
+            Command.ACTIVATION_RESULT,
+            Response.SUCCESS,
+            frame.vin,
+            Encryption.NONE,
+            bytes(result),
+        )
+        self._out.append(answer.write())
+
+    def _data_key(self, frame: Frame) -> None:
+        self._require_2025(frame)
+        state = self._known(frame)
+        take_data_key(state, self._values(frame, state), self._platform.register.security)
+        self._reply(frame, Response.SUCCESS, b"")
+
+    def _require_2025(self, frame: Frame) -> None:
+        if frame.edition is not Edition.Y2025:
+            raise RefusedError(Fault.COMMAND, f"{frame.command:02X} is none of 2016")
+
+    def _answer(self, frame: Frame) -> None:
+        """A response: to what the platform has asked, or to nothing."""
+        if (
+            self._vehicle is None
+            or frame.vin != self._vehicle.entry.vin
+            or not self._owed.owes(frame.command)
+        ):
+            self._platform.counts["responses to nothing"] += 1
+            return
+        unit = self._opened(frame, self._vehicle)
+        self._events.append(self._owed.answered(frame, unit, self.who, self._now_ns))
+        self._platform.counts["answers to the operator"] += 1
+
+    def _leave(self) -> None:
+        """The session is over, the connection not yet."""
+        self._events += self._owed.ended(self.who)
+        if self._vehicle is not None:
+            if self._vehicle.connection is self:
+                self._vehicle.connection = None
+            self._vehicle.figures.continuity.session()
+            self._vehicle = None
+        if self._entry is not None:
+            for vin in self._forwarded:
+                self._platform.vehicles[vin].figures.continuity.session()
+            self._forwarded.clear()
+            if self._platform.platforms.get(self._entry.user) is self:
+                del self._platform.platforms[self._entry.user]
+            self._entry = None
+        self.edition = None
+        self._opened_ns = self._now_ns
+
+    def _end(self, why: str) -> None:
+        who = self.who
+        self._leave()
+        self.closed = why
+        self._events.append(Closed(who, why))
+
+
+_HANDLERS: Mapping[int, Callable[[PlatformConnection, Frame], None]] = MappingProxyType(
+    {
+        Command.VEHICLE_LOGIN: PlatformConnection._vehicle_login,  # noqa: SLF001 - its own table
+        Command.VEHICLE_LOGOUT: PlatformConnection._vehicle_logout,  # noqa: SLF001 - the same
+        Command.PLATFORM_LOGIN: PlatformConnection._platform_login,  # noqa: SLF001 - the same
+        Command.PLATFORM_LOGOUT: PlatformConnection._platform_logout,  # noqa: SLF001 - the same
+        Command.HEARTBEAT: PlatformConnection._heartbeat,  # noqa: SLF001 - the same
+        Command.TIME_SYNC: PlatformConnection._time_sync,  # noqa: SLF001 - the same
+        Command.ACTIVATE: PlatformConnection._activation,  # noqa: SLF001 - the same
+        Command.DATA_KEY: PlatformConnection._data_key,  # noqa: SLF001 - the same
+    }
+)
+
+
+@lru_cache(maxsize=1024)
+def _seconds(wire: bytes) -> int | None:
+    return unix_seconds(wire) if len(wire) == TIME_BYTES else None
+
+
+def _beijing_day(wire: bytes) -> int:
+    return ((_seconds(wire) or 0) + _BEIJING_S) // _DAY_S
+
+
+def _text(vin: bytes) -> str:
+    return vin[:VIN_BYTES].decode("ascii", "backslashreplace")
