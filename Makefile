@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ACCELERATOR := $(VENV)/.accelerator
 
-.PHONY: help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types damage soak canary-live bench bench-bulk bench-peers packages venv clean
+.PHONY: help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -78,6 +78,11 @@ firmware-types: venv ## read the firmware against MicroPython's stubs of each fa
 	$(PYTHON) -m venv build/firmware-types/venv
 	build/firmware-types/venv/bin/python -m pip install --quiet --disable-pip-version-check basedpyright==1.40.2
 	$(BIN)/python -m tests.firmware.board_types
+
+# The emulator is needed for nothing else, and takes minutes.
+firmware-emulated: venv ## the bridge on an emulated RP2040; NEVGATE_RP2040_UF2 names an image of MicroPython
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check rp2040py==0.3.6
+	$(BIN)/python -m pytest tests/firmware/test_emulated_board.py -v -s
 
 damage: venv ## damage a journal in every way and print what is reported and what survives
 	$(BIN)/python -m tests.journal.damage
