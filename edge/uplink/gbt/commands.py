@@ -279,8 +279,9 @@ class PlatformCommands:
 
     def _refuse(self, message: Message, refused: CommandRefusedError) -> Answered:
         self._facts[f"{_NAMES[Command(message.command)]} refused"] += 1
+        only_time = isinstance(message.content, Values) and message.content.part == "response"
         return Answered(
-            answer(message, refused.flag),
+            answer(message, refused.flag, whole=only_time),
             (),
             self._notice(message, f"refused: {refused.what}", trouble=True),
             (self._event(message, "refused", refused.what),),
