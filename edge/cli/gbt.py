@@ -12,6 +12,7 @@ MEMBERS = MappingProxyType(
     {
         "decode": "Explain messages byte by byte.",
         "encode": "A record as messages of either edition.",
+        "static": "Check what a maker registers of a vehicle.",
     }
 )
 
