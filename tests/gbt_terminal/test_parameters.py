@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,9 +15,9 @@ from edge.uplink.gbt.answered import Answered, SettingsChanged
 from edge.uplink.gbt.parameter_values import ConfiguredParameters
 from edge.uplink.gbt.parameters import ParameterRules
 from edge.uplink.gbt.server_change import ChangeRules, Server
-from edge.wire.gbt.field import Coding, Field, FieldKind
 from edge.wire.gbt.frame import Command, Response
 from edge.wire.gbt.message import Values, read_message
+from edge.wire.gbt.profile import load_profile
 from tests.gbt_terminal.terminal import NEW, OLD, Terminal, flag_of, server_entries
 from tests.gbt_terminal.torn_files import PowerCut
 
@@ -263,15 +263,34 @@ def test_a_configured_value_that_the_edition_has_not_is_refused(
         Terminal(configured=configured)
 
 
-USER = Field(
-    "parameter 90", "", "value", "", FieldKind.NUMBER, 2, "", "", Decimal(1), Decimal(0), 5, 50,
-    Coding.NONE, "s", "period of the maker's block", "", "", {},
-)  # fmt: skip
+PROFILE = """
+name = "maker"
+
+[[parameter]]
+id = 0x90
+en = "period of the maker's block"
+width = 2
+least = 5
+most = 50
+unit = "s"
+
+[[parameter]]
+id = 0x91
+en = "what the maker calls it"
+kind = "text"
+size = "rest"
+"""
 
 
-def test_a_parameter_that_a_profile_describes_is_queried_and_set_also_before_others() -> None:
-    configured = ConfiguredParameters(OLD, "H1", "F1", user={0x90: 7})
-    terminal = Terminal(configured=configured, user={0x90: USER})
+def profiled(tmp_path: Path, text: str = PROFILE) -> Terminal:
+    path = tmp_path / "maker.toml"
+    path.write_text(text, "utf-8")
+    configured = ConfiguredParameters(OLD, "H1", "F1", user={0x90: 7, 0x91: b"name"})
+    return Terminal(configured=configured, user=load_profile(str(path)).parameters)
+
+
+def test_a_parameter_that_a_profile_describes_is_queried_and_set_also_before_others(tmp_path: Path) -> None:
+    terminal = profiled(tmp_path)
     answered = terminal.query(0x90, 0x02)
     assert answered.message is not None
     assert answered.message.frame().unit[6:] == bytes.fromhex("02 90 0007 02 0a")
@@ -279,11 +298,33 @@ def test_a_parameter_that_a_profile_describes_is_queried_and_set_also_before_oth
     message = terminal.command(Command.SET, 2, ((0x90, unit[2:]),))
     answered = terminal.take(message)
     assert flag_of(answered) == Response.SUCCESS
-    assert (terminal.parameters.live.user, terminal.parameters.live.report_period_s) == ({0x90: 50}, 20)
+    live = terminal.parameters.live
+    assert (live.user, live.report_period_s) == ({0x90: 50, 0x91: b"name"}, 20)
     terminal.later()
     beyond = terminal.command(Command.SET, 1, ((0x90, bytes.fromhex("0033")),))
     assert flag_of(terminal.take(beyond)) == Response.ERROR
-    assert replace(terminal).parameters.live.user == {0x90: 50}
+    assert replace(terminal).parameters.live.user[0x90] == 50
+    terminal.later()
+    assert flag_of(terminal.set((0x02, 25), (0x91, b"another"))) == Response.SUCCESS
+    assert terminal.parameters.live.user == {0x90: 50, 0x91: b"another"}
+    assert flag_of(terminal.query(0x91)) == Response.SUCCESS
+    assert flag_of(terminal.query(0x91, 0x02)) == Response.ERROR
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("width = 2", "size = 2"),
+        ("id = 0x91", "id = 0x90"),
+        ('size = "rest"', ""),
+        ("id = 0x90", "id = 0x20"),
+    ],
+)
+def test_a_profile_with_a_parameter_that_cannot_be_is_refused(
+    tmp_path: Path, change: tuple[str, str]
+) -> None:
+    with pytest.raises(ConfigError):
+        profiled(tmp_path, PROFILE.replace(*change))
 
 
 def test_a_change_of_port_alone_stays_with_the_host_and_comes_back_with_the_configured_server() -> None:

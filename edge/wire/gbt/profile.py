@@ -1,14 +1,14 @@
-"""`Profile`: what a city or a maker puts into custom blocks (0x80 to 0xFE), and asks for, as a file."""
+"""`Profile`: what a city or a maker puts into custom blocks and parameters (0x80 to 0xFE), as a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Key
@@ -20,6 +20,7 @@ from edge.tomlfile import read_toml, validate
 from edge.wire.gbt.field import Coding, Field, FieldKind
 from edge.wire.gbt.layout import Layout
 from edge.wire.gbt.message import CUSTOM_FIRST, CUSTOM_LAST, Report
+from edge.wire.gbt.steps import REST
 
 BUILT_IN = ("shanghai", "chengdu")
 """Profiles that come with nevgate."""
@@ -55,6 +56,7 @@ class Profile:
         edition: the edition that it adds to; None for any.
         bodies: information types that it asks every vehicle for.
         blocks: the custom blocks whose fields are known.
+        parameters: the parameters of terminals, 0x80 to 0xFE, that it describes, by id.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Profile:
     edition: Edition | None
     bodies: tuple[int, ...]
     blocks: Mapping[int, Block]
+    parameters: Mapping[int, Field] = field(default_factory=dict)
 
     def lacking(self, reports: Iterable[Report]) -> tuple[int, ...]:
         """The information types that it asks for and that no report has."""
@@ -100,6 +103,22 @@ class _BlockTable(BaseModel):
     field: list[_FieldTable] = []
 
 
+class _ParameterTable(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: int = Key(ge=CUSTOM_FIRST, le=CUSTOM_LAST)
+    en: str
+    cn: str = ""
+    clause: str = ""
+    kind: Literal["number", "enum", "text", "bytes"] = "number"
+    width: Literal[1, 2, 4] | None = None
+    size: Annotated[int, Key(ge=1)] | Literal["rest"] | None = None
+    least: int | None = None
+    most: int | None = None
+    unit: str = ""
+    names: dict[str, str] = {}
+
+
 class _ProfileTable(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -109,6 +128,7 @@ class _ProfileTable(BaseModel):
     edition: Literal["2016", "2025"] | None = None
     bodies: list[int] = []
     block: list[_BlockTable] = []
+    parameter: list[_ParameterTable] = []
 
 
 def load_profile(name: str) -> Profile:
@@ -138,6 +158,9 @@ def load_profile(name: str) -> Profile:
                 raise ConfigError(
                     f"block {block.id:#x}: a count or size names no field before it", where=str(path)
                 ) from error
+    parameters = {one.id: _parameter(one, path) for one in asked.parameter}
+    if len(parameters) < len(asked.parameter):
+        raise ConfigError("a parameter is there twice", where=str(path))
     return Profile(
         asked.name,
         asked.title,
@@ -145,6 +168,7 @@ def load_profile(name: str) -> Profile:
         Edition(int(asked.edition)) if asked.edition else None,
         tuple(asked.bodies),
         MappingProxyType(blocks),
+        MappingProxyType(parameters),
     )
 
 
@@ -182,5 +206,34 @@ def _field(block: _BlockTable, asked: _FieldTable, path: Path) -> Field:
         en=asked.en,
         cn=asked.cn,
         clause=block.clause,
+        names=MappingProxyType({int(value, 0): word for value, word in asked.names.items()}),
+    )
+
+
+def _parameter(asked: _ParameterTable, path: Path) -> Field:
+    kind = FieldKind(asked.kind)
+    plain = kind in {FieldKind.TEXT, FieldKind.BYTES}
+    if plain != (asked.size is not None) or plain != (asked.width is None):
+        what = f"parameter {asked.id:#x}: a number has a width, texts and bytes a size"
+        raise ConfigError(what, where=str(path))
+    fixed = asked.size if isinstance(asked.size, int) else 0
+    return Field(
+        part=f"parameter {asked.id:02X}",
+        group="",
+        name="value",
+        item="",
+        kind=kind,
+        width=asked.width or fixed,
+        size=REST if plain and not fixed else "",
+        count="",
+        resolution=None if plain or kind is FieldKind.ENUM else Decimal(1),
+        offset=Decimal(0),
+        least=asked.least,
+        most=asked.most,
+        coding=Coding.NONE,
+        unit=asked.unit,
+        en=asked.en,
+        cn=asked.cn,
+        clause=asked.clause,
         names=MappingProxyType({int(value, 0): word for value, word in asked.names.items()}),
     )
