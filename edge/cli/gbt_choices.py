@@ -56,6 +56,12 @@ def gbt_options(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="2025: the codes of the activation's result.",
     )
+    @click.option(
+        "--signature-covers-mark/--no-signature-covers-mark",
+        default=False,
+        show_default=True,
+        help="2025: whether the mark FF before a signature is among the signed bytes.",
+    )
     @functools.wraps(command)
     def wrapped(
         *,
@@ -66,6 +72,7 @@ def gbt_options(command: Callable[..., Any]) -> Callable[..., Any]:
         pedals: bool,
         discharge_positive: bool,
         activation_codes: str,
+        signature_covers_mark: bool,
         **rest: Any,  # noqa: ANN401 - the command's own
     ) -> None:
         options = Options(
@@ -75,6 +82,7 @@ def gbt_options(command: Callable[..., Any]) -> Callable[..., Any]:
             pedals=pedals,
             discharge_positive=discharge_positive,
             activation_codes=ActivationCodes(activation_codes),
+            signature_covers_mark=signature_covers_mark,
         )
         profile = None if profile_name is None else load_profile(profile_name)
         command(options=options, profile=profile, **rest)

@@ -17,9 +17,10 @@ from edge.catalogue.catalogue import builtin
 from edge.catalogue.item import Edition
 from edge.cli.console import page
 from edge.cli.gbt_choices import gbt_options, told_lines
+from edge.cli.gbt_secured import Keys, Opened, SignatureState, security_options
 from edge.cli.program import emit_json
 from edge.errors import ConfigError
-from edge.wire.gbt.explain import Explained, Line, explain
+from edge.wire.gbt.explain import Explained, Line
 from edge.wire.gbt.faults import GbtError
 from edge.wire.gbt.frame import OVERHEAD_BYTES, Frame
 from edge.wire.gbt.meaning import State
@@ -28,6 +29,8 @@ from edge.wire.gbt.options import Options
 from edge.wire.gbt.profile import Profile
 from edge.wire.gbt.record_json import record_to_json
 from edge.wire.gbt.recording import RecordCodec
+from edge.wire.gbt.security.choices import SecurityOptions
+from edge.wire.gbt.security.ciphers import encryption_name
 from edge.wire.gbt.stream import Skipped, StreamDecoder
 
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}|[\s:,-]|0[xX])+")
@@ -37,6 +40,8 @@ _COLOURS = {
     State.ABNORMAL: "magenta",
     State.OUT_OF_RANGE: "bold red",
 }
+_GOOD = frozenset({SignatureState.VALID, SignatureState.NOT_ASKED})
+_SIGNATURE_COLOURS = {SignatureState.VALID: "green", SignatureState.NOT_ASKED: "dim"}
 _LIST_MARK = re.compile(r"\[\d+\]$")
 _SHOWN_BYTES = 12
 _LONGEST_NAME = 200
@@ -46,12 +51,33 @@ _LONGEST_NAME = 200
 @click.argument("source", metavar="HEX|FILE|-")
 @click.option("--all", "every", is_flag=True, help="A row for each element of a list, instead of one a list.")
 @click.option("--record", "as_record", is_flag=True, help="Show the record too that the messages say.")
+@click.option(
+    "--key",
+    "key_paths",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Decrypt data units with this key; once an algorithm.",
+)
+@click.option(
+    "--verify",
+    "verify_paths",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Check signatures (2025) with this public key; once an algorithm.",
+)
 @gbt_options
+@security_options
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(
+    *,
     source: str,
     every: bool,
     as_record: bool,
+    key_paths: tuple[Path, ...],
+    verify_paths: tuple[Path, ...],
+    security: SecurityOptions,
     as_json: bool,
     options: Options,
     profile: Profile | None,
@@ -67,10 +93,13 @@ def command(
       nevgate gbt decode 232307fe4c4e564741544530305844454d30303031010000ae
       nevgate gbt decode capture.bin --json
       nevgate gbt decode - --profile shanghai --record
+      nevgate gbt decode capture.bin --key session.key --verify vehicle.pub.pem
 
-    Exit status: 1 if something is no message.
+    Exit status: 1 if something is no message, cannot be decrypted with the keys given, or has not the valid
+    signature that --verify asks for.
     """
     data = _data(source)
+    keys = Keys.read(key_paths, verify_paths, security)
     shown: list[dict[str, Any]] = []
     broken = False
     for offset, piece, skipped in _pieces(data):
@@ -81,21 +110,55 @@ def command(
             else:
                 click.echo(f"nevgate: byte {offset}: {len(piece)} bytes skipped: {skipped}", err=True)
             continue
-        explained = explain(piece, options, profile)
-        broken |= explained.fault is not None
+        opened = keys.open(piece, options, profile)
+        explained = opened.explained
+        judged = keys.judge(explained, options) if keys.verifiers else None
+        broken |= explained.fault is not None or bool(opened.why_closed)
+        broken |= judged is not None and judged[0] not in _GOOD
         if as_json:
-            shown.append(_as_json(explained, offset, options, profile))
+            told = _as_json(explained, offset, options, profile)
+            shown.append(told | _security_json(opened, judged))
             continue
         if explained.message is not None:
             _show(explained, offset, every=every)
             if as_record:
                 _show_record(explained.message, options, profile)
+        _show_security(opened, judged, offset)
         if explained.fault is not None:
             click.echo(f"nevgate: {explained.fault.moved(offset)}", err=True)
     if as_json:
         emit_json(shown)
     if broken:
         raise SystemExit(1)
+
+
+def _show_security(opened: Opened, judged: tuple[SignatureState, str] | None, offset: int) -> None:
+    if opened.unit_bytes is not None:
+        name = encryption_name(opened.encryption)
+        sizes = f"{opened.wire_bytes} bytes on the wire, {opened.unit_bytes} decrypted"
+        click.echo(f"decrypted by {name}: {sizes}; offsets count in the decrypted message")
+    if opened.why_closed:
+        click.echo(f"nevgate: byte {offset}: {opened.why_closed}", err=True)
+    if judged is not None:
+        state, why = judged
+        text = Text(f"signature {state}", _SIGNATURE_COLOURS.get(state, "bold red"))
+        page().print(text.append(f": {why}", ""))
+
+
+def _security_json(opened: Opened, judged: tuple[SignatureState, str] | None) -> dict[str, object]:
+    tried = opened.unit_bytes is not None or bool(opened.why_closed)
+    return {
+        "encryption": opened.encryption,
+        "decrypted": {
+            "by": encryption_name(opened.encryption),
+            "wire_bytes": opened.wire_bytes,
+            "unit_bytes": opened.unit_bytes,
+            "error": opened.why_closed or None,
+        }
+        if tried
+        else None,
+        "signature": None if judged is None else {"state": judged[0].value, "why": judged[1]},
+    }
 
 
 def _data(source: str) -> bytes:

@@ -15,6 +15,7 @@ from edge.archive.selection import Selection
 from edge.catalogue.catalogue import builtin
 from edge.catalogue.item import Edition
 from edge.cli.gbt_choices import gbt_options, told_lines
+from edge.cli.gbt_secured import security_options
 from edge.cli.place import find_place
 from edge.cli.program import emit_json
 from edge.errors import ConfigError
@@ -26,6 +27,11 @@ from edge.wire.gbt.options import Options
 from edge.wire.gbt.profile import Profile
 from edge.wire.gbt.record_json import record_from_json
 from edge.wire.gbt.recording import RecordCodec
+from edge.wire.gbt.security.choices import SecurityOptions
+from edge.wire.gbt.security.ciphers import encrypted
+from edge.wire.gbt.security.keys import cipher_of, read_gbt_key, signer_of
+from edge.wire.gbt.security.room import with_room
+from edge.wire.gbt.security.signatures import signed
 
 
 @click.command()
@@ -38,9 +44,25 @@ from edge.wire.gbt.recording import RecordCodec
     "--config", "config_path", type=click.Path(path_type=Path), help="Names the journal and its keys."
 )
 @click.option("--number", type=click.IntRange(min=1), help="Which of its records.")
+@click.option(
+    "--sign",
+    "sign_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Sign the messages (2025) with this private key.",
+)
+@click.option(
+    "--encrypt",
+    "encrypt_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Encrypt the data units with this key.",
+)
 @gbt_options
+@security_options
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(
+    *,
     source: str | None,
     edition: str,
     vin: str,
@@ -48,6 +70,9 @@ def command(
     journal: Path | None,
     config_path: Path | None,
     number: int | None,
+    sign_path: Path | None,
+    encrypt_path: Path | None,
+    security: SecurityOptions,
     as_json: bool,
     options: Options,
     profile: Profile | None,
@@ -63,6 +88,7 @@ def command(
       nevgate gbt encode record.json --vin LNVGATE00XDEM0001
       nevgate gbt encode --config nevgate.toml --number 1207 --edition 2016 --vin LNVGATE00XDEM0001
       nevgate gbt encode - --vin LNVGATE00XDEM0001 --overflow limit --json
+      nevgate gbt encode record.json --vin LNVGATE00XDEM0001 --sign vehicle.pem --encrypt session.key
     """
     if not vin.isascii() or len(vin) != VIN_BYTES:
         raise GbtError(f"'{vin}' is no VIN", todo=f"It has {VIN_BYTES} characters")
@@ -74,8 +100,16 @@ def command(
         raise ConfigError("names no record", todo="Give a FILE, or --journal or --config with --number")
     if reissue:
         record = replace(record, reissue=True)
+    signer = None if sign_path is None else signer_of(read_gbt_key(sign_path), security)
+    cipher = None if encrypt_path is None else cipher_of(read_gbt_key(encrypt_path), security)
+    options = with_room(options, cipher, signer)
     messages, told = RecordCodec(Edition(int(edition)), options, profile).messages(record, vin.encode())
-    lines = [message.write().hex() for message in messages]
+    if signer is not None:
+        messages = tuple(signed(message, signer, options) for message in messages)
+    frames = [message.frame() for message in messages]
+    if cipher is not None:
+        frames = [encrypted(frame, cipher) for frame in frames]
+    lines = [frame.write().hex() for frame in frames]
     if as_json:
         emit_json({"edition": int(edition), "messages": lines, "told": [*told_lines(told)]})
         return
