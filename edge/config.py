@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     field_validator,
     model_validator,
 )
 
 from edge.config_events import CollisionSection, EventSection
+from edge.config_gbt import GBT, GbtDestinationSection, GbtSection, pack_fault, tongue_of
 from edge.config_page import PageSection
+from edge.config_platform import PlatformSection, is_loopback
 from edge.config_policy import ControlSection, PolicySection
 from edge.config_power import PowerSection
 from edge.config_section import ConfigPath
@@ -25,7 +28,6 @@ from edge.config_socketcan import SOCKETCAN, SocketCanOptions
 from edge.config_vlink import VLINK, VlinkOptions, is_channel
 from edge.errors import ConfigError
 from edge.journal.section import JournalSection
-from edge.policy.rules import Purpose
 from edge.tomlfile import read_toml, validate
 
 _VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
@@ -53,6 +55,15 @@ class VehicleSection(_Section):
     vin: Annotated[str, AfterValidator(_vin)] = Field(description="vehicle identification number, GB 16735")
     pseudonym: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = Field(
         default="", description="used in topics instead of the VIN; the platform must know it"
+    )
+
+    iccid: Annotated[str, Field(pattern=r"^([0-9A-Za-z]{20})?$")] = Field(
+        default="", description="20 characters of the SIM card, told at each login of GB/T 32960.3"
+    )
+    packs: tuple[tuple[str, ...], ...] = Field(
+        default=(),
+        description="codes of the battery packs under each management system (GB/T 34014: 24 characters), "
+        "told at each login of GB/T 32960.3",
     )
 
     @property
@@ -229,25 +240,9 @@ class SamplingSection(_Section):
         return self
 
 
-class TlsSection(_Section):
-    """Transport security; on unless the broker is on this machine."""
-
-    enabled: bool = True
-    ca_file: ConfigPath | None = Field(default=None, description="without one, the system's authorities")
-    certificate: ConfigPath | None = Field(default=None, description="client certificate, PEM")
-    key: ConfigPath | None = Field(default=None, description="its private key, PEM")
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("a client certificate needs 'certificate' and 'key' both")
-        return self
-
-
-class UplinkSection(_Section):
+class UplinkSection(PlatformSection):
     """The platform's broker."""
 
-    host: Annotated[str, Field(min_length=1)]
     port: Annotated[int, Field(ge=1, le=65_535)] = 8883
     protocol: Literal["5", "3.1.1"] = "5"
     username: str = ""
@@ -255,37 +250,15 @@ class UplinkSection(_Section):
     keep_alive_s: Annotated[int, Field(ge=5, le=240)] = 30
     in_flight: Annotated[int, Field(ge=1, le=100)] = 20
     acknowledge: Literal["receipt", "puback"] = "receipt"
-    purpose: Literal[Purpose.REGULATED, Purpose.SERVICE] = Field(
-        default=Purpose.REGULATED, description="what its platform gets records for, as the policy knows it"
-    )
-    jurisdiction: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = Field(
-        default="",
-        description="where its machines stand, ISO 3166-1 alpha-2; a machine of the vehicle has none",
-    )
-    account_period_s: Annotated[float, Field(ge=10, le=86_400)] = Field(
-        default=3600.0, description="the account of the whole road goes up so often"
-    )
-    queue_messages: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
-    queue_bytes: Annotated[int, Field(ge=10_000, le=1_000_000_000)] = 32_000_000
-    tls: TlsSection = TlsSection()
 
     @model_validator(mode="after")
     def _plain_only_at_home(self) -> Self:
-        if not self.tls.enabled and not _is_loopback(self.host):
+        if not self.tls.enabled and not is_loopback(self.host):
             raise ValueError(
                 f"without TLS only a broker on this machine may be used, not '{self.host}' "
                 "(GB/T 44464-2024 5.6.1); set tls.enabled = true"
             )
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class DestinationSection(UplinkSection):
@@ -317,6 +290,18 @@ class SigningSection(_Section):
     )
 
 
+AnyPlatform = UplinkSection | GbtSection
+"""A platform by either tongue; those of further destinations too."""
+
+AnyUplink = Annotated[
+    Annotated[UplinkSection, Tag("mqtt")] | Annotated[GbtSection, Tag(GBT)], Discriminator(tongue_of)
+]
+AnyDestination = Annotated[
+    Annotated[DestinationSection, Tag("mqtt")] | Annotated[GbtDestinationSection, Tag(GBT)],
+    Discriminator(tongue_of),
+]
+
+
 class Config(_Section):
     """The whole configuration."""
 
@@ -329,8 +314,8 @@ class Config(_Section):
     sampling: SamplingSection = SamplingSection()
     event: tuple[EventSection, ...] = ()
     collision: CollisionSection | None = None
-    uplink: UplinkSection
-    destination: tuple[DestinationSection, ...] = ()
+    uplink: AnyUplink
+    destination: tuple[AnyDestination, ...] = ()
     journal: JournalSection | None = None
     page: PageSection | None = None
     power: PowerSection | None = None
@@ -397,6 +382,18 @@ class Config(_Section):
                 raise ValueError(f"two destinations are called '{name}'; each needs a name of its own")
         if self.destination and self.journal is None:
             raise ValueError("further destinations need a journal; add a table [journal] with a folder")
+        if isinstance(self.uplink, GbtSection) and self.journal is None:
+            raise ValueError(
+                "a platform of GB/T 32960.3 is told later what it missed, so that it needs a journal; "
+                "add a table [journal] with a folder"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _packs_can_be_told(self) -> Self:
+        for section in (self.uplink, *self.destination):
+            if isinstance(section, GbtSection) and (fault := pack_fault(section.edition, self.vehicle.packs)):
+                raise ValueError(f"vehicle.packs: {fault}, as {section.protocol} tells them at login")
         return self
 
     @field_validator("event")
@@ -410,7 +407,8 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _receipts_need_a_key(self) -> Self:
-        if self.uplink.acknowledge == "receipt" and self.signing.platform is None:
+        mqtt = isinstance(self.uplink, UplinkSection)
+        if mqtt and self.uplink.acknowledge == "receipt" and self.signing.platform is None:
             raise ValueError(
                 "receipts are checked with the platform's public key; set signing.platform, "
                 'or uplink.acknowledge = "puback" to take the broker\'s word'

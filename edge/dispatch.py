@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -45,8 +46,42 @@ class Identity:
     predecessor: bytes | None = None
 
 
-class Dispatch:
-    """Collects records and hands signed messages on.
+class Dispatch(ABC):
+    """Takes records in and hands messages on, for one destination and past the journal.
+
+    Attributes:
+        last_number: of the record taken in last; 0 for none.
+    """
+
+    last_number: int = 0
+
+    @abstractmethod
+    def add(self, record: Record) -> None:
+        """Take in the next record of the stream."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Hand on the records that wait for company."""
+
+    @abstractmethod
+    def gather_losses(self) -> int:
+        """Take up what the outbox gave up; how many range entries the platform has yet to be told."""
+
+    @abstractmethod
+    def report_losses(self, room: Callable[[], bool]) -> None:
+        """Tell the platform which numbers were given up, one signed range entry each.
+
+        Args:
+            room: whether the outbox has room for one more, so that no record has to give way to it.
+        """
+
+    @abstractmethod
+    def hop(self) -> Hop:
+        """Report records that came in, and those that went on in messages."""
+
+
+class CoseDispatch(Dispatch):
+    """Collects records and hands signed CBOR messages on.
 
     A live message goes out when `live_records` records are together. A record with an alarm of level 3 or
     more goes out at once as an alarm message, after the live records before it, since a message's numbers
@@ -64,9 +99,6 @@ class Dispatch:
         live_records: how many records make a live message, from 1; may be changed while running.
         largest_payload: bytes of the largest payload that is taken as a kind now; None if nothing limits it.
         view: what the destination may have of a record; asked when its message is made.
-
-    Attributes:
-        last_number: of the record taken in last; 0 for none.
     """
 
     def __init__(
@@ -101,7 +133,7 @@ class Dispatch:
         self._ranges = 0
 
     def add(self, record: Record) -> None:
-        """Take in the next record of the stream."""
+        """See `Dispatch.add`."""
         self._entered += 1
         self.last_number = record.number
         if record.alarm and self._view(record).alarm:
@@ -117,13 +149,13 @@ class Dispatch:
             self.flush()
 
     def flush(self) -> None:
-        """Hand on the live records that wait for company."""
+        """See `Dispatch.flush`."""
         if self._waiting:
             records, self._waiting, self._weight = self._waiting, [], 0
             self._show(Kind.LIVE, records)
 
     def gather_losses(self) -> int:
-        """Take up what the outbox gave up; how many range entries the platform has yet to be told."""
+        """See `Dispatch.gather_losses`."""
         if not self._untold:
             for loss in self._take_losses():
                 if loss.stream == self._identity.stream:
@@ -131,18 +163,14 @@ class Dispatch:
         return len(self._untold)
 
     def report_losses(self, room: Callable[[], bool]) -> None:
-        """Tell the platform which numbers were given up, one signed range entry each.
-
-        Args:
-            room: whether the outbox has room for one more, so that no record has to give way to it.
-        """
+        """See `Dispatch.report_losses`."""
         while room() and self.gather_losses():
             entry = self._untold.popleft()
             self._ranges += 1
             self._hand_on(Kind.LIVE, self._sign(Kind.LIVE, (), (entry,)), entry.first, entry.last, 0)
 
     def hop(self) -> Hop:
-        """Report records that came in, and those that went on in messages."""
+        """See `Dispatch.hop`."""
         set_aside = dict(self._set_aside)
         if self._waiting:
             set_aside["waiting for the next message"] = len(self._waiting)

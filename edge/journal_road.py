@@ -14,8 +14,9 @@ from edge import up_messages
 from edge.account import Account, Hop
 from edge.clock import Clock, Timebase
 from edge.destination import Destination, Sender, make_uplink
-from edge.dispatch import Dispatch, Identity
+from edge.dispatch import CoseDispatch, Dispatch, Identity
 from edge.errors import JournalError
+from edge.forward.composer import Composer
 from edge.forward.cose_composer import CoseComposer
 from edge.forward.erasing import Erasing
 from edge.forward.forwarder import Forwarder
@@ -23,6 +24,7 @@ from edge.forward.past_labels import PastLabels
 from edge.forward.recent import Recent
 from edge.forward.rules import ForwardRules
 from edge.frames import FrameBatch
+from edge.gbt_destination import GbtDestination, make_gbt_uplink
 from edge.journal.block import BlockKind
 from edge.journal.chain import Draft
 from edge.journal.damage.doubt import note_doubt
@@ -83,7 +85,7 @@ class JournalRoad(Road):
         *,
         vehicle: str,
         keys: ItemKeys,
-        destinations: Sequence[Destination],
+        destinations: Sequence[Destination | GbtDestination],
         rules: Sequence[ForwardRules],
         make_sender: Callable[[bytes, Callable[[], int]], Sender],
         folder: Path,
@@ -127,7 +129,12 @@ class JournalRoad(Road):
         self._erasing = Erasing(
             opened, tuple(zip(self._names, self.forwarders, strict=True)), self._recent, condemned
         )
-        self._journal.on_checkpoint += [forwarder.keep_checkpoint for forwarder in self.forwarders]
+        self._told = tuple(
+            forwarder
+            for forwarder, destination in zip(self.forwarders, destinations, strict=True)
+            if isinstance(destination, Destination)
+        )
+        self._journal.on_checkpoint += [forwarder.keep_checkpoint for forwarder in self._told]
         self.uplinks = tuple(
             self._uplink(destination, forwarder, link if place == 0 else None)
             for place, (destination, forwarder) in enumerate(zip(destinations, self.forwarders, strict=True))
@@ -166,7 +173,7 @@ class JournalRoad(Road):
         self._journal.add_note(time_note(change, self.identity.boot))
         if change.correction is not None:
             payload = self._signer.sign(up_messages.correction(self.identity, change.correction))
-            for forwarder in self.forwarders:
+            for forwarder in self._told:
                 forwarder.send(payload)
 
     def report(self, account: Account, timebase: Timebase, t_ns: int, since_ns: int) -> None:
@@ -176,7 +183,7 @@ class JournalRoad(Road):
             up_messages.account(
                 self.identity,
                 account,
-                ledger if destination.section.acknowledge == "receipt" else None,
+                ledger if _has_receipts(destination) else None,
                 last_number=ledger.total,
                 timebase=timebase,
                 t_ns=t_ns,
@@ -185,7 +192,8 @@ class JournalRoad(Road):
             for destination, ledger in zip(self._destinations, ledgers, strict=True)
         ]
         for forwarder, payload in zip(self.forwarders, payloads, strict=True):
-            forwarder.send(self._signer.sign(payload))
+            if forwarder in self._told:
+                forwarder.send(self._signer.sign(payload))
         boot = self.identity.boot
         self._journal.add_note(Draft(BlockKind.ACCOUNT, "", payloads[0], boot, t_ns, t_ns, timebase, count=1))
 
@@ -352,19 +360,8 @@ class JournalRoad(Road):
             identity = Identity(self.identity.vehicle, stream, self.identity.boot, self._opened.stream)
             logger.warning("records go past the journal, as stream %s", stream.hex())
             self._past = tuple(
-                Dispatch(
-                    identity=identity,
-                    keys=self._keys,
-                    signer=self._signer,
-                    put=forwarder.put,
-                    take_losses=forwarder.take_losses,
-                    live_records=self._live_records,
-                    largest_payload=uplink.largest_payload,
-                    view=destination.view,
-                )
-                for destination, forwarder, uplink in zip(
-                    self._destinations, self.forwarders, self.uplinks, strict=True
-                )
+                self._dispatch(identity, destination, forwarder)
+                for destination, forwarder in zip(self._destinations, self.forwarders, strict=True)
             )
         self._past_number += 1
         grounds = self._opened.grounds()
@@ -373,16 +370,36 @@ class JournalRoad(Road):
         for dispatch in self._past:
             dispatch.add(record)
 
-    def _forwarder(self, rules: ForwardRules, destination: Destination) -> Forwarder:
+    def _dispatch(
+        self, identity: Identity, destination: Destination | GbtDestination, forwarder: Forwarder
+    ) -> Dispatch:
+        if isinstance(destination, GbtDestination):
+            return destination.dispatch(identity, self._time_of, forwarder.put, forwarder.take_losses)
+        return CoseDispatch(
+            identity=identity,
+            keys=self._keys,
+            signer=self._signer,
+            put=forwarder.put,
+            take_losses=forwarder.take_losses,
+            live_records=self._live_records,
+            largest_payload=forwarder.largest_payload,
+            view=destination.view,
+        )
+
+    def _time_of(self, boot: bytes) -> Timebase | None:
+        return self._clock.timebase() if boot == self._opened.boot else None
+
+    def _composer(self, rules: ForwardRules, destination: Destination | GbtDestination) -> Composer:
+        if isinstance(destination, GbtDestination):
+            return destination.composer(self._time_of)
+        signer = Signer(self._sender.key, vehicle=rules.vehicle)
+        return CoseComposer(rules.vehicle, self._keys, signer, destination.view)
+
+    def _forwarder(self, rules: ForwardRules, destination: Destination | GbtDestination) -> Forwarder:
         return Forwarder(
             self._opened,
             rules,
-            CoseComposer(
-                rules.vehicle,
-                self._keys,
-                Signer(self._sender.key, vehicle=rules.vehicle),
-                destination.view,
-            ),
+            self._composer(rules, destination),
             self._recent,
             clock=self._clock,
             boot=self.identity.boot,
@@ -390,8 +407,14 @@ class JournalRoad(Road):
             own_thread=False,
         )
 
-    def _uplink(self, destination: Destination, forwarder: Forwarder, link: Link | None) -> Uplink:
-        uplink = make_uplink(destination, self._sender, forwarder, link=link, on_receipt=self._receipt)
+    def _uplink(
+        self, destination: Destination | GbtDestination, forwarder: Forwarder, link: Link | None
+    ) -> Uplink:
+        uplink: Uplink
+        if isinstance(destination, GbtDestination):
+            uplink = make_gbt_uplink(destination, self._sender, forwarder)
+        else:
+            uplink = make_uplink(destination, self._sender, forwarder, link=link, on_receipt=self._receipt)
         forwarder.largest_payload = uplink.largest_payload
         forwarder.wake = uplink.wake
         return uplink
@@ -424,3 +447,7 @@ class JournalRoad(Road):
                     f"the journal is not whole ({why}): going on past it until the next start", trouble=True
                 )
             )
+
+
+def _has_receipts(destination: Destination | GbtDestination) -> bool:
+    return isinstance(destination, Destination) and destination.section.acknowledge == "receipt"

@@ -10,10 +10,13 @@ from types import MappingProxyType
 from edge.catalogue.binding import load_binding
 from edge.catalogue.bound import Binding
 from edge.catalogue.catalogue import Catalogue, builtin
-from edge.config import Config, UplinkSection
+from edge.config import AnyPlatform, Config
+from edge.config_gbt import GbtSection
+from edge.config_platform import PlatformSection
 from edge.database.load import load_database
 from edge.database.model import Database, Defect
 from edge.errors import BindingError, ConfigError
+from edge.gbt_files import GbtFiles, open_gbt_files
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import SENSITIVITY
 from edge.policy.classfile import load_classes
@@ -34,6 +37,7 @@ class Loaded:
         key: signs the vehicle's messages.
         platform_key: verifies the platform's receipts; None where a PUBACK is enough.
         destination_keys: those of the further destinations, in their order.
+        gbt_files: of the platforms that speak GB/T 32960.3, that of ``[uplink]`` first; None for others.
     """
 
     config: Config
@@ -43,6 +47,7 @@ class Loaded:
     key: SigningKey
     platform_key: VerifyingKey | None
     destination_keys: tuple[VerifyingKey | None, ...] = ()
+    gbt_files: tuple[GbtFiles | None, ...] = (None,)
 
     def plain_databases(self) -> dict[str, tuple[Database, ...]]:
         """The databases of each bus without their classes, as decode wants them."""
@@ -68,7 +73,8 @@ def load(config: Config) -> Loaded:
             "no binding file was found, so there is nothing to send",
             todo="Put NAME.binding.toml beside a database, or name one with 'binding'",
         )
-    for one in (config.uplink, *config.destination):
+    platforms: tuple[AnyPlatform, ...] = (config.uplink, *config.destination)
+    for one in platforms:
         _check_tls(one)
     platform_key = None
     if config.signing.platform is not None:
@@ -81,9 +87,12 @@ def load(config: Config) -> Loaded:
         read_signing_key(config.signing.key),
         platform_key,
         tuple(
-            None if section.platform is None else read_verifying_key(section.platform)
+            None
+            if isinstance(section, GbtSection) or section.platform is None
+            else read_verifying_key(section.platform)
             for section in config.destination
         ),
+        tuple(open_gbt_files(one, catalogue) if isinstance(one, GbtSection) else None for one in platforms),
     )
 
 
@@ -148,13 +157,13 @@ def _check_datum(bindings: Sequence[Binding]) -> None:
             )
 
 
-def tls_settings(section: UplinkSection) -> TlsSettings | None:
+def tls_settings(section: PlatformSection) -> TlsSettings | None:
     """The transport security that a destination asks for; None for none."""
     tls = section.tls
     return TlsSettings(tls.ca_file, tls.certificate, tls.key) if tls.enabled else None
 
 
-def _check_tls(section: UplinkSection) -> None:
+def _check_tls(section: PlatformSection) -> None:
     settings = tls_settings(section)
     if settings is not None:
         tls_context(settings)

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 import apsw
 
 from edge.clock import Clock
-from edge.config import MAIN_DESTINATION
+from edge.config import MAIN_DESTINATION, SamplingSection
+from edge.config_gbt import GbtSection
 from edge.destination import Destination, Sender, permit_of, refusal_notice
 from edge.dispatch import Identity
 from edge.errors import ConfigError, JournalError
 from edge.forward.rules import ForwardRules, SupplyLoss
 from edge.forward.view import RecordView
+from edge.gbt_destination import GbtDestination
 from edge.journal.damage.doubt import clear_doubt, noted_doubt
 from edge.journal.damage.integrity import Scrub
 from edge.journal.damage.salvage import Salvage, open_or_salvage
@@ -39,6 +41,7 @@ from edge.policy.standing import Standing
 from edge.road import Road, VolatileRoad
 from edge.uplink.events import Notice
 from edge.uplink.link import Link
+from edge.watching import sampling_rules
 from edge.wire.cose import Signer
 
 logger = logging.getLogger(__name__)
@@ -165,20 +168,37 @@ def make_road(
 
 def _destinations(
     loaded: Loaded, standings: Mapping[str, Standing], notify: Callable[[Notice], None] | None
-) -> list[Destination]:
+) -> list[Destination | GbtDestination]:
     """All destinations, that of ``[uplink]`` first; a person is told of each that may have nothing."""
     config = loaded.config
     sections = [config.uplink, *config.destination]
     keys = [loaded.platform_key, *loaded.destination_keys]
-    found: list[Destination] = []
-    for section, key, standing in zip(sections, keys, standings.values(), strict=True):
+    found: list[Destination | GbtDestination] = []
+    for section, key, files, (name, standing) in zip(
+        sections, keys, loaded.gbt_files, standings.items(), strict=True
+    ):
         notice = refusal_notice(standing)
         if notice is not None:
             logger.warning("%s", notice.text)
             if notify is not None:
                 notify(notice)
         view = RecordView(loaded.catalogue, standing.verdict_of)
-        found.append(Destination(section, key, permit_of(standing), view))
+        if not isinstance(section, GbtSection):
+            found.append(Destination(section, key, permit_of(standing), view))
+        elif files is not None and config.journal is not None:
+            found.append(
+                GbtDestination(
+                    name,
+                    section,
+                    files,
+                    config.vehicle,
+                    sampling_rules(config.sampling),
+                    loaded.catalogue,
+                    config.journal.folder,
+                    permit_of(standing),
+                    view,
+                )
+            )
     return found
 
 
@@ -214,23 +234,15 @@ def _through_journal(
         space=space_at(section.folder),
         folder=section.folder,
     )
-    days = section.reissue_days
+    destinations = _destinations(loaded, standings, notify)
     return JournalRoad(
         opened,
         vehicle=vehicle,
         keys=loaded.catalogue,
-        destinations=_destinations(loaded, standings, notify),
+        destinations=destinations,
         rules=[
-            ForwardRules(
-                destination=name,
-                vehicle=vehicle,
-                live_records=_live_records(loaded),
-                live_wait_s=sampling.uplink_period_s,
-                live_horizon_s=max(60.0, 3 * sampling.uplink_period_s),
-                reissue_days=_REISSUE_DAYS[sampling.edition] if days is None else days,
-                supply_loss=SupplyLoss(section.on_supply_loss),
-            )
-            for name in names
+            _rules(name, section, sampling, destination, vehicle=vehicle, live_records=_live_records(loaded))
+            for name, destination in zip(names, destinations, strict=True)
         ],
         make_sender=make_sender,
         folder=section.folder,
@@ -240,6 +252,31 @@ def _through_journal(
         clock=clock,
         draw=draw,
         link=link,
+    )
+
+
+def _rules(
+    name: str,
+    section: JournalSection,
+    sampling: SamplingSection,
+    destination: Destination | GbtDestination,
+    *,
+    vehicle: str,
+    live_records: int,
+) -> ForwardRules:
+    """What goes to a destination when; a report of GB/T 32960.3 goes as soon as its record is committed."""
+    gbt = destination if isinstance(destination, GbtDestination) else None
+    edition = sampling.edition if gbt is None else str(gbt.section.edition.value)
+    days = section.reissue_days
+    return ForwardRules(
+        destination=name,
+        vehicle=vehicle,
+        live_records=live_records if gbt is None else 1,
+        live_wait_s=sampling.uplink_period_s if gbt is None else 0.0,
+        live_horizon_s=max(60.0, 3 * sampling.uplink_period_s),
+        reissue_days=_REISSUE_DAYS[edition] if days is None else days,
+        supply_loss=SupplyLoss(section.on_supply_loss),
+        thinning=None if gbt is None else gbt.thinning,
     )
 
 

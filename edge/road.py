@@ -9,8 +9,9 @@ from edge import up_messages
 from edge.account import Account, Hop
 from edge.clock import Timebase
 from edge.destination import Destination, Sender, make_uplink
-from edge.dispatch import Dispatch, Identity
+from edge.dispatch import CoseDispatch, Dispatch, Identity
 from edge.frames import FrameBatch
+from edge.gbt_destination import GbtDestination, make_gbt_uplink
 from edge.records import Record
 from edge.timekeeping import TimeChange
 from edge.uplink.link import Link
@@ -141,7 +142,7 @@ class VolatileRoad(Road):
         self,
         identity: Identity,
         keys: ItemKeys,
-        destination: Destination,
+        destination: Destination | GbtDestination,
         sender: Sender,
         *,
         live_records: int,
@@ -152,10 +153,20 @@ class VolatileRoad(Road):
         self._queue_messages = section.queue_messages
         self._queue_bytes = section.queue_bytes
         self._outbox = MemoryOutbox(max_messages=section.queue_messages, max_bytes=section.queue_bytes)
-        self.uplinks = (make_uplink(destination, sender, self._outbox, link=link),)
-        (uplink,) = self.uplinks
         self._signer = Signer(sender.key, vehicle=identity.vehicle)
-        self.dispatch = Dispatch(
+        self._told = isinstance(destination, Destination)
+        self.dispatch: Dispatch
+        uplink: Uplink
+        if isinstance(destination, GbtDestination):
+            uplink = make_gbt_uplink(destination, sender, self._outbox)
+            self.uplinks = (uplink,)
+            self.dispatch = destination.dispatch(
+                identity, lambda _: sender.clock.timebase(), uplink.put, uplink.take_losses
+            )
+            return
+        uplink = make_uplink(destination, sender, self._outbox, link=link)
+        self.uplinks = (uplink,)
+        self.dispatch = CoseDispatch(
             identity=identity,
             keys=keys,
             signer=self._signer,
@@ -194,6 +205,8 @@ class VolatileRoad(Road):
         )
 
     def _tell(self, payload: bytes) -> None:
+        if not self._told:
+            return
         topic = VehicleTopics(self.identity.vehicle).up(Kind.EVENT)
         self.uplinks[0].put(Outgoing(Kind.EVENT, topic, self._signer.sign(payload)))
 

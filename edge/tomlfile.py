@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 
 from edge.errors import NevgateError
 
@@ -156,13 +156,13 @@ def validate(
 
 def _complaint(file: TomlFile, model: type[BaseModel], details: Mapping[str, object]) -> tuple[str, str]:
     location = details["loc"]
+    kind = details["type"]
     key: KeyPath = (
-        tuple(part for part in location if part != "__root__") if isinstance(location, tuple) else ()
+        _written(file.values, location, missing=kind == "missing") if isinstance(location, tuple) else ()
     )
     name = ".".join(f"[{part}]" if isinstance(part, int) else part for part in key).replace(".[", "[")
-    kind = details["type"]
     if kind == "extra_forbidden":
-        known = _fields(model, key[:-1])
+        known = _fields(model, location[:-1] if isinstance(location, tuple) else ())
         near = get_close_matches(str(key[-1]), known, n=1)
         advice = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(sorted(known))}"
         return file.where(key), f"unknown key '{name}'; {advice}"
@@ -178,21 +178,51 @@ def _complaint(file: TomlFile, model: type[BaseModel], details: Mapping[str, obj
     return file.where(key), f"'{name}': {words}{shown}"
 
 
-def _fields(model: type[BaseModel], key: KeyPath) -> list[str]:
+def _written(values: object, location: KeyPath, *, missing: bool) -> KeyPath:
+    """The key of a place as the file has it: which one of several models was tried is no part of it."""
+    key: list[str | int] = []
+    for place, part in enumerate(location):
+        if isinstance(values, Mapping) and part not in values:
+            if missing and place == len(location) - 1:
+                key.append(part)
+            continue
+        if isinstance(values, Mapping):
+            values = values[part]
+        if isinstance(values, list) and isinstance(part, int):
+            values = values[part]
+        key.append(part)
+    return tuple(key)
+
+
+def _fields(model: type[BaseModel], location: KeyPath) -> list[str]:
     names_of_tables = False
-    for part in key:
+    annotation: object = model
+    for part in location:
+        tagged = _tagged(annotation, part)
+        if tagged is not None:
+            model = tagged
+            continue
         if isinstance(part, int) or names_of_tables:
             names_of_tables = False
             continue
         field = next(
             (field for name, field in model.model_fields.items() if part in (name, field.alias)), None
         )
-        inner = None if field is None else _model_in(field.annotation)
+        annotation = None if field is None else field.annotation
+        inner = _model_in(annotation)
         if inner is None:
             return []
-        names_of_tables = field is not None and get_origin(field.annotation) in {dict, Mapping}
+        names_of_tables = get_origin(annotation) in {dict, Mapping}
         model = inner
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _tagged(annotation: object, tag: str | int) -> type[BaseModel] | None:
+    """The model in an annotation that is marked by a tag."""
+    marks = getattr(annotation, "__metadata__", ())
+    if any(isinstance(mark, Tag) and mark.tag == tag for mark in marks):
+        return _model_in(annotation)
+    return next((found for argument in get_args(annotation) if (found := _tagged(argument, tag))), None)
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

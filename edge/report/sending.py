@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge.archive.destinations import DestinationState
-from edge.config import MAIN_DESTINATION, Config, UplinkSection
+from edge.config import MAIN_DESTINATION, AnyPlatform, Config
 from edge.destination import configured_destination
 from edge.policy.admission import Admission
 from edge.policy.classes import DataClass
@@ -66,7 +66,7 @@ def destinations_of(
         counts: of the period.
         states: of the journal.
     """
-    sections: dict[str, UplinkSection] = {
+    sections: dict[str, AnyPlatform] = {
         MAIN_DESTINATION: config.uplink,
         **{one.name: one for one in config.destination},
     }
@@ -83,7 +83,7 @@ def destinations_of(
     return found
 
 
-def _configured(name: str, section: UplinkSection, policies: Sequence[Policy]) -> Sent:
+def _configured(name: str, section: AnyPlatform, policies: Sequence[Policy]) -> Sent:
     destination = configured_destination(name, section)
     by_law: set[DataClass] = set()
     by_consent: set[DataClass] = set()
@@ -102,7 +102,7 @@ def _configured(name: str, section: UplinkSection, policies: Sequence[Policy]) -
         purpose=str(destination.purpose),
         jurisdictions=tuple(sorted(stands or {destination.jurisdiction})),
         in_vehicle=destination.in_vehicle,
-        encrypted=section.tls.enabled,
+        encrypted=section.protected,
         by_law=frozenset(by_law),
         by_consent=frozenset(by_consent - by_law),
     )

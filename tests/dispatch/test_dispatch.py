@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge.catalogue.catalogue import builtin
 from edge.clock import Timebase
-from edge.dispatch import CANNOT_BE_WRITTEN, TOO_LARGE, Dispatch, Identity
+from edge.dispatch import CANNOT_BE_WRITTEN, TOO_LARGE, CoseDispatch, Identity
 from edge.records import Missing, Record, Value
 from edge.uplink.outbox import Loss, MemoryOutbox
 from edge.uplink.outgoing import Kind, Outgoing
@@ -51,7 +51,7 @@ class Desk:
     losses: list[Loss] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.dispatch = Dispatch(
+        self.dispatch = CoseDispatch(
             identity=IDENTITY,
             keys=CATALOGUE,
             signer=SIGNER,
@@ -140,7 +140,7 @@ class TestRangeEntries:
 
     def test_telling_of_losses_costs_no_record(self) -> None:
         outbox = MemoryOutbox(max_messages=8, max_bytes=100_000)
-        dispatch = Dispatch(
+        dispatch = CoseDispatch(
             identity=IDENTITY,
             keys=CATALOGUE,
             signer=SIGNER,
@@ -158,7 +158,7 @@ class TestRangeEntries:
 
     def test_a_range_entry_that_is_given_up_is_told_again(self) -> None:
         outbox = MemoryOutbox(max_messages=1, max_bytes=100_000)
-        dispatch = Dispatch(
+        dispatch = CoseDispatch(
             identity=IDENTITY,
             keys=CATALOGUE,
             signer=SIGNER,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from edge.clock import VirtualClock
-from edge.config import MAIN_DESTINATION, DestinationSection, TlsSection, UplinkSection
+from edge.config import MAIN_DESTINATION, DestinationSection, UplinkSection
+from edge.config_platform import TlsSection
 from edge.destination import (
     Destination,
     Sender,

@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, str] = {
     "edge/decode/": "Decode",
     "edge/dispatch.py": "Dispatch",
     "edge/forward/": "Journal",
+    "edge/gbt_dispatch.py": "Dispatch",
     "edge/journal/": "Journal",
     "edge/places/": "Places",
     "edge/policy/": "Door",
