@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge.catalogue.item import Edition
 from edge.errors import KeyFileError
-from edge.wire.gbt.beijing import unix_seconds
+from edge.wire.gbt.beijing import time_bytes, unix_seconds
 from edge.wire.gbt.faults import GbtError
+from edge.wire.gbt.frame import Command, Encryption, Frame, Response
 from edge.wire.gbt.layout import layouts
 from edge.wire.gbt.options import ActivationCodes
-from edge.wire.gbt.security.choices import SecurityOptions
-from edge.wire.gbt.security.faults import SignatureError
+from edge.wire.gbt.security.choices import BLOCK_BYTES
+from edge.wire.gbt.security.faults import DecryptionError, SignatureError
 from edge.wire.gbt.security.keys import cipher_of, key_from_exchange, verifier_of
 from edge.wire.gbt.security.signatures import read_signature
 from edge.wire.gbt.steps import Raws
@@ -22,8 +23,21 @@ from simulator.gbt.vehicle_state import VehicleState
 if TYPE_CHECKING:
     from simulator.gbt.platform import GbtPlatform
 
+_SYMMETRIC = frozenset({Encryption.AES, Encryption.SM4})
 _DONE, _FAILED = 1, 2
 _ACTIVATED, _CHIP_ACTIVE, _VIN_DUPLICATE = 0, 1, 2
+
+
+class OfferedKey(NamedTuple):
+    """A data key that the platform has made, and the terminal has not answered yet.
+
+    Attributes:
+        frame: the message that says it.
+        key: what holds from the answer on.
+    """
+
+    frame: Frame
+    key: DataKey
 
 
 def activate(platform: GbtPlatform, state: VehicleState, raws: Raws) -> tuple[int, int]:
@@ -61,18 +75,74 @@ def activate(platform: GbtPlatform, state: VehicleState, raws: Raws) -> tuple[in
     return _DONE, base + _ACTIVATED
 
 
-def take_data_key(state: VehicleState, raws: Raws, options: SecurityOptions) -> None:
-    """Take a data key.
+def take_data_key(platform: GbtPlatform, state: VehicleState, raws: Raws, *, encrypted: bool) -> None:
+    """Take a data key that the terminal has made.
+
+    A key of AES or SM4 may be encrypted in its field under one of the platform's own keys, or stand plain in
+    a data unit that is encrypted as a whole.
+
+    Args:
+        platform: whose keys are tried.
+        state: the vehicle.
+        raws: of the message.
+        encrypted: whether its data unit came encrypted.
 
     Raises:
-        RefusedError: it is none, or its term is none.
+        RefusedError: it is none, came in plain, or its term is none.
     """
     code, _, key, begins, ends = raws
+    options = platform.register.security
     from_s, to_s = unix_seconds(begins), unix_seconds(ends)
     if from_s is None or to_s is None or to_s <= from_s:
         raise RefusedError(Fault.STRUCTURE, f"{begins.hex()} to {ends.hex()} is no term")
+    if code in _SYMMETRIC and len(key) != BLOCK_BYTES:
+        key = _opened_field(platform, key)
+    elif code in _SYMMETRIC and not (encrypted or platform.settings.plain_data_keys):
+        raise RefusedError(Fault.DECRYPTION, "a data key came in plain")
     try:
         cipher = cipher_of(key_from_exchange(code, key), options)
     except (KeyFileError, GbtError) as error:
         raise RefusedError(Fault.STRUCTURE, error.what) from error
     state.keys.take(DataKey(cipher, from_s, to_s))
+
+
+def _opened_field(platform: GbtPlatform, field: bytes) -> bytes:
+    for cipher in platform.register.own.values():
+        try:
+            return cipher.decrypt(field)
+        except DecryptionError:
+            continue
+    raise RefusedError(Fault.DECRYPTION, "the data key is under none of the platform's own keys")
+
+
+def offer_data_key(
+    platform: GbtPlatform, state: VehicleState, code: Encryption, unix_s: int, secret: bytes
+) -> OfferedKey:
+    """Make a data key for a vehicle, encrypted in its field under the public key that it was activated with.
+
+    Args:
+        platform: names the ciphers' options and the term.
+        state: the vehicle.
+        code: AES or SM4.
+        unix_s: from when on it holds.
+        secret: 16 random bytes.
+
+    Raises:
+        GbtError: no public key is known of the vehicle, it encrypts nothing, or `code` is none of both.
+    """
+    if code not in _SYMMETRIC:
+        raise GbtError("a data key is one of AES or SM4")
+    if state.keys.public is None:
+        raise GbtError(f"{state.name} has activated no public key to encrypt a data key with")
+    options = platform.register.security
+    try:
+        field = cipher_of(state.keys.public, options).encrypt(secret)
+        cipher = cipher_of(key_from_exchange(code, secret), options)
+    except KeyFileError as error:
+        raise GbtError(error.what) from error
+    to_s = unix_s + platform.settings.data_key_s
+    unit = layouts(Edition.Y2025)["command 0B"].write(
+        (int(code), len(field), field, time_bytes(unix_s), time_bytes(to_s))
+    )
+    frame = Frame(Edition.Y2025, Command.DATA_KEY, Response.COMMAND, state.entry.vin, Encryption.NONE, unit)
+    return OfferedKey(frame, DataKey(cipher, unix_s, to_s))

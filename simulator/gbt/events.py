@@ -127,6 +127,19 @@ class Unanswered:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyAnswered:
+    """A terminal has answered a data key of the platform's; with success it holds.
+
+    Attributes:
+        who: the VIN.
+        flag: of the answer.
+    """
+
+    who: str
+    flag: int
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The platform ends a connection, or the other side has ended it.
 
@@ -139,4 +152,4 @@ class Closed:
     why: str
 
 
-Event = LoggedIn | LoggedOut | Refused | Doubled | Garbage | Answered | Unanswered | Closed
+Event = LoggedIn | LoggedOut | Refused | Doubled | Garbage | Answered | Unanswered | KeyAnswered | Closed

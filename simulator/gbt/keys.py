@@ -17,6 +17,9 @@ from edge.wire.gbt.security.signatures import ReportVerifier, SignatureAlgorithm
 _DATA_KEYS_KEPT = 4
 """The one in force, the one to come, and older ones whose terms may still overlap."""
 
+_GRACE_S = 60
+"""How long after its end a data key decrypts what was under way."""
+
 _KINDS = {
     SignatureAlgorithm.SM2: KeyKind.SM2,
     SignatureAlgorithm.RSA: KeyKind.RSA,
@@ -39,8 +42,8 @@ class DataKey:
     to_s: int
 
     def holds(self, unix_s: int) -> bool:
-        """Whether it is in force then."""
-        return self.from_s <= unix_s < self.to_s
+        """Whether what comes then may be under it: while it is in force, and shortly after."""
+        return self.from_s <= unix_s < self.to_s + _GRACE_S
 
 
 class VehicleKeys:

@@ -27,12 +27,13 @@ from edge.wire.gbt.stream import Skipped, StreamDecoder
 from simulator.gbt.accepted import Accepted
 from simulator.gbt.asks import Ask
 from simulator.gbt.checks import PARSE_FAULTS, Fault, RefusedError, flag_of, judge_number
-from simulator.gbt.enrolment import activate, take_data_key
+from simulator.gbt.enrolment import OfferedKey, activate, offer_data_key, take_data_key
 from simulator.gbt.events import (
     Closed,
     Doubled,
     Event,
     Garbage,
+    KeyAnswered,
     LoggedIn,
     LoggedOut,
     Refused,
@@ -109,6 +110,7 @@ class PlatformConnection:
         self._plain = b""
         self._out: list[bytes] = []
         self._events: list[Event] = []
+        self._offered: OfferedKey | None = None
         self._owed = OwedAnswers(platform.settings.asks_most, platform.settings.answer_s)
 
     @property
@@ -186,6 +188,22 @@ class PlatformConnection:
         if self._vehicle is None or self.edition is None:
             raise GbtError("no vehicle is logged in over this connection")
         return self._owed.ask(ask, self.edition, self._vehicle.entry.vin, now_ns)
+
+    def offer_key(self, code: Encryption, secret: bytes, now_ns: int) -> bytes:
+        """A data key for the vehicle's terminal (2025), as bytes to send; it holds once that has taken it.
+
+        Args:
+            code: AES or SM4.
+            secret: 16 random bytes.
+            now_ns: Unix time.
+
+        Raises:
+            GbtError: no vehicle of 2025 is logged in, or it has activated no key that encrypts.
+        """
+        if self._vehicle is None or self.edition is not Edition.Y2025:
+            raise GbtError("no vehicle of 2025 is logged in over this connection")
+        self._offered = offer_data_key(self._platform, self._vehicle, code, now_ns // NS_PER_S, secret)
+        return self._offered.frame.write()
 
     def _turn(self) -> Turn:
         turn = Turn(b"".join(self._out), tuple(self._events), self.closed)
@@ -462,7 +480,8 @@ class PlatformConnection:
     def _data_key(self, frame: Frame) -> None:
         self._require_2025(frame)
         state = self._known(frame)
-        take_data_key(state, self._values(frame, state), self._platform.register.security)
+        encrypted = frame.encryption != Encryption.NONE
+        take_data_key(self._platform, state, self._values(frame, state), encrypted=encrypted)
         self._reply(frame, Response.SUCCESS, b"")
 
     def _require_2025(self, frame: Frame) -> None:
@@ -471,6 +490,14 @@ class PlatformConnection:
 
     def _answer(self, frame: Frame) -> None:
         """A response: to what the platform has asked, or to nothing."""
+        offered = self._offered
+        if offered is not None and frame.command == Command.DATA_KEY and frame.vin == offered.frame.vin:
+            self._offered = None
+            if frame.response == Response.SUCCESS and self._vehicle is not None:
+                self._vehicle.keys.take(offered.key)
+            self._events.append(KeyAnswered(self.who, frame.response))
+            self._platform.counts["answers to the operator"] += 1
+            return
         if (
             self._vehicle is None
             or frame.vin != self._vehicle.entry.vin
@@ -485,6 +512,7 @@ class PlatformConnection:
     def _leave(self) -> None:
         """The session is over, the connection not yet."""
         self._events += self._owed.ended(self.who)
+        self._offered = None
         if self._vehicle is not None:
             if self._vehicle.connection is self:
                 self._vehicle.connection = None

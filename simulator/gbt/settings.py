@@ -67,6 +67,8 @@ class PlatformSettings:
         answers_whole: a response keeps the whole data unit (2016, annex B.3.3.2), not only its time (6.3.2).
         forwarded_logins: whether a vehicle has to be logged in over a platform's connection before its
             reports are taken.
+        plain_data_keys: whether a data key (2025) is taken that came without any encryption.
+        data_key_s: seconds that a data key holds which the platform makes.
         options: of the messages themselves.
         login_s: seconds that a connection has for its login.
         silence_s: seconds without any message after which a session is dropped; heartbeats come at the
@@ -86,6 +88,8 @@ class PlatformSettings:
     signatures: Signatures = Signatures.REGISTERED
     answers_whole: bool = False
     forwarded_logins: bool = False
+    plain_data_keys: bool = False
+    data_key_s: int = 86_400
     options: Options = field(default=DEFAULT_OPTIONS)
     login_s: float = 60.0
     silence_s: float = 300.0
