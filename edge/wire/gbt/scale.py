@@ -26,6 +26,7 @@ class Scale:
 
     Attributes:
         coded: whether invalid and abnormal have codes.
+        codes: what the codes of missing values mean, by raw value; none if there are no codes.
         plain: whether raw values are steps less the shift.
         quick: whether that is all there is to a value within the range.
     """
@@ -46,6 +47,8 @@ class Scale:
         self.coded = field.coding is Coding.STATED or (
             field.coding is Coding.UNSTATED and options.unstated_codes
         )
+        self.codes = {field.invalid: Missing.INVALID, field.abnormal: Missing.ABNORMAL} if self.coded else {}
+        self._raws: dict[Element, int] = {meaning: raw for raw, meaning in self.codes.items()}
         self.limits = options.overflow is Overflow.LIMIT or item.id == _LEVEL or not self.coded
         self.plain = self.factor == 1 and self.sign == 1
         self.quick = self.plain and type(self) is Scale
@@ -64,14 +67,16 @@ class Scale:
 
     def element(self, value: Element) -> int:
         """The raw value of an element of a list, without telling."""
-        return self.write(value, "", _nobody)
+        raw = self._raws.get(value)
+        return self.write(value, "", _nobody) if raw is None else raw
 
     def read(self, raw: int, item_id: str, tell: Tell) -> Element:
         """The value of `raw`; one beyond the range is abnormal."""
         if self.least <= raw <= self.most:
             return self.steps(raw)
-        if self.coded and raw >= self.field.abnormal:
-            return Missing.INVALID if raw == self.field.invalid else Missing.ABNORMAL
+        missing = self.codes.get(raw)
+        if missing is not None:
+            return missing
         tell(Told(item_id, Why.BEYOND_RANGE, Missing.ABNORMAL, f"raw {raw}"))
         return Missing.ABNORMAL
 
@@ -98,7 +103,7 @@ class Scale:
         if self.coded:
             if value is None:
                 tell(Told(item_id, Why.NOT_COLLECTED, Missing.INVALID))
-            return self.field.abnormal if value is Missing.ABNORMAL else self.field.invalid
+            return self._raws[value or Missing.INVALID]
         why = Why.NOT_COLLECTED if value is None else Why.NO_CODE
         tell(Told(item_id, why, self.steps(self.least)))
         return self.least

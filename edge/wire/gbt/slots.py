@@ -113,12 +113,22 @@ class Elements:
             shift = scale.shift
             return tuple([raw + shift for raw in raws]) if shift else raws
         beyond: list[Told] = []
+        if scale.plain:
+            meant = self._with_missing(raws)
+            if None not in meant:
+                return meant  # type: ignore[return-value]
         elements = tuple([scale.read(raw, item_id, beyond.append) for raw in raws])
         if beyond:
             tell(
                 Told(item_id, Why.BEYOND_RANGE, elements, f"{len(beyond)} elements, first {beyond[0].detail}")
             )
         return elements
+
+    def _with_missing(self, raws: tuple[int, ...]) -> tuple[Element | None, ...]:
+        """Their values, None for those beyond the range."""
+        scale = self.scale
+        least, most, shift, codes = scale.least, scale.most, scale.shift, scale.codes
+        return tuple([raw + shift if least <= raw <= most else codes.get(raw) for raw in raws])
 
 
 class Array(Slot):

@@ -1,0 +1,1 @@
+"""Fuzzing of GB/T 32960.3: millions of inputs through every reader."""
