@@ -209,17 +209,23 @@ def test_a_power_cut_before_any_step_leaves_all_of_a_set_or_nothing(reached: boo
     assert not found[0]
 
 
+@pytest.mark.parametrize("once", [False, True])
 @pytest.mark.parametrize("steps", range(7))
-def test_a_disk_that_refuses_makes_an_error_and_changes_nothing_or_all_of_it_is_there(steps: int) -> None:
+def test_a_disk_that_refuses_makes_an_error_and_changes_nothing_or_all_of_it_is_there(
+    steps: int,
+    once: bool,
+) -> None:
     terminal = Terminal()
+    terminal.set((0x02, 11))
+    terminal.later()
     before = values_of(terminal)
-    terminal.files.steps_left, terminal.files.refuses = steps, True
+    terminal.files.steps_left, terminal.files.refuses, terminal.files.once = steps, True, once
     answered = terminal.set(*SET)
     good = flag_of(answered) == Response.SUCCESS
     assert values_of(terminal) == ({**before, **dict(SET)} if good else before)
     assert values_of(replace(terminal)) == values_of(terminal)
     assert bool(answered.effects) is good
-    assert good or steps < 3
+    assert good == (steps >= (3 if once else 2))
 
 
 def test_what_a_platform_set_holds_after_a_restart_until_the_configuration_says_otherwise() -> None:
@@ -327,14 +333,17 @@ def test_a_profile_with_a_parameter_that_cannot_be_is_refused(
         profiled(tmp_path, PROFILE.replace(*change))
 
 
-def test_a_change_of_port_alone_stays_with_the_host_and_comes_back_with_the_configured_server() -> None:
+def test_a_host_that_a_platform_has_set_gives_way_where_the_configured_server_is_another() -> None:
     terminal = Terminal(parameter_rules=ParameterRules(change=ChangeRules(hosts=("new.example",))))
-    terminal.set(*server_entries(NEW))
+    terminal.set(*server_entries(NEW)[:2])
     change = terminal.commands.change
     assert change is not None
     assert change.succeeded() is not None
-    assert terminal.parameters.live.server == NEW
-    assert replace(terminal).parameters.live.server == NEW
+    there = Server(NEW.host, OLD.port)
+    assert terminal.parameters.live.server == there
+    assert replace(terminal).parameters.live.server == there
+    other_port = ConfiguredParameters(Server(OLD.host, 9100))
+    assert replace(terminal, configured=other_port).parameters.live.server == other_port.server
     closed = replace(terminal, parameter_rules=ParameterRules())
     assert closed.parameters.live.server == OLD
     moved = Server("third.example", 9000)

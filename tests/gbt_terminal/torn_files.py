@@ -19,10 +19,12 @@ class TornFiles(FileSystem):
     Attributes:
         steps_left: steps that are still carried out; negative: without end.
         refuses: whether the step behind them raises OSError, and each after it, instead of cutting the power.
+        once: whether only that one step is refused.
     """
 
     steps_left: int = -1
     refuses: bool = False
+    once: bool = False
     seen: dict[Path, bytes] = field(default_factory=dict)
     disk: dict[Path, bytes] = field(default_factory=dict)
     unsynced: dict[Path, bytes] = field(default_factory=dict)
@@ -30,6 +32,7 @@ class TornFiles(FileSystem):
     def _step(self) -> None:
         if self.steps_left == 0:
             if self.refuses:
+                self.steps_left = -1 if self.once else 0
                 raise OSError(28, "No space left on device")
             raise PowerCut
         self.steps_left -= 1

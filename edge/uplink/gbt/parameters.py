@@ -195,14 +195,10 @@ class TerminalParameters:
             behind = entries[place + 1] if place + 1 < len(entries) else (0, 0)
             if behind[0] != NAME_OF[key]:
                 raise CommandRefusedError(f"a length ({key:02X}) without its name behind it")
-        length = LENGTH_OF.get(key)
-        if length is not None and isinstance(raw, bytes):
-            told = entries[place - 1] if place else (-1, 0)
-            if told[0] != length:
-                if self.rules.name_needs_length:
-                    raise CommandRefusedError(f"a name ({key:02X}) without its length before it")
-            elif told[1] != len(raw):
-                raise CommandRefusedError(f"a name ({key:02X}) of {len(raw)} bytes, not {told[1]!r} as told")
+        if key in LENGTH_OF and self.rules.name_needs_length:
+            before = entries[place - 1][0] if place else -1
+            if before != LENGTH_OF[key]:
+                raise CommandRefusedError(f"a name ({key:02X}) without its length before it")
 
     def commit(self, plan: Plan) -> SettingsChanged | None:
         """Make a plan hold: on the disk, then here.
