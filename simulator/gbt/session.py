@@ -232,9 +232,6 @@ class PlatformConnection:
         platform.frames += 1
         self._heard_ns = self._now_ns
         self._plain = frame.unit if frame.encryption == Encryption.NONE else b""
-        state = platform.vehicles.get(frame.vin)
-        if state is not None:
-            state.figures.frames += 1
         try:
             if frame.response != Response.COMMAND:
                 self._answer(frame)
@@ -245,6 +242,9 @@ class PlatformConnection:
                 platform.counts["of the session"] += 1
         except RefusedError as refused:
             self._refuse(frame, refused)
+        state = platform.vehicles.get(frame.vin)
+        if state is not None:
+            state.figures.frames += 1
 
     def _no_command(self, frame: Frame) -> None:
         raise RefusedError(Fault.COMMAND, f"{frame.command:02X}")
