@@ -21,7 +21,11 @@ from edge.wire.limits import DEFAULT_LIMITS
 from edge.wire.loss import LossCause, LossRange
 from edge.wire.message import MESSAGE_WEIGHT, MessageKind, RecordMessage, encode, weight_of
 
-KINDS = {Kind.ALARM: MessageKind.ALARM, Kind.LIVE: MessageKind.LIVE}
+KINDS = {
+    Kind.ALARM: MessageKind.ALARM,
+    Kind.LIVE: MessageKind.LIVE,
+    Kind.BACKLOG: MessageKind.BACKLOG,
+}
 
 CANNOT_BE_WRITTEN = "cannot be written as a message"
 TOO_LARGE = "too large for a message"
@@ -85,7 +89,8 @@ class CoseDispatch(Dispatch):
 
     A live message goes out when `live_records` records are together. A record with an alarm of level 3 or
     more goes out at once as an alarm message, after the live records before it, since a message's numbers
-    have no gaps. Signed bytes are made once; a repeat is the outbox's business.
+    have no gaps. Records of before an alarm go as backlog: a platform knows reissues by their message's kind.
+    Signed bytes are made once; a repeat is the outbox's business.
 
     Records that are too large for one message go in several. A record that cannot be written at all is set
     aside and its number told to the platform as lost; it costs no other record.
@@ -124,6 +129,7 @@ class CoseDispatch(Dispatch):
         self.last_number = 0
         self._topics = VehicleTopics(identity.vehicle)
         self._waiting: list[Record] = []
+        self._late = False
         self._weight = 0
         self._untold: deque[LossRange] = deque()
         self._set_aside: Counter[str] = Counter()
@@ -136,7 +142,10 @@ class CoseDispatch(Dispatch):
         """See `Dispatch.add`."""
         self._entered += 1
         self.last_number = record.number
-        if record.alarm and self._view(record).alarm:
+        if record.reissue is not self._late:
+            self.flush()
+            self._late = record.reissue
+        if record.alarm and not record.reissue and self._view(record).alarm:
             self.flush()
             self._show(Kind.ALARM, [record])
             return
@@ -152,7 +161,7 @@ class CoseDispatch(Dispatch):
         """See `Dispatch.flush`."""
         if self._waiting:
             records, self._waiting, self._weight = self._waiting, [], 0
-            self._show(Kind.LIVE, records)
+            self._show(Kind.BACKLOG if self._late else Kind.LIVE, records)
 
     def gather_losses(self) -> int:
         """See `Dispatch.gather_losses`."""

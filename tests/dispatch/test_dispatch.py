@@ -109,6 +109,21 @@ def test_an_alarm_goes_at_once_after_the_live_records_before_it() -> None:
     assert [each.topic.rpartition("/")[2] for each in desk.sent] == ["live", "alarm"]
 
 
+def test_records_of_before_an_alarm_go_as_backlog_and_what_follows_is_live_again() -> None:
+    desk = Desk(live_records=3)
+    before = [replace(record(number), reissue=True) for number in range(3, 7)]
+    desk.add(record(1), record(2, alarm=True), *before, record(7), record(8))
+    desk.dispatch.flush()
+    assert [(each.kind, each.first_number, each.last_number) for each in desk.sent] == [
+        (Kind.LIVE, 1, 1),
+        (Kind.ALARM, 2, 2),
+        (Kind.BACKLOG, 3, 5),
+        (Kind.BACKLOG, 6, 6),
+        (Kind.LIVE, 7, 8),
+    ]
+    assert [read(each).kind for each in desk.sent][2] is MessageKind.BACKLOG
+
+
 class TestRangeEntries:
     """What the outbox gave up is told once, of the own stream, when there is room."""
 
