@@ -76,7 +76,7 @@ class Ask:
         if self.command is Command.SET:
             return " ".join(("set", *(f"{key:02X}={parameter_text(value)}" for key, value in self.entries)))
         name = next((name for name, order in ORDERS.items() if order == self.order), f"{self.order:02X}")
-        return f"control {name} {self.argument.hex()}".rstrip()
+        return f"control {name} 0x{self.argument.hex()}" if self.argument else f"control {name}"
 
 
 def parameter_text(value: int | bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ class ServerLimits:
 
     Attributes:
         connections: at once; one more is closed as soon as it opens.
-        unsent_bytes: answers that may wait for a client to read; beyond, it is not read from any more.
+        unsent_bytes: answers that may wait for a client to read, here and in the kernel each; beyond, nothing
+            is read from it any more.
         unread_s: seconds that they may wait; then the client is dropped.
         closing_s: seconds that the last answers may take on a connection that is being closed.
     """
@@ -63,6 +65,9 @@ class _Link(asyncio.Protocol):
             self.transport.abort()
             return
         self.transport.set_write_buffer_limits(high=server.limits.unsent_bytes)
+        # The kernel would else let megabytes of answers wait for a client that reads none.
+        own = transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, server.limits.unsent_bytes)
         server.links[self.connection] = self
         server.opened += 1
 
