@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ACCELERATOR := $(VENV)/.accelerator
 
-.PHONY: help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers packages venv clean
+.PHONY: help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers gbt-fuzz gbt-oracle packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -93,6 +93,14 @@ soak: packages venv ## ten simulated days, the link away for seven of them: orde
 canary-live: packages venv ## real processes, consents that change, forced core dumps: nothing is anywhere that nobody agreed to
 	@sh .ci/debian-packages for-tests gcore=gdb
 	NEVGATE_CANARY_TURNS=5 $(BIN)/python -m pytest tests/live_canary
+
+gbt-fuzz: venv ## ten million inputs through every reader of GB/T 32960.3, on two processes
+	$(BIN)/python -m tests.gbt.fuzz
+
+gbt-oracle: venv ## a thousand messages of each GB/T 32960.3 body and command beside the public peer (GPL, out of process)
+	@$(PYTHON) -m venv $(VENV)/rtm-con && $(VENV)/rtm-con/bin/python -m pip install --quiet --disable-pip-version-check rtm-con==1.0.4
+	NEVGATE_RTM_CON=$(VENV)/rtm-con/bin/python $(BIN)/python -m tests.gbt.oracle
+	NEVGATE_RTM_CON=$(VENV)/rtm-con/bin/python $(BIN)/python -m pytest -p no:cacheprovider tests/gbt/test_oracle.py -q
 
 bench-peers: packages venv ## nevgate and its peers on the same frames in turn; writes docs/benchmarks.md (needs root, some ten minutes)
 	@$(PYTHON) -m venv $(VENV)/peers && $(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check \

@@ -56,7 +56,7 @@ def _message(chance: Random) -> Message:
     elif command in _EMPTY:
         content = Opaque(b"", "empty")
     elif (part := _PARTS.get(command, f"command {command:02X}")) in known:
-        content = Values(part, _raws(chance, known[part]))
+        content = Values(part, raw_values(chance, known[part]))
     else:
         content = Opaque(chance.randbytes(chance.randrange(20)), "")
     return Message(edition, command, Response.COMMAND, VIN, content)
@@ -65,21 +65,22 @@ def _message(chance: Random) -> Message:
 def _report(chance: Random, edition: Edition) -> Report:
     known = layouts(edition)
     types = chance.choices(table(edition).bodies, k=chance.randrange(6))
-    bodies = [Body(type_id, _raws(chance, known[f"body {type_id:02X}"])) for type_id in types]
+    bodies = [Body(type_id, raw_values(chance, known[f"body {type_id:02X}"])) for type_id in types]
     if chance.random() < 0.2:
         bodies.append(Body(chance.randint(0x80, 0xFE), (chance.randbytes(chance.randrange(12)),)))
     signed = edition is Edition.Y2025 and chance.random() < 0.5
-    signature = _raws(chance, known["signature"]) if signed else None
-    return Report(_time(chance), tuple(bodies), b"", signature)
+    signature = raw_values(chance, known["signature"]) if signed else None
+    return Report(beijing(chance), tuple(bodies), b"", signature)
 
 
-def _time(chance: Random) -> bytes:
+def beijing(chance: Random) -> bytes:
+    """A time, now and then none."""
     if chance.random() < 0.1:
         return chance.randbytes(6)
     return bytes((26, chance.randint(1, 12), chance.randint(1, 28), chance.randrange(24), 59, 0))
 
 
-def _raws(chance: Random, layout: Layout) -> tuple[Any, ...]:
+def raw_values(chance: Random, layout: Layout) -> tuple[Any, ...]:
     """Raw values of a part, counts true."""
     values: list[Any] = [None] * len(layout.fields)
     places = {name: place for place, name in enumerate(layout.names)}
@@ -93,7 +94,7 @@ def _raws(chance: Random, layout: Layout) -> tuple[Any, ...]:
             if field.size != "rest":
                 values[places[field.size]] = len(values[place])
         elif field.kind is FieldKind.TIME:
-            values[place] = _time(chance)
+            values[place] = beijing(chance)
         elif field.kind is FieldKind.TEXT:
             values[place] = chance.randbytes(field.width)
         elif field.name == "code_length":
@@ -119,7 +120,7 @@ def _elements(
     chance: Random, layout: Layout, field: Field, values: list[Any], places: dict[str, int], length: int
 ) -> tuple[Any, ...]:
     if field.kind is FieldKind.GROUP:
-        return tuple(_raws(chance, layout.inner[field.name]) for _ in range(length))
+        return tuple(raw_values(chance, layout.inner[field.name]) for _ in range(length))
     if field.kind is FieldKind.PARAMETERS:
         return tuple((chance.choice(_KNOWN_PARAMETERS), chance.randrange(1 << 16)) for _ in range(length))
     if field.kind is FieldKind.TEXT:
