@@ -11,7 +11,7 @@ class Notices:
     """Turns reasons into notices and keeps repetition out of them.
 
     Args:
-        where: the broker as a person knows it; stands before every notice.
+        where: the broker or platform as a person knows it; stands before every notice.
     """
 
     def __init__(self, where: str) -> None:
@@ -39,20 +39,20 @@ class Notices:
         self._remarks.add(key)
         return [self._notice(what, todo)]
 
-    def greet(self, protocol: str) -> list[Notice]:
+    def greet(self, how: str) -> list[Notice]:
         """Tell of the first connection, if no trouble came before it."""
         if self._greeted or self._trouble:
             return []
         self._greeted = True
-        return [Notice(f"{self._where}: connected, MQTT {protocol}", trouble=False)]
+        return [Notice(f"{self._where}: connected, {how}", trouble=False)]
 
-    def relieve(self, protocol: str) -> list[Notice]:
+    def relieve(self, how: str) -> list[Notice]:
         """Tell that a trouble told is over."""
         if not self._trouble:
             return []
         self._trouble = ""
         self._greeted = True
-        return [Notice(f"{self._where}: connected again, MQTT {protocol}", trouble=False)]
+        return [Notice(f"{self._where}: connected again, {how}", trouble=False)]
 
     def _notice(self, what: str, todo: str) -> Notice:
         return Notice(str(UplinkError(what, where=self._where, todo=todo)), trouble=True)

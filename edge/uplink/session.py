@@ -215,7 +215,7 @@ class Session:
 
     def _go_online(self, now_ns: int) -> None:
         self._enter(Phase.ONLINE, now_ns)
-        self._actions.extend(self._notices.greet(self._connection.protocol))
+        self._actions.extend(self._notices.greet(f"MQTT {self._connection.protocol}"))
         if self._connection.retain_available:
             self._publish_status(True, now_ns)
         else:
@@ -380,7 +380,7 @@ class Session:
             for backoff in self._retry.values():
                 backoff.reset()
         if not self._pacing.pauses_end_ns():
-            self._actions.extend(self._notices.relieve(self._connection.protocol))
+            self._actions.extend(self._notices.relieve(f"MQTT {self._connection.protocol}"))
 
     def _answer_due_ns(self, since_ns: int) -> int:
         return since_ns + ns(self._settings.puback_timeout_s)
