@@ -61,7 +61,7 @@ class ForwardLedger(Closing):
 
     Args:
         path: the store.
-        destination: whose cursor it is.
+        destination: whose cursor it is; empty for one that is nowhere kept.
 
     Raises:
         StoreError: here and in every method, where the store cannot be read or written.
@@ -188,7 +188,7 @@ class ForwardLedger(Closing):
 
     def commit(self) -> None:
         """Make durable what was noted."""
-        if not self._touched:
+        if not self._touched or not self.destination:
             return
         with self._writing() as connection:
             connection.executemany(

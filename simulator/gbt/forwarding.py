@@ -399,15 +399,25 @@ class ForwardSession:
             parcel = self._waiting.take(backlog=late < most // _BACKLOG_SHARE)
             if parcel is None:
                 return
-            flight = _Flight(parcel, len(parcel.messages))
-            for message in parcel.messages:
-                frame = message.frame()
-                time = frame.unit[:TIME_BYTES]
-                if self._cipher is not None:
-                    frame = encrypted(frame, self._cipher)
+            frames = self._frames(parcel)
+            flight = _Flight(parcel, len(frames))
+            for time, frame in frames:
                 self._put(_Sent(flight, frame.write(), frame.vin, frame.command, time, now_ns, 0), now_ns)
-            late += parcel.late * len(parcel.messages)
-            self.facts["messages sent"] += len(parcel.messages)
+            late += parcel.late * len(frames)
+            self.facts["messages sent"] += len(frames)
+
+    def _frames(self, parcel: Parcel) -> list[tuple[bytes, Frame]]:
+        """The time and the frame of each message; none where the parcel cannot be encrypted."""
+        try:
+            frames = [message.frame() for message in parcel.messages]
+            times = [frame.unit[:TIME_BYTES] for frame in frames]
+            if self._cipher is not None:
+                frames = [encrypted(frame, self._cipher) for frame in frames]
+        except GbtError as error:
+            self._tell(f"a record cannot go: {error}")
+            self._waiting.refuse(parcel, "too large to be encrypted")
+            return []
+        return list(zip(times, frames, strict=True))
 
     def _put(self, one: _Sent, now_ns: int) -> None:
         self._place += 1

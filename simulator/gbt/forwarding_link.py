@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.clock import NS_PER_S, Clock
@@ -43,11 +43,11 @@ class ForwardLink:
         session: what to carry.
         address: where to.
         clock: the session's; it has to move with the time of the event loop.
-        stop: set from anywhere to end; what is under way is waited for as the session's rules say.
+        stop: asked again and again whether to end; then what is under way is waited for by the session's rules.
     """
 
     def __init__(
-        self, session: ForwardSession, address: PlatformAddress, clock: Clock, stop: threading.Event
+        self, session: ForwardSession, address: PlatformAddress, clock: Clock, stop: Callable[[], bool]
     ) -> None:
         self._session = session
         self._address = address
@@ -62,7 +62,7 @@ class ForwardLink:
         try:
             await self._do(self._session.start())
             while not self._session.ended:
-                if self._stop.is_set():
+                if self._stop():
                     await self._do(self._session.stop())
                     if self._session.ended:
                         break

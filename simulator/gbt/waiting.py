@@ -11,10 +11,13 @@ from typing import NamedTuple
 from edge.account import Hop
 from edge.records import Record
 from edge.wire.gbt.message import Message
-from simulator.gbt.conversion import Converter
+from simulator.gbt.conversion import Aside, Converter
 
 LOOK_S = 0.1
 """How often to look whether more has come."""
+
+TOO_OLD = "beyond the reissue window"
+_NEED_NOT_GO = frozenset({Aside.NOTHING_SAID.value, TOO_OLD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,15 @@ class Waiting(ABC):
     @abstractmethod
     def waiting(self) -> int:
         """How many records wait, without those under way."""
+
+    def gone(self, *, all_of_them: bool) -> bool:
+        """Whether nothing is set aside but what need not go.
+
+        Args:
+            all_of_them: whether nothing may wait either.
+        """
+        waits = self._under_way or self.waiting()
+        return not (set(self._aside) - _NEED_NOT_GO or (all_of_them and waits))
 
     def connect(self, *, up: bool) -> None:  # noqa: B027 - most need not know
         """The session stands, or is gone: what comes while it is gone is backlog."""

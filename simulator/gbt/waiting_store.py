@@ -10,10 +10,9 @@ from edge.clock import NS_PER_DAY, NS_PER_S, Clock
 from edge.journal.ranges import RangeSet
 from simulator.gbt.conversion import Aside, Converter, timed
 from simulator.gbt.forward_ledger import ForwardLedger
-from simulator.gbt.waiting import LOOK_S, Parcel, Waiting
+from simulator.gbt.waiting import LOOK_S, TOO_OLD, Parcel, Waiting
 from simulator.platform.rows import StoredRecord
 
-TOO_OLD = "beyond the reissue window"
 LIVE_MOST = 10_000
 """So many live records wait as such; those beyond go as backlog."""
 
@@ -35,6 +34,7 @@ class WaitingStore(Waiting):
         clock: tells how old a record is.
         reissue_days: older backlog does not go; 0 for no such limit.
         refused_again: whether what was refused before is tried again.
+        from_now: whether only what comes from now on goes.
         warn: told once of each vehicle of which no VIN is known.
     """
 
@@ -46,6 +46,7 @@ class WaitingStore(Waiting):
         *,
         reissue_days: float = 0.0,
         refused_again: bool = False,
+        from_now: bool = False,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__()
@@ -58,6 +59,8 @@ class WaitingStore(Waiting):
         self._warned: set[str] = set()
         self._up = False
         self._last_row, waiting = ledger.begin(refused_again=refused_again)
+        if from_now:
+            waiting = {}
         self._backlog: dict[int, RangeSet] = waiting
         self._turn: deque[int] = deque(waiting)
         self._untimed: dict[int, RangeSet] = {}

@@ -20,7 +20,8 @@ from simulator.gbt.conversion import Aside
 from simulator.gbt.forward_ledger import ForwardLedger
 from simulator.gbt.forward_rules import rules_of
 from simulator.gbt.vin_book import VinBook
-from simulator.gbt.waiting_store import TOO_OLD, WaitingStore
+from simulator.gbt.waiting import TOO_OLD
+from simulator.gbt.waiting_store import WaitingStore
 from simulator.platform.store import StoreError
 from tests.gbt_conversion.scripted import Bench, ScriptedPlatform, converter, success
 from tests.simulator.platform_rig import BOOT, NOW_NS, VEHICLE, Rig
