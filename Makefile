@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ACCELERATOR := $(VENV)/.accelerator
 
+# What is compiled once is read by all workers of pytest, and by the hundreds of processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers gbt-fuzz gbt-oracle packages venv clean
 
 help: ## show this list
@@ -43,6 +46,7 @@ test: ## all checks and tests
 	@$(MAKE) --no-print-directory -j2 check tests
 
 tests: venv
+	@$(BIN)/python -m compileall -q -j 0 edge simulator
 	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=12
 
 for-tests: to-set-up

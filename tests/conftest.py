@@ -1,5 +1,7 @@
 """What all rooms' tests share: where the real recordings, databases and pictures are."""
 
+import contextlib
+import importlib
 import logging
 import os
 from collections.abc import Iterator
@@ -16,6 +18,22 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let each of several workers rewrite the asserts of its share of modules; the others find that done.
+
+    All workers collect all tests: in a fresh clone each would rewrite each module, which takes longer than
+    all else there is to collecting.
+    """
+    worker: dict[str, object] | None = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    share, shares = int(str(worker["workerid"]).removeprefix("gw")), int(str(worker["workercount"]))
+    for path in sorted(Path(__file__).parent.rglob("test_*.py"))[share::shares]:
+        # What is wrong with a module is said when it is collected.
+        with contextlib.suppress(Exception, pytest.fail.Exception, pytest.skip.Exception):
+            importlib.import_module(".".join(path.relative_to(session.config.rootpath).with_suffix("").parts))
 
 
 @pytest.fixture(scope="session")
