@@ -43,7 +43,7 @@ class ForwardLink:
         session: what to carry.
         address: where to.
         clock: the session's; it has to move with the time of the event loop.
-        stop: asked again and again whether to end; then what is under way is waited for by the session's rules.
+        stop: asked again and again whether to end; then the session waits for answers as its rules say.
     """
 
     def __init__(
