@@ -102,7 +102,7 @@ gbt-fuzz: venv ## ten million inputs through every reader of GB/T 32960.3, on tw
 	$(BIN)/python -m tests.gbt.fuzz
 
 gbt-oracle: venv ## a thousand messages of each GB/T 32960.3 body and command beside the public peer (GPL, out of process)
-	@$(PYTHON) -m venv $(VENV)/rtm-con && $(VENV)/rtm-con/bin/python -m pip install --quiet --disable-pip-version-check rtm-con==1.0.4
+	@$(PYTHON) -m venv $(VENV)/rtm-con && $(VENV)/rtm-con/bin/python -m pip install --quiet --disable-pip-version-check 'rtm-con[excel]==1.0.4'
 	NEVGATE_RTM_CON=$(VENV)/rtm-con/bin/python $(BIN)/python -m tests.gbt.oracle
 	NEVGATE_RTM_CON=$(VENV)/rtm-con/bin/python $(BIN)/python -m pytest -p no:cacheprovider tests/gbt/test_oracle.py -q
 
