@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from edge.catalogue.item import Edition
 from edge.wire.gbt.frame import Encryption, Frame, Response
-from edge.wire.gbt.message import Message, Report
+from edge.wire.gbt.message import Message, Report, read_report
 
 
 class Accepted(NamedTuple):
@@ -19,7 +19,6 @@ class Accepted(NamedTuple):
         time_s: Unix time of collection.
         received_ns: Unix time of arrival.
         unit: the data unit, decrypted, its signature with it.
-        report: the same taken apart.
     """
 
     vin: bytes
@@ -28,7 +27,11 @@ class Accepted(NamedTuple):
     time_s: int
     received_ns: int
     unit: bytes
-    report: Report
+
+    @property
+    def report(self) -> Report:
+        """The data unit taken apart, anew each time."""
+        return read_report(self.unit, self.edition)
 
     @property
     def frame(self) -> Frame:

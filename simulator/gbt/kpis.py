@@ -11,8 +11,10 @@ from types import MappingProxyType
 from edge.catalogue.item import Edition
 from edge.clock import NS_PER_S
 from edge.wire.gbt.frame import Command
+from edge.wire.gbt.message import Report
 from simulator.gbt.accepted import Accepted
 from simulator.gbt.continuity import PERIOD_S, Continuity
+from simulator.gbt.shapes import AlarmMonth, Shape
 from simulator.gbt.value_counts import ReportCounter, ValueCounts, report_counter
 
 _BEIJING = timedelta(hours=8)
@@ -45,21 +47,6 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
-
-
-@dataclass(slots=True)
-class AlarmMonth:
-    """What a vehicle has reported in one month of Beijing time, by the time of collection.
-
-    Attributes:
-        alarm: an alarm of level 3 or 4.
-        position: a valid position.
-        cells: a valid voltage of a cell.
-    """
-
-    alarm: bool = False
-    position: bool = False
-    cells: bool = False
 
 
 class VehicleFigures:
@@ -110,8 +97,14 @@ class VehicleFigures:
             edition: report_counter(edition, limits.due) for edition in Edition
         }
 
-    def take(self, accepted: Accepted) -> None:
-        """Count a report that was taken for the first time."""
+    def take(self, accepted: Accepted, shape: Shape | None = None, report: Report | None = None) -> None:
+        """Count a report that was taken for the first time.
+
+        Args:
+            accepted: the report.
+            shape: of its data unit, if it is known; then its values are counted when that is flushed.
+            report: the data unit taken apart, if it is.
+        """
         live = accepted.command == Command.REAL_TIME
         if live:
             self.real_time += 1
@@ -120,8 +113,14 @@ class VehicleFigures:
             self.reissued += 1
         first = self.continuity.take(accepted.time_s, live=live)
         month = self._month(month_of(accepted.time_s))
+        if shape is not None:
+            shape.add(accepted.unit, self.counts, month, first=first)
+            return
         facts = self._counters[accepted.edition].count(
-            accepted.report, self.counts, first=first, seek_cells=not month.cells
+            accepted.report if report is None else report,
+            self.counts,
+            first=first,
+            seek_cells=not month.cells,
         )
         month.alarm |= facts.alarm
         month.position |= facts.position

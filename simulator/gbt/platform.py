@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from edge.account import Hop
 from edge.wire.gbt.faults import GbtError
+from edge.wire.gbt.message import Report
 from simulator.gbt.accepted import Accepted
 from simulator.gbt.asks import Ask
 from simulator.gbt.checks import Fault, RefusedError
@@ -15,7 +16,9 @@ from simulator.gbt.kpis import DEFAULT_LIMITS, KpiReport, Limits, VehicleFigures
 from simulator.gbt.register import OPEN_REGISTER, Register
 from simulator.gbt.session import PlatformConnection, Turn
 from simulator.gbt.settings import PlatformSettings
+from simulator.gbt.shapes import Shape, Shapes
 from simulator.gbt.store import Store
+from simulator.gbt.value_counts import report_counter
 from simulator.gbt.vehicle_state import VehicleState
 
 Sink = Callable[[Accepted], None]
@@ -40,6 +43,7 @@ class GbtPlatform:
         chips: security chips that were activated, and the VIN of each.
         counts: messages that are no stored reports, by what became of them.
         notes: what else is worth knowing, counted.
+        shapes: how reports lie in bytes that came often.
         no_keys: the keys of nobody.
         frames: messages in all.
         garbage: stretches of bytes that belong to none.
@@ -63,6 +67,7 @@ class GbtPlatform:
         self.chips: dict[bytes, bytes] = {}
         self.counts: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
+        self.shapes = Shapes()
         self.no_keys = VehicleKeys()
         self.frames = 0
         self.garbage = 0
@@ -102,14 +107,30 @@ class GbtPlatform:
             )
         return state
 
-    def take(self, state: VehicleState, accepted: Accepted) -> bool:
-        """Keep a report that passed every check; tell whether it is new."""
+    def take(
+        self,
+        state: VehicleState,
+        accepted: Accepted,
+        shape: Shape | None = None,
+        report: Report | None = None,
+    ) -> bool:
+        """Keep a report that passed every check; tell whether it is new.
+
+        Args:
+            state: its vehicle.
+            accepted: the report.
+            shape: of its data unit, if it is known.
+            report: the data unit taken apart, if it is.
+        """
         if not self.store.add(state.shelf, accepted):
             state.figures.doubles += 1
             self.counts["double"] += 1
             return False
         self.stored += 1
-        state.figures.take(accepted)
+        state.figures.take(accepted, shape, report)
+        if shape is None and report is not None:
+            counter = report_counter(accepted.edition, self.limits.due)
+            self.shapes.learn(accepted.edition, accepted.unit, report, counter)
         for sink in self._sinks:
             sink(accepted)
         return True
@@ -141,6 +162,7 @@ class GbtPlatform:
 
     def kpis(self) -> KpiReport:
         """The figures of all vehicles heard of."""
+        self.shapes.flush()
         return judge((state.figures for state in self.vehicles.values()), self.limits)
 
     def hops(self) -> tuple[Hop, ...]:
@@ -162,6 +184,7 @@ class GbtPlatform:
         Raises:
             StoreError: the store cannot be written.
         """
+        self.shapes.flush()
         self.store.commit()
 
 

@@ -282,28 +282,26 @@ class PlatformConnection:
         if frame.encryption != Encryption.NONE:
             unit = self._opened(frame, state)
         edition = frame.edition
-        try:
-            report = read_report(unit, edition)
-        except GbtError as error:
-            raise RefusedError(Fault.STRUCTURE, str(error)) from error
-        if report.rest:
-            raise RefusedError(Fault.STRUCTURE, f"information type {report.rest[0]:02X} is not described")
-        time_s = _seconds(report.time)
+        shape = self._platform.shapes.find(edition, unit)
+        report = None if shape is not None else _taken_apart(unit, edition)
+        time_s = _seconds(unit[:TIME_BYTES])
         if time_s is None:
-            raise RefusedError(Fault.STRUCTURE, f"{report.time.hex()} is no time")
-        if edition is Edition.Y2025:
-            self._check_signature(frame, report, state)
-        accepted = Accepted(frame.vin, edition, frame.command, time_s, self._now_ns, unit, report)
-        if not self._platform.take(state, accepted):
+            raise RefusedError(Fault.STRUCTURE, f"{unit[:TIME_BYTES].hex()} is no time")
+        if edition is Edition.Y2025 and self._signature_wanted(state):
+            self._check_signature(frame, report or _taken_apart(unit, edition), state)
+        accepted = Accepted(frame.vin, edition, frame.command, time_s, self._now_ns, unit)
+        if not self._platform.take(state, accepted, shape, report):
             self._events.append(Doubled(state.name, time_s))
         if self._settings.answers is Answers.ALL:
             self._reply(frame, Response.SUCCESS)
 
-    def _check_signature(self, frame: Frame, report: Report, state: VehicleState) -> None:
+    def _signature_wanted(self, state: VehicleState) -> bool:
         wanted = self._settings.signatures
+        known = state.keys.verifier is not None
+        return wanted is Signatures.ALL or (known and wanted is Signatures.REGISTERED)
+
+    def _check_signature(self, frame: Frame, report: Report, state: VehicleState) -> None:
         verifier = state.keys.verifier
-        if wanted is Signatures.NONE or (verifier is None and wanted is Signatures.REGISTERED):
-            return
         if verifier is None:
             raise RefusedError(Fault.SIGNATURE, "no key of the vehicle is known")
         message = Message(frame.edition, frame.command, frame.response, frame.vin, report)
@@ -547,6 +545,16 @@ _HANDLERS: Mapping[int, Callable[[PlatformConnection, Frame], None]] = MappingPr
         Command.DATA_KEY: PlatformConnection._data_key,  # noqa: SLF001 - the same
     }
 )
+
+
+def _taken_apart(unit: bytes, edition: Edition) -> Report:
+    try:
+        report = read_report(unit, edition)
+    except GbtError as error:
+        raise RefusedError(Fault.STRUCTURE, str(error)) from error
+    if report.rest:
+        raise RefusedError(Fault.STRUCTURE, f"information type {report.rest[0]:02X} is not described")
+    return report
 
 
 @lru_cache(maxsize=1024)

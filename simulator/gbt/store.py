@@ -12,7 +12,6 @@ import apsw
 from edge.catalogue.item import Edition
 from edge.errors import NevgateError
 from edge.wire.gbt.frame import Encryption, Frame, Response
-from edge.wire.gbt.message import read_report
 from simulator.gbt.accepted import Accepted
 
 KEPT_IN_MEMORY = 100_000
@@ -235,5 +234,4 @@ class _Guard:
 
 
 def _accepted(vin: bytes, edition: int, command: int, time_s: int, received_ns: int, unit: bytes) -> Accepted:
-    which = Edition(edition)
-    return Accepted(vin, which, command, time_s, received_ns, unit, read_report(unit, which))
+    return Accepted(vin, Edition(edition), command, time_s, received_ns, unit)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from operator import gt, lt
 from typing import NamedTuple
 
 from edge.catalogue.item import Edition
 from edge.wire.gbt.field import Coding, Field, FieldKind
 from edge.wire.gbt.layout import Layout, layouts
 from edge.wire.gbt.message import Report
-from edge.wire.gbt.steps import PLAIN, Raws
+from edge.wire.gbt.steps import Raws
 
-_UNBOUNDED = 1 << 64
 _SINGLE = frozenset({FieldKind.NUMBER, FieldKind.ENUM, FieldKind.FLAGS, FieldKind.PACKED})
 
 
@@ -41,6 +39,12 @@ class ValueCounts:
         self.empty += other.empty
         self.invalid += other.invalid
         self.abnormal += other.abnormal
+
+
+def can_be_missing(field: Field) -> bool:
+    """Whether a field, or each element of a list, is a value that can be missing."""
+    counted = bool(field.count) and field.kind is not FieldKind.GROUP
+    return (counted or field.kind in _SINGLE) and field.coding is not Coding.NONE
 
 
 class _Number(NamedTuple):
@@ -79,8 +83,6 @@ class BodyCounter:
         self._lists: list[_List] = []
         self._groups: list[tuple[int, BodyCounter]] = []
         self._counts: list[_Count] = []
-        self._mosts: tuple[int, ...] = ()
-        self._leasts: tuple[int, ...] = ()
         named = {name: slot for slot, name in enumerate(layout.names)}
         for slot, field in enumerate(layout.fields):
             if field.kind is FieldKind.GROUP:
@@ -88,22 +90,11 @@ class BodyCounter:
                 if inner.counts_any:
                     self._groups.append((slot, inner))
                     self._count(named[field.count], layout)
-            elif field.count and field.coding is not Coding.NONE:
+            elif field.count and can_be_missing(field):
                 self._lists.append(_List(slot, _Number.of(slot, field)))
                 self._count(named[field.count], layout)
-            elif not field.count and field.kind in _SINGLE and field.coding is not Coding.NONE:
+            elif can_be_missing(field):
                 self._numbers.append(_Number.of(slot, field))
-        if not any(
-            field.kind is FieldKind.GROUP or field.count or field.kind in PLAIN for field in layout.fields
-        ):
-            self._mosts, self._leasts = self._borders(len(layout.fields))
-
-    def _borders(self, slots: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The greatest and least valid values of a part of numbers alone, to look over them in one go."""
-        mosts, leasts = [_UNBOUNDED] * slots, [0] * slots
-        for slot, least, most, _, _ in self._numbers:
-            mosts[slot], leasts[slot] = most, least
-        return tuple(mosts), tuple(leasts)
 
     def _count(self, slot: int, layout: Layout) -> None:
         self._counts.append(_Count(slot, _Number.of(slot, layout.fields[slot])))
@@ -116,11 +107,13 @@ class BodyCounter:
     def count(self, raws: Raws, into: ValueCounts) -> None:
         """Count the values of one body, or of one member of a group."""
         into.values += len(self._numbers)
-        if self._mosts:
-            if any(map(gt, raws, self._mosts)) or any(map(lt, raws, self._leasts)):
-                self._count_numbers(raws, into)
-            return
-        self._count_numbers(raws, into)
+        for slot, least, most, invalid, _ in self._numbers:
+            raw = raws[slot]
+            if not least <= raw <= most:
+                if raw == invalid:
+                    into.invalid += 1
+                else:
+                    into.abnormal += 1
         for slot, element in self._lists:
             self._count_list(raws[slot], element, into)
         for slot, number in self._counts:
@@ -129,15 +122,6 @@ class BodyCounter:
         for slot, inner in self._groups:
             for member in raws[slot]:
                 inner.count(member, into)
-
-    def _count_numbers(self, raws: Raws, into: ValueCounts) -> None:
-        for slot, least, most, invalid, _ in self._numbers:
-            raw = raws[slot]
-            if not least <= raw <= most:
-                if raw == invalid:
-                    into.invalid += 1
-                else:
-                    into.abnormal += 1
 
     @staticmethod
     def _count_list(elements: tuple[int, ...], element: _Number, into: ValueCounts) -> None:
@@ -192,7 +176,7 @@ class ReportCounter:
             type_id: counter.count for type_id, counter in counters.items()
         }
         self._due = due
-        self._alarm, self._position, self._cells = _ALARM[edition], 0x05, _CELLS[edition]
+        self._alarm, self._position, self._cells = ALARM_BODY[edition], POSITION_BODY, CELLS_BODY[edition]
         self._axes = tuple(
             (slot, field.most or 0)
             for slot, field in enumerate(known["body 05"].fields)
@@ -221,7 +205,7 @@ class ReportCounter:
             if type_id == self._position:
                 position = not raws[0] & 1 and all(raws[slot] <= most for slot, most in self._axes)
             elif type_id == self._alarm:
-                alarm = _ALARM_LEVEL <= raws[0] <= _ALARM_MOST
+                alarm = ALARM_LEAST <= raws[0] <= ALARM_MOST
             elif type_id == self._cells and seek_cells:
                 cells = cells or self._any_cell(raws)
             if type_id in self._due:
@@ -239,9 +223,12 @@ class ReportCounter:
         )
 
 
-_ALARM = {Edition.Y2016: 0x07, Edition.Y2025: 0x06}
-_CELLS = {Edition.Y2016: 0x08, Edition.Y2025: 0x07}
-_ALARM_LEVEL, _ALARM_MOST = 3, 4
+ALARM_BODY = {Edition.Y2016: 0x07, Edition.Y2025: 0x06}
+CELLS_BODY = {Edition.Y2016: 0x08, Edition.Y2025: 0x07}
+ALARM_LEAST, ALARM_MOST = 3, 4
+"""Levels of an alarm that needs a position and a cell's voltage."""
+
+POSITION_BODY = 0x05
 
 
 def _cells_of(layout: Layout) -> tuple[int, int, int]:

@@ -25,6 +25,8 @@ USER, PASSWORD = b"city", b"secret"
 VEHICLE_2016 = Body(0x01, (1, 3, 1, 500, 12_345, 3500, 10_000, 80, 1, 0x0E, 5000, 20, 0))
 VEHICLE_2025 = Body(0x01, (1, 3, 1, 500, 12_345, 3500, 30_000, 80, 1, 0x0E, 5000))
 POSITION_2016 = Body(0x05, (0, 121_473_701, 31_230_416))
+CELLS_2016 = Body(0x08, (1, ((1, 3500, 10_000, 3, 1, 3, (3700, 3701, 0xFFFF)),)))
+ALARM_2016 = Body(0x07, (3, 1, 0, (), 0, (), 0, (), 0, ()))
 VEHICLE = {Edition.Y2016: VEHICLE_2016, Edition.Y2025: VEHICLE_2025}
 
 

@@ -8,18 +8,26 @@ from edge.catalogue.item import Edition
 from edge.clock import NS_PER_S
 from edge.wire.gbt.beijing import time_bytes
 from edge.wire.gbt.frame import Command
-from edge.wire.gbt.message import Body, Report
+from edge.wire.gbt.message import Body, Report, write_report
 from simulator.gbt.accepted import Accepted
 from simulator.gbt.continuity import Continuity
 from simulator.gbt.kpis import Figure, VehicleFigures, judge, month_of
 from simulator.gbt.value_counts import ValueCounts, report_counter
 from tests.gbt.grammar import T_S, VIN
-from tests.gbt_platform.rig import POSITION_2016, VEHICLE, VEHICLE_2016, Rig, login, logout, report
+from tests.gbt_platform.rig import (
+    ALARM_2016,
+    CELLS_2016,
+    POSITION_2016,
+    VEHICLE,
+    VEHICLE_2016,
+    Rig,
+    login,
+    logout,
+    report,
+)
 
 DUE = frozenset({0x01})
-CELLS_2016 = Body(0x08, (1, ((1, 3500, 10_000, 3, 1, 3, (3700, 3701, 0xFFFF)),)))
 CELLS_2025 = Body(0x07, (1, ((1, 3500, 30_000, 3, (3700, 3701, 0xFFFE)),)))
-ALARM_2016 = Body(0x07, (3, 1, 0, (), 0, (), 0, (), 0, ()))
 ALARM_2025 = Body(0x06, (4, 1 << 23, 0, (), 0, (), 0, (), 0, (), 0, ()))
 
 
@@ -27,8 +35,8 @@ def accepted(
     at_s: int, *bodies: Body, edition: Edition = Edition.Y2016, late_s: float = 0, reissue: bool = False
 ) -> Accepted:
     command = Command.REISSUE if reissue else Command.REAL_TIME
-    content = Report(time_bytes(at_s), bodies or (VEHICLE[edition],))
-    return Accepted(VIN, edition, command, at_s, round((at_s + late_s) * NS_PER_S), b"", content)
+    unit = write_report(Report(time_bytes(at_s), bodies or (VEHICLE[edition],)), edition)
+    return Accepted(VIN, edition, command, at_s, round((at_s + late_s) * NS_PER_S), unit)
 
 
 def figure(one: VehicleFigures | list[VehicleFigures], name: str, scope: str = "vehicle") -> Figure:

@@ -8,7 +8,6 @@ import pytest
 
 from edge.catalogue.item import Edition
 from edge.wire.gbt.frame import Command
-from edge.wire.gbt.message import Report, read_report
 from edge.wire.gbt.stream import StreamDecoder
 from simulator.gbt.accepted import Accepted
 from simulator.gbt.store import Store, StoreError
@@ -18,7 +17,7 @@ from tests.gbt_platform.rig import OTHER, report_message, unit_of
 
 def made(at_s: int, *, vin: bytes = VIN, edition: Edition = Edition.Y2016) -> Accepted:
     unit = unit_of(report_message(edition, at_s))
-    return Accepted(vin, edition, Command.REAL_TIME, at_s, at_s * 10**9, unit, read_report(unit, edition))
+    return Accepted(vin, edition, Command.REAL_TIME, at_s, at_s * 10**9, unit)
 
 
 def test_what_is_kept_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -51,9 +50,8 @@ def test_many_messages_of_one_second() -> None:
 def test_memory_keeps_the_latest_only() -> None:
     store = Store(kept=1000)
     shelf = store.shelf(VIN)
-    content = Report(bytes(6), ())
     for place in range(5000):
-        store.add(shelf, Accepted(VIN, Edition.Y2016, 2, place, 0, b"%d" % place, content))
+        store.add(shelf, Accepted(VIN, Edition.Y2016, 2, place, 0, b"%d" % place))
     kept = [frame.unit for frame in store.frames()]
     assert kept == [b"%d" % place for place in range(4000, 5000)]
 
