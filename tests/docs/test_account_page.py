@@ -37,6 +37,8 @@ SECTIONS: Mapping[str, str] = {
     "edge/vehicle/reporter.py": "Records",
     "edge/vehicle/trigger.py": "Events",
     "edge/vehicle/": "Sensors",
+    "simulator/gbt/conversion.py": "Conversion",
+    "simulator/gbt/forwarding.py": "Forwarding",
     "simulator/platform/": "Platform",
     "simulator/vehicle/": "Player",
 }

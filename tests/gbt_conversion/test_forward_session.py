@@ -43,12 +43,12 @@ def but(command: Command, flag: Response | None, *, times: int = 1000) -> Script
 
 @pytest.mark.parametrize("edition", Edition)
 def test_a_session_logs_in_says_everything_in_order_and_logs_out(edition: Edition) -> None:
-    waiting = in_memory(300, edition)
+    waiting = in_memory(200, edition)
     bench = Bench(rules_of(edition), waiting)
     bench.run(60)
     assert bench.session.ended
     heard = bench.platform.heard
-    assert [message.command for message in heard] == [5, *[2] * 300, 6]
+    assert [message.command for message in heard] == [5, *[2] * 200, 6]
     login, logout = heard[0].content, heard[-1].content
     assert isinstance(login, Values)
     assert isinstance(logout, Values)
@@ -64,8 +64,8 @@ def test_a_session_logs_in_says_everything_in_order_and_logs_out(edition: Editio
         message.content.time[4:]
         for message in bench.platform.reports()
         if isinstance(message.content, Report)
-    ] == [bytes(divmod(number, 60)) for number in range(1, 301)]
-    assert waiting.hop().left == 300
+    ] == [bytes(divmod(number, 60)) for number in range(1, 201)]
+    assert waiting.hop().left == 200
     assert waiting.hop().balanced
 
 

@@ -44,7 +44,7 @@ from tests.road.conftest import PROJECT
 from tests.road.test_recordings import KONA_BUSES
 from tests.road.virtual_road import VIN, Left, SteppedClock, drive
 
-SECONDS = 5
+SECONDS = 4
 EVERYTHING = lawful(*DataClass)
 WALL = Timebase(T_S * NS_PER_S + 123_456_789, TimeQuality.NTP)
 SAMPLING = "[sampling]\nuplink_period_s = 1\n"
@@ -173,7 +173,7 @@ def said(record: Record, edition: Edition, options: Options) -> bytes:
 
 
 @given(any_records(), st.sampled_from(CHOICES), st.booleans())
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_any_record_says_the_same_after_its_way_through_cbor(
     record: Record, options: Options, late: bool
 ) -> None:
