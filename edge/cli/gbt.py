@@ -12,6 +12,7 @@ MEMBERS = MappingProxyType(
     {
         "decode": "Explain messages byte by byte.",
         "encode": "A record as messages of either edition.",
+        "convert": "Records of platforms and journals, into files or to a platform.",
         "serve": "Be a platform: take logins and reports, check, answer, keep, judge.",
         "make-key": "A key that encrypts data units or signs reports.",
         "static": "Check what a maker registers of a vehicle.",
@@ -27,5 +28,6 @@ def command() -> None:
     Examples:
       nevgate gbt decode 232307fe4c4e564741544530305844454d30303031010000ae
       nevgate gbt encode record.json --edition 2025 --vin LNVGATE00XDEM0001
+      nevgate gbt convert --store platform.db --platform gov.example:32960 --account gov.toml
       nevgate gbt serve --port 32960
     """
