@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from edge.config_events import CollisionSection, EventSection
-from edge.config_gbt import GBT, GbtDestinationSection, GbtSection, pack_fault, tongue_of
+from edge.config_gbt import GBT, GbtDestinationSection, GbtSection, tongue_of
 from edge.config_page import PageSection
 from edge.config_platform import PlatformSection, is_loopback
 from edge.config_policy import ControlSection, PolicySection
@@ -392,8 +392,12 @@ class Config(_Section):
     @model_validator(mode="after")
     def _packs_can_be_told(self) -> Self:
         for section in (self.uplink, *self.destination):
-            if isinstance(section, GbtSection) and (fault := pack_fault(section.edition, self.vehicle.packs)):
-                raise ValueError(f"vehicle.packs: {fault}, as {section.protocol} tells them at login")
+            if not isinstance(section, GbtSection):
+                continue
+            try:
+                section.terminal(self.vehicle.vin, self.vehicle.iccid, self.vehicle.packs)
+            except ConfigError as error:
+                raise ValueError(f"vehicle: {error.what} ({section.protocol})") from error
         return self
 
     @field_validator("event")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -12,8 +11,12 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from edge.catalogue.item import Edition
 from edge.config_platform import PlatformSection, is_loopback
 from edge.config_section import ConfigPath, Section
+from edge.errors import ConfigError
 from edge.uplink.gbt.answered import Order
 from edge.uplink.gbt.data_keys import DataKeyRules, KeyProtection
+from edge.uplink.gbt.options import AnswerTime, LoginSilence, SessionOptions
+from edge.uplink.gbt.rules import SessionRules, rule_names, session_rules
+from edge.uplink.gbt.terminal import Terminal
 from edge.wire.gbt.frame import Encryption
 from edge.wire.gbt.options import ActivationCodes, MissingList, Options, Overflow
 from edge.wire.gbt.profile import BUILT_IN
@@ -22,8 +25,6 @@ from edge.wire.gbt.security.choices import BlockMode, RsaPadding, SecurityOption
 GBT = "gb/t 32960"
 """How the protocols begin that this is about; the edition follows."""
 
-_MOST_CODES_2016, _LONGEST_CODE_2016 = 250, 50
-_MOST_SYSTEMS, _MOST_PACKS, _CODE_CHARACTERS = 20, 50, 24
 _HEX_IV = re.compile(r"([0-9A-Fa-f]{32})?")
 
 
@@ -162,9 +163,16 @@ class GbtSection(PlatformSection):
     report_period_s: Annotated[float, Field(ge=0.01, le=30)] = Field(
         default=10.0, description="one record is told in this time, and all around an alarm of level 3 or 4"
     )
-    heartbeat_s: Annotated[int, Field(ge=1, le=240)] = 60
-    response_timeout_s: Annotated[int, Field(ge=1, le=600)] = Field(
-        default=60, description="how long an answer is waited for"
+    session: dict[str, float] = Field(
+        default_factory=dict,
+        description="intervals and retries that are to be otherwise than the edition has them "
+        "(docs/gbt32960.md), such as heartbeat_s = 30",
+    )
+    login_silence: LoginSilence = Field(
+        default=LoginSilence.NO_ANSWER, description="what a login means that is not answered"
+    )
+    answer_time: AnswerTime = Field(
+        default=AnswerTime.SAME, description="which time the answer to a login bears"
     )
     profile: Annotated[str, AfterValidator(_profile)] = Field(
         default="", description=f"custom blocks: {', '.join(BUILT_IN)}, or a file"
@@ -203,6 +211,29 @@ class GbtSection(PlatformSection):
         """The control orders that are carried out."""
         return frozenset(Order[one.upper().replace(" ", "_")] for one in self.orders)
 
+    def terminal(self, vin: str, iccid: str, packs: tuple[tuple[str, ...], ...]) -> Terminal:
+        """What the terminal says of itself at the login.
+
+        Raises:
+            ConfigError: the edition cannot say it.
+        """
+        return Terminal(self.edition, vin, iccid, packs)
+
+    @property
+    def rules(self) -> SessionRules:
+        """The intervals, retries and windows of the session."""
+        return session_rules(self.edition, **self.session)
+
+    @property
+    def session_options(self) -> SessionOptions:
+        """What the standard leaves open of the session."""
+        return SessionOptions(
+            where=f"{self.host}:{self.port}",
+            acknowledge=self.acknowledge,
+            login_silence=self.login_silence,
+            answer_time=self.answer_time,
+        )
+
     @field_validator("protocol", mode="before")
     @classmethod
     def _any_case(cls, value: object) -> object:
@@ -227,6 +258,14 @@ class GbtSection(PlatformSection):
         return self
 
     @model_validator(mode="after")
+    def _rules_can_be(self) -> Self:
+        try:
+            _ = self.rules
+        except ConfigError as error:
+            raise ValueError(f"session: {error.what}; there are {', '.join(rule_names())}") from error
+        return self
+
+    @model_validator(mode="after")
     def _one_cipher(self) -> Self:
         if self.cipher is not None and self.data_keys is not None:
             raise ValueError("either a cipher is agreed on, or data_keys are exchanged; not both")
@@ -239,26 +278,6 @@ class GbtDestinationSection(GbtSection):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")] = Field(
         description="what the journal and the account call it"
     )
-
-
-def pack_fault(edition: Edition, packs: Sequence[Sequence[str]]) -> str:
-    """What keeps the codes of battery packs from being told at a login; empty if nothing does.
-
-    Args:
-        edition: of the platform.
-        packs: codes under each management system.
-    """
-    codes = [code for system in packs for code in system]
-    if any(not code.isascii() or not code.isprintable() for code in codes):
-        return "a code has letters and digits of ASCII"
-    if edition is Edition.Y2016:
-        if len(codes) > _MOST_CODES_2016 or any(len(code) > _LONGEST_CODE_2016 for code in codes):
-            return f"at most {_MOST_CODES_2016} codes of at most {_LONGEST_CODE_2016} characters"
-        return "" if len({len(code) for code in codes}) <= 1 else "all codes have one length"
-    if len(packs) > _MOST_SYSTEMS or any(len(system) > _MOST_PACKS for system in packs):
-        return f"at most {_MOST_SYSTEMS} management systems with {_MOST_PACKS} packs each"
-    wrong = next((code for code in codes if len(code) != _CODE_CHARACTERS), None)
-    return "" if wrong is None else f"a code has {_CODE_CHARACTERS} characters, '{wrong}' {len(wrong)}"
 
 
 def tongue_of(value: object) -> str:

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.catalogue.catalogue import Catalogue
-from edge.clock import NS_PER_S
+from edge.clock import NS_PER_S, Timebase
 from edge.config import VehicleSection
 from edge.config_gbt import GbtSection
 from edge.destination import Sender
 from edge.dispatch import Identity
-from edge.errors import ConfigError
-from edge.forward.gbt_composer import GbtComposer, TimeOf
+from edge.forward.gbt_composer import GbtComposer
 from edge.forward.thinning import Thinning, ThinningRules
 from edge.forward.view import View, whole
 from edge.gbt_dispatch import GbtDispatch
 from edge.gbt_files import GbtFiles
+from edge.gbt_session import activation_of, durable_file, secrecy_of
+from edge.loading import tls_settings
+from edge.uplink.events import Notice
+from edge.uplink.gbt.answered import Given, LiveSettings, Order, SecurityEvent
+from edge.uplink.gbt.commands import CommandRules, PlatformCommands
+from edge.uplink.gbt.done_commands import DoneCommands
+from edge.uplink.gbt.durable_file import DurableFile
+from edge.uplink.gbt.link import GatedTerminalLink, TcpLink, TerminalLink
+from edge.uplink.gbt.orders import OrderDesk, OrderRules
+from edge.uplink.gbt.parameter_values import ConfiguredParameters
+from edge.uplink.gbt.parameters import ParameterRules, TerminalParameters
+from edge.uplink.gbt.platform_clock import PlatformClock
+from edge.uplink.gbt.server_change import ChangeRules, Server
+from edge.uplink.gbt.session import TerminalSession
+from edge.uplink.gbt.session_numbers import SessionNumbers
+from edge.uplink.gbt.tcp_settings import TcpSettings
+from edge.uplink.gbt.uplink import GbtUplink
 from edge.uplink.outbox import Loss, Store
 from edge.uplink.outgoing import Outgoing
 from edge.uplink.permit import OPEN, Permit
-from edge.uplink.uplink import Uplink
 from edge.vehicle.rules import Edition, SamplingRules
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +56,7 @@ class GbtDestination:
         sampling: when records are made.
         catalogue: the items.
         folder: where the session keeps its numbers and what platforms have set.
+        clock: goes by the platform's time where the vehicle's own has failed.
         permit: asked before each connection.
         view: what it may have of a record.
     """
@@ -48,6 +68,7 @@ class GbtDestination:
     sampling: SamplingRules
     catalogue: Catalogue
     folder: Path
+    clock: PlatformClock
     permit: Permit = OPEN
     view: View = whole
 
@@ -61,10 +82,22 @@ class GbtDestination:
             after_ns=self.sampling.after_ns,
         )
         rules = ThinningRules(round(self.section.report_period_s * NS_PER_S), sampling)
-        return None if rules.needless else rules
+        return None if rules.needless and not self.section.set_parameters else rules
 
-    def composer(self, time_of: TimeOf) -> GbtComposer:
-        """Makes its reports."""
+    def durable_file(self, what: str) -> DurableFile:
+        """A small file that is the session's own."""
+        return durable_file(self.folder, self.name, what)
+
+    def composer(self, boot: bytes) -> GbtComposer:
+        """Makes its reports.
+
+        Args:
+            boot: names the present boot, whose times are known as soon as the wall clock is.
+        """
+
+        def time_of(other: bytes) -> Timebase | None:
+            return self.clock.timebase() if other == boot else None
+
         return GbtComposer(
             self.files.codec(self.section, self.catalogue),
             self.vehicle.vin,
@@ -76,25 +109,118 @@ class GbtDestination:
     def dispatch(
         self,
         identity: Identity,
-        time_of: TimeOf,
         put: Callable[[Outgoing], None],
         take_losses: Callable[[], Iterable[Loss]],
     ) -> GbtDispatch:
         """Brings records there that no journal holds."""
         return GbtDispatch(
             identity=identity,
-            composer=self.composer(time_of),
+            composer=self.composer(identity.boot),
             put=put,
             take_losses=take_losses,
             thinning=None if self.thinning is None else Thinning(self.thinning),
         )
 
 
-def make_gbt_uplink(destination: GbtDestination, sender: Sender, store: Store) -> Uplink:
-    """Put session, link and store of one destination together."""
-    del sender, store
-    raise ConfigError(
-        f"there is no session of {destination.section.protocol} in this build",
-        where=f"destination '{destination.name}'",
-        todo="Take the destination out of the configuration",
+def make_gbt_uplink(
+    destination: GbtDestination,
+    sender: Sender,
+    store: Store,
+    *,
+    report_every: Callable[[int], None],
+    link: TerminalLink | None = None,
+) -> GbtUplink:
+    """Put session, link and store of one destination together.
+
+    Args:
+        destination: the platform.
+        sender: this vehicle.
+        store: what is to be sent there.
+        report_every: told how many nanoseconds may pass between two reports, as the platform has set it.
+        link: the connection; without one, TCP as configured.
+    """
+    section, vehicle = destination.section, destination.vehicle
+    clock = destination.clock
+    commands, parameters = commands_of(destination, sender.notify)
+    tcp = TcpSettings(
+        tls=tls_settings(section),
+        section=f"destination '{destination.name}'",
+        address_refused=destination.permit.address_refused,
     )
+
+    def settings_changed(live: LiveSettings) -> None:
+        report_every(round(live.report_period_s * NS_PER_S))
+
+    settings_changed(parameters.live)
+    session = TerminalSession(
+        section.rules.with_settings(parameters.live),
+        section.session_options,
+        section.terminal(vehicle.vin, vehicle.iccid, vehicle.packs),
+        parameters.live.server,
+        store,
+        SessionNumbers(destination.durable_file("sessions")),
+        clock,
+        rng=sender.rng,
+        secrecy=secrecy_of(section, destination.files, vehicle.vin, clock, secrets.token_bytes),
+        activation=activation_of(
+            section, destination.files, vehicle.vin, clock, destination.durable_file("activation")
+        ),
+        commands=commands,
+    )
+    return GbtUplink(
+        session=session,
+        link=GatedTerminalLink(link or TcpLink(tcp), destination.permit.may_connect),
+        store=store,
+        clock=sender.clock,
+        notify=sender.notify,
+        on_settings=settings_changed,
+        on_security_event=_log_security,
+    )
+
+
+def commands_of(
+    destination: GbtDestination, notify: Callable[[Notice], None] | None
+) -> tuple[PlatformCommands, TerminalParameters]:
+    """What takes the platform's commands, and the parameters that it may query and set."""
+    section, vin = destination.section, destination.vehicle.vin.encode("ascii")
+    configured = ConfiguredParameters(
+        Server(section.host, section.port),
+        report_period_s=max(1, round(section.report_period_s)),
+        storage_period_ms=min(60_000, destination.sampling.period_ns // 1_000_000),
+        heartbeat_s=round(section.rules.heartbeat_s),
+        terminal_timeout_s=round(section.rules.answer_timeout_s),
+        login_pause_min=max(1, round(section.rules.login_pause_s / 60)),
+    )
+    rules = ParameterRules(change=ChangeRules(hosts=section.servers))
+    parameters = TerminalParameters(
+        section.edition, configured, destination.durable_file("parameters"), rules
+    )
+    for notice in parameters.said:
+        _tell(notice, notify)
+
+    def alarm(given: Given) -> None:
+        level = given.argument[0] if given.argument else 0
+        text = f"the platform {section.host} tells the driver of an alarm of level {level}"
+        _tell(Notice(text, trouble=level > 0), notify)
+
+    commands = PlatformCommands(
+        section.edition,
+        vin,
+        parameters,
+        OrderDesk(OrderRules(section.allowed_orders), {Order.ALARM: alarm}),
+        DoneCommands(destination.durable_file("commands")),
+        destination.clock,
+        CommandRules(query=section.query_parameters, set=section.set_parameters),
+    )
+    return commands, parameters
+
+
+def _tell(notice: Notice, notify: Callable[[Notice], None] | None) -> None:
+    if notify is None:
+        logger.log(logging.WARNING if notice.trouble else logging.INFO, "%s", notice.text)
+    else:
+        notify(notice)
+
+
+def _log_security(event: SecurityEvent) -> None:
+    logger.warning("security event: %s", event)

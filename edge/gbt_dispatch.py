@@ -76,6 +76,11 @@ class GbtDispatch(Dispatch):
                 self._send(replace(one, reissue=True), Kind.BACKLOG)
             self._resting = deque(one for one in self._resting if one.number not in released)
 
+    def report_every(self, report_ns: int) -> None:
+        """See `Thinning.report_every`."""
+        if self._thinning is not None:
+            self._thinning.report_every(report_ns)
+
     def flush(self) -> None:
         """See `Dispatch.flush`: what is not due is let go of."""
         if self._thinning is not None:

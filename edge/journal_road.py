@@ -258,7 +258,7 @@ class JournalRoad(Road):
         self._drain_back()
         self._flush_past()
         forwarder = self.forwarders[self._names.index(destination)]
-        forwarder.drop_past(lambda item: self._erasing.holds(item, data_class))
+        forwarder.drop_past(lambda item: self._erasing.holds(item, data_class, destination))
         return self._erasing.recompose(destination, data_class)
 
     def flush(self) -> None:
@@ -374,7 +374,7 @@ class JournalRoad(Road):
         self, identity: Identity, destination: Destination | GbtDestination, forwarder: Forwarder
     ) -> Dispatch:
         if isinstance(destination, GbtDestination):
-            return destination.dispatch(identity, self._time_of, forwarder.put, forwarder.take_losses)
+            return destination.dispatch(identity, forwarder.put, forwarder.take_losses)
         return CoseDispatch(
             identity=identity,
             keys=self._keys,
@@ -386,12 +386,9 @@ class JournalRoad(Road):
             view=destination.view,
         )
 
-    def _time_of(self, boot: bytes) -> Timebase | None:
-        return self._clock.timebase() if boot == self._opened.boot else None
-
     def _composer(self, rules: ForwardRules, destination: Destination | GbtDestination) -> Composer:
         if isinstance(destination, GbtDestination):
-            return destination.composer(self._time_of)
+            return destination.composer(self._opened.boot)
         signer = Signer(self._sender.key, vehicle=rules.vehicle)
         return CoseComposer(rules.vehicle, self._keys, signer, destination.view)
 
@@ -412,7 +409,9 @@ class JournalRoad(Road):
     ) -> Uplink:
         uplink: Uplink
         if isinstance(destination, GbtDestination):
-            uplink = make_gbt_uplink(destination, self._sender, forwarder)
+            uplink = make_gbt_uplink(
+                destination, self._sender, forwarder, report_every=forwarder.report_every
+            )
         else:
             uplink = make_uplink(destination, self._sender, forwarder, link=link, on_receipt=self._receipt)
         forwarder.largest_payload = uplink.largest_payload

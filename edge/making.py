@@ -40,6 +40,7 @@ from edge.policy.rules import Policy
 from edge.policy.standing import Standing
 from edge.road import Road, VolatileRoad
 from edge.uplink.events import Notice
+from edge.uplink.gbt.platform_clock import PlatformClock
 from edge.uplink.link import Link
 from edge.watching import sampling_rules
 from edge.wire.cose import Signer
@@ -158,7 +159,7 @@ def make_road(
     road = VolatileRoad(
         identity,
         loaded.catalogue,
-        _destinations(loaded, standings, notify)[0],
+        _destinations(loaded, standings, clock, notify)[0],
         sender(identity.stream, lambda: road.dispatch.last_number),
         live_records=_live_records(loaded),
         link=link,
@@ -167,7 +168,10 @@ def make_road(
 
 
 def _destinations(
-    loaded: Loaded, standings: Mapping[str, Standing], notify: Callable[[Notice], None] | None
+    loaded: Loaded,
+    standings: Mapping[str, Standing],
+    clock: Clock,
+    notify: Callable[[Notice], None] | None,
 ) -> list[Destination | GbtDestination]:
     """All destinations, that of ``[uplink]`` first; a person is told of each that may have nothing."""
     config = loaded.config
@@ -195,6 +199,7 @@ def _destinations(
                     sampling_rules(config.sampling),
                     loaded.catalogue,
                     config.journal.folder,
+                    PlatformClock(clock),
                     permit_of(standing),
                     view,
                 )
@@ -234,7 +239,7 @@ def _through_journal(
         space=space_at(section.folder),
         folder=section.folder,
     )
-    destinations = _destinations(loaded, standings, notify)
+    destinations = _destinations(loaded, standings, clock, notify)
     return JournalRoad(
         opened,
         vehicle=vehicle,

@@ -158,10 +158,10 @@ class VolatileRoad(Road):
         self.dispatch: Dispatch
         uplink: Uplink
         if isinstance(destination, GbtDestination):
-            uplink = make_gbt_uplink(destination, sender, self._outbox)
-            self.uplinks = (uplink,)
-            self.dispatch = destination.dispatch(
-                identity, lambda _: sender.clock.timebase(), uplink.put, uplink.take_losses
+            dispatch = destination.dispatch(identity, self._put, self._outbox.take_losses)
+            self.dispatch = dispatch
+            self.uplinks = (
+                make_gbt_uplink(destination, sender, self._outbox, report_every=dispatch.report_every),
             )
             return
         uplink = make_uplink(destination, sender, self._outbox, link=link)
@@ -176,6 +176,9 @@ class VolatileRoad(Road):
             largest_payload=self._largest_payload,
             view=destination.view,
         )
+
+    def _put(self, item: Outgoing) -> None:
+        self.uplinks[0].put(item)
 
     def take_frames(self, batch: FrameBatch) -> None:
         """See `Road.take_frames`: they are not."""

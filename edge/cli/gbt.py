@@ -14,6 +14,7 @@ MEMBERS = MappingProxyType(
         "encode": "A record as messages of either edition.",
         "convert": "Records of platforms and journals, into files or to a platform.",
         "serve": "Be a platform: take logins and reports, check, answer, keep, judge.",
+        "login-test": "Log in to a platform and out again, step by step.",
         "make-key": "A key that encrypts data units or signs reports.",
         "static": "Check what a maker registers of a vehicle.",
     }

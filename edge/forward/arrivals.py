@@ -71,6 +71,11 @@ class Arrivals:
         self.ending = True
         return [] if self._thinning is None else self._drop(self._thinning.end())
 
+    def report_every(self, report_ns: int) -> None:
+        """See `Thinning.report_every`; where all records are told, that stays so."""
+        if self._thinning is not None:
+            self._thinning.report_every(report_ns)
+
     def _sift(self, thinning: Thinning, shown: Record) -> list[int]:
         own, found = self._cursor, thinning.take(shown)
         if found.rests:

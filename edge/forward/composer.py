@@ -74,6 +74,11 @@ class Composer(ABC):
     def gap(self, entry: LossRange, *, stream: bytes, predecessor: bytes | None, boot: bytes) -> bytes:
         """The message that tells why numbers will not come; empty where the destination is told of none."""
 
+    def items_in(self, payload: bytes) -> frozenset[str] | None:
+        """Ids of the items that a message holds; None where it is one of CBOR, which says so itself."""
+        del payload
+        return None
+
     def facts(self) -> Mapping[str, int]:
         """Further counts for the account."""
         return {}

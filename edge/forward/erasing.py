@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 
 import apsw
 
@@ -86,7 +87,9 @@ class Erasing:
             apsw.Error: the journal cannot be read.
         """
         with self._still() as connection:
-            return self._take_back(connection, {destination: lambda held: self.holds(held.item, data_class)})
+            return self._take_back(
+                connection, {destination: lambda held: self.holds(held.item, data_class, destination)}
+            )
 
     def renew(self, classes: Collection[DataClass]) -> int:
         """Take back messages with items of some classes that the journal itself holds no more.
@@ -103,15 +106,18 @@ class Erasing:
         if not classes or not any(one.kept() for one in self._forwarders.values()):
             return 0
         with self._still() as connection:
+            chosen = {
+                name: partial(self._outlived, connection, classes, forwarder)
+                for name, forwarder in self._forwarders.items()
+            }
+            return self._take_back(connection, chosen)
 
-            def outlived(held: Held) -> bool:
-                return self._outlived(connection, held, classes)
-
-            return self._take_back(connection, dict.fromkeys(self._forwarders, outlived))
-
-    def holds(self, item: Outgoing, data_class: DataClass) -> bool:
-        """Whether a message may hold items of a class."""
+    def holds(self, item: Outgoing, data_class: DataClass, destination: str) -> bool:
+        """Whether a message to a destination may hold items of a class."""
         inside = self._opened.inside
+        names = self._forwarders[destination].items_in(item)
+        if names is not None:
+            return any(self._class_of(name) is data_class for name in names)
         try:
             records = decode(unverified_payload(item.payload), inside.items).records
         except WireError:
@@ -145,23 +151,40 @@ class Erasing:
                 self._forwarders[destination].take_back(frozenset(held.row for held in each))
         return sum(map(len, found.values()))
 
-    def _outlived(self, connection: apsw.Connection, held: Held, classes: Collection[DataClass]) -> bool:
+    def _outlived(
+        self,
+        connection: apsw.Connection,
+        classes: Collection[DataClass],
+        forwarder: Forwarder,
+        held: Held,
+    ) -> bool:
         """Whether a message has items that no block holds any more."""
-        try:
-            records = decode(unverified_payload(held.item.payload), self._opened.inside.items).records
-        except WireError:
+        found = self._items_of(forwarder, held.item)
+        if found is None:
             return True
         for data_class in classes:
             numbers = [
-                one.number
-                for one in records
-                if any(self._class_of(name) is data_class for name in one.values)
+                number for number, names in found if any(self._class_of(name) is data_class for name in names)
             ]
             if numbers:
                 there = numbers_held(connection, held.stream, data_class, numbers[0], numbers[-1])
                 if any(number not in there for number in numbers):
                     return True
         return False
+
+    def _items_of(self, forwarder: Forwarder, item: Outgoing) -> list[tuple[int, Collection[str]]] | None:
+        """The ids of items in a message, by number; None if it cannot be read.
+
+        A report of GB/T 32960.3 has no number: of several in a payload each may hold what one holds.
+        """
+        names = forwarder.items_in(item)
+        if names is not None:
+            return [(number, names) for number in range(item.first_number, item.last_number + 1)]
+        try:
+            records = decode(unverified_payload(item.payload), self._opened.inside.items).records
+        except WireError:
+            return None
+        return [(one.number, one.values.keys()) for one in records]
 
     def _left_of(self, record: Record, plan: Plan) -> Record | None:
         """A record of the journal's own stream without what was erased of it."""

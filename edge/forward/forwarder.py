@@ -155,6 +155,11 @@ class Forwarder(Store):
             self._journal.edit(self._arrivals.end())
         self.wake()
 
+    def report_every(self, report_ns: int) -> None:
+        """From now on at most so long passes between two reports, where not every record is told."""
+        with self._lock:
+            self._arrivals.report_every(report_ns)
+
     def supply_lost(self) -> None:
         """The supply is going: what is newest goes first, or nothing new is begun for a while."""
         if self._rules.supply_loss is SupplyLoss.KEEP:
@@ -278,6 +283,11 @@ class Forwarder(Store):
         """The messages with records that the journal keeps."""
         with self._lock:
             return [held for held in self._held.all() if held.row != VOLATILE and held.item.record_count]
+
+    def items_in(self, item: Outgoing) -> frozenset[str] | None:
+        """See `Composer.items_in`."""
+        with self._lock:
+            return self._composer.items_in(item.payload)
 
     def take_back(self, rows: Collection[int]) -> None:
         """Let go of messages whose rows have been deleted; their numbers go again, in messages made anew.

@@ -10,12 +10,13 @@ from dataclasses import replace
 from edge.clock import Timebase, TimeQuality
 from edge.forward.composer import Composed, Composer
 from edge.forward.view import View, whole
-from edge.records import Record
+from edge.records import Missing, Record, Value
 from edge.uplink.outgoing import Kind
 from edge.wire.gbt.faults import GbtError
 from edge.wire.gbt.frame import Command, Response
-from edge.wire.gbt.message import Message
+from edge.wire.gbt.message import Message, Report, message_of
 from edge.wire.gbt.recording import RecordCodec
+from edge.wire.gbt.stream import Skipped, StreamDecoder
 from edge.wire.gbt.told import Told
 from edge.wire.loss import LossRange
 
@@ -29,6 +30,13 @@ TimeOf = Callable[[bytes], Timebase | None]
 """How times of a boot relate to wall time, as is known now; None for another boot than the present."""
 
 logger = logging.getLogger(__name__)
+
+
+def _is_missing(value: Value) -> bool:
+    """Whether a field that every report of its type has stands empty, as for what is not collected."""
+    return isinstance(value, Missing) or (
+        isinstance(value, tuple) and all(isinstance(one, Missing) for one in value)
+    )
 
 
 class GbtComposer(Composer):
@@ -105,6 +113,21 @@ class GbtComposer(Composer):
         """See `Composer.gap`: the standard cannot say that something will not come."""
         del entry, stream, predecessor, boot
         return b""
+
+    def items_in(self, payload: bytes) -> frozenset[str] | None:
+        """See `Composer.items_in`; what cannot be read might hold anything."""
+        found: set[str] = set()
+        decoder = StreamDecoder()
+        for frame in (*decoder.feed(payload), *decoder.flush()):
+            try:
+                message = None if isinstance(frame, Skipped) else message_of(frame)
+                if message is None or not isinstance(message.content, Report):
+                    return None
+                values = self._codec.hear([message.content]).record.values
+                found.update(name for name, value in values.items() if not _is_missing(value))
+            except GbtError:
+                return None
+        return frozenset(found)
 
     def facts(self) -> Mapping[str, int]:
         """See `Composer.facts`: how often items were said otherwise, by reason."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge.records import Record
 from edge.vehicle.alarm_window import AlarmWindow
@@ -77,6 +77,10 @@ class Thinning:
             found.rests = True
             self._resting.append((record.number, t_ns))
         return found
+
+    def report_every(self, report_ns: int) -> None:
+        """From now on at most so long passes between two reports."""
+        self._rules = replace(self._rules, report_ns=report_ns)
 
     def end(self) -> list[int]:
         """Let go of what rests: no record follows that could ask for it."""

@@ -52,6 +52,16 @@ BROKEN = {
         "the edition of 2016 has no signature",
     ),
     "slow reports": ("port = 32960", "port = 32960\nreport_period_s = 60", "less than or equal to 30"),
+    "a rule that there is not": (
+        "port = 32960",
+        "port = 32960\nsession.heartbeat = 5",
+        "there is no rule 'heartbeat' of a session; there are answer_timeout_s, login_retry_s",
+    ),
+    "a rule of the standard": (
+        "port = 32960",
+        "port = 32960\nsession.login_retry_s = 5",
+        "login_retry_s is 180 s (annex B, login), and nothing else",
+    ),
     "no journal": ('[journal]\nfolder = "journal"\n', "", "further destinations need a journal"),
     "two ciphers": (
         "port = 32960",
@@ -160,8 +170,8 @@ def test_destinations_of_both_kinds_stand_beside_each_other(tmp_path: Path) -> N
     ("packs", "expected"),
     [
         (f'[["{PACKS}"]]', ""),
-        ('[["short"]]', "a code has 24 characters, 'short' 5"),
-        (f"[{', '.join(['[]'] * 21)}]", "at most 20 management systems"),
+        ('[["short"]]', "the code of a battery pack has 24 characters"),
+        (f"[{', '.join(['[]'] * 21)}]", "a login names at most 20 systems of 50 packs"),
     ],
 )
 def test_pack_codes_are_such_as_the_edition_can_tell(tmp_path: Path, packs: str, expected: str) -> None:

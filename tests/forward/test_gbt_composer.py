@@ -135,3 +135,14 @@ def test_a_gap_cannot_be_told() -> None:
     composer = GbtComposer(RecordCodec(Edition.Y2025), VIN)
     entry = LossRange(3, 9, LossCause.LOST)
     assert composer.gap(entry, stream=b"s" * 16, predecessor=None, boot=BOOT) == b""
+
+
+def test_what_a_payload_holds_is_known_by_item_but_for_fields_that_stand_empty() -> None:
+    composer = GbtComposer(RecordCodec(Edition.Y2025), VIN)
+    here = replace(speeds(7)[0], values={"vehicle.speed": 7, "gnss.lon": 1, "gnss.lat": 2, "gnss.valid": 1})
+    assert "vehicle.speed" in (composer.items_in(compose(composer, *speeds(7, 8)).payload) or ())
+    held = composer.items_in(compose(composer, here).payload)
+    assert held is not None
+    assert {"gnss.lon", "gnss.lat", "vehicle.speed"} <= held
+    assert "hv.voltage" not in held
+    assert composer.items_in(b"garbage##") is None
