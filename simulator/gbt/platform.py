@@ -42,7 +42,7 @@ class GbtPlatform:
         platforms: connections of platforms that are logged in, by user.
         chips: security chips that were activated, and the VIN of each.
         counts: messages that are no stored reports, by what became of them.
-        notes: what else is worth knowing, counted.
+        facts: what else is worth knowing, counted.
         shapes: how reports lie in bytes that came often.
         no_keys: the keys of nobody.
         frames: messages in all.
@@ -66,7 +66,7 @@ class GbtPlatform:
         self.platforms: dict[str, PlatformConnection] = {}
         self.chips: dict[bytes, bytes] = {}
         self.counts: Counter[str] = Counter()
-        self.notes: Counter[str] = Counter()
+        self.facts: Counter[str] = Counter()
         self.shapes = Shapes()
         self.no_keys = VehicleKeys()
         self.frames = 0
@@ -169,12 +169,12 @@ class GbtPlatform:
         """The account of this run: messages, and what became of them."""
         return (
             Hop(
-                "platform",
+                "GB/T platform",
                 "messages",
                 self.frames,
                 self.stored,
                 dict(sorted(self.counts.items())),
-                facts={"stretches of garbage": self.garbage, **self.notes},
+                facts={"stretches of garbage": self.garbage, **self.facts},
             ),
         )
 

@@ -5,179 +5,55 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from edge.catalogue.item import Edition
 from edge.clock import NS_PER_S
 from edge.wire.gbt.beijing import TIME_BYTES, time_bytes, unix_seconds
 from edge.wire.gbt.faults import GbtError
-from edge.wire.gbt.frame import VIN_BYTES, Command, Encryption, Frame, Response
+from edge.wire.gbt.frame import Command, Encryption, Frame, Response
 from edge.wire.gbt.message import (
     REPORTS,
     Message,
     Report,
-    Values,
     read_report,
-    read_unit,
 )
-from edge.wire.gbt.security.faults import DecryptionError, SignatureError
+from edge.wire.gbt.security.faults import SignatureError
 from edge.wire.gbt.security.signatures import check_signature
 from edge.wire.gbt.steps import Raws
-from edge.wire.gbt.stream import Skipped, StreamDecoder
 from simulator.gbt.accepted import Accepted
 from simulator.gbt.asks import Ask
-from simulator.gbt.checks import PARSE_FAULTS, Fault, RefusedError, flag_of, judge_number
+from simulator.gbt.checks import Fault, RefusedError, judge_number
+from simulator.gbt.connection import Connection, Turn, vin_text
 from simulator.gbt.enrolment import OfferedKey, activate, offer_data_key, take_data_key
 from simulator.gbt.events import (
-    Closed,
     Doubled,
-    Event,
-    Garbage,
     KeyAnswered,
     LoggedIn,
     LoggedOut,
-    Refused,
 )
-from simulator.gbt.owed_answers import OwedAnswers
-from simulator.gbt.register import PlatformEntry
 from simulator.gbt.settings import Answers, SecondLogin, SessionNumbers, Signatures
 from simulator.gbt.vehicle_state import VehicleState
 
 if TYPE_CHECKING:
     from simulator.gbt.platform import GbtPlatform
 
-_TIMED = frozenset(
-    {
-        Command.VEHICLE_LOGIN,
-        Command.REAL_TIME,
-        Command.REISSUE,
-        Command.VEHICLE_LOGOUT,
-        Command.PLATFORM_LOGIN,
-        Command.PLATFORM_LOGOUT,
-        Command.ACTIVATE,
-    }
-)
 _BEIJING_S, _DAY_S = 8 * 3600, 86_400
 
 
-class Turn(NamedTuple):
-    """What becomes of what came in.
-
-    Attributes:
-        send: bytes for the other side.
-        events: what happened.
-        close: why the connection is to be closed behind `send`; empty while it is not.
-    """
-
-    send: bytes = b""
-    events: tuple[Event, ...] = ()
-    close: str = ""
-
-
-class PlatformConnection:
-    """Takes the bytes of one connection and the time; hands out bytes to send and what happened.
+class PlatformConnection(Connection):
+    """A connection of a terminal or a platform.
 
     It belongs to a vehicle from its login (command 0x01) on, or to a platform from its own (0x05), over which
-    many vehicles may come. Whatever the bytes are, it raises nothing but errors of the store, and holds no
-    more than one frame and the answers to what one call hands in.
-
-    Args:
-        platform: what it shares with the others; see `GbtPlatform.connect`.
-        now_ns: Unix time.
-        peer: the other side's address for people.
-
-    Attributes:
-        peer: the same.
-        who: the VIN, or the platform's user; empty before login.
-        edition: that it speaks; None before login.
-        closed: why it was closed; empty while it is open.
+    many vehicles may come. See `Connection` for its arguments and attributes.
     """
 
     def __init__(self, platform: GbtPlatform, now_ns: int, peer: str = "") -> None:
-        self.peer = peer
-        self.who = ""
-        self.edition: Edition | None = None
-        self.closed = ""
-        self._platform = platform
-        self._settings = platform.settings
-        self._decoder = StreamDecoder(platform.settings.unit_bytes)
-        self._now_ns = self._opened_ns = self._heard_ns = now_ns
-        self._begun_ns: int | None = None
-        self._vehicle: VehicleState | None = None
-        self._entry: PlatformEntry | None = None
+        super().__init__(platform, now_ns, peer)
         self._number = 0
         self._forwarded: dict[bytes, int] = {}
-        self._plain = b""
-        self._out: list[bytes] = []
-        self._events: list[Event] = []
+        self._spoken_for: set[bytes] = set()
         self._offered: OfferedKey | None = None
-        self._owed = OwedAnswers(platform.settings.asks_most, platform.settings.answer_s)
-
-    @property
-    def is_platform(self) -> bool:
-        """Whether a platform has logged in over it."""
-        return self._entry is not None
-
-    @property
-    def logged_in(self) -> bool:
-        """Whether a vehicle or a platform has logged in over it."""
-        return self._vehicle is not None or self._entry is not None
-
-    def take(self, data: bytes, now_ns: int) -> Turn:
-        """Take bytes that came in.
-
-        Raises:
-            StoreError: a report cannot be kept.
-        """
-        if self.closed:
-            return Turn()
-        self._now_ns = now_ns
-        found = self._decoder.feed(data)
-        self._work_off(found)
-        if not self._decoder.pending:
-            self._begun_ns = None
-        elif found or self._begun_ns is None:
-            self._begun_ns = now_ns
-        return self._turn()
-
-    def tick(self, now_ns: int) -> Turn:
-        """Time has passed: whatever waited too long is given up.
-
-        Raises:
-            StoreError: a report cannot be kept.
-        """
-        if self.closed:
-            return Turn()
-        self._now_ns = now_ns
-        settings = self._settings
-        if self._begun_ns is not None and now_ns - self._begun_ns >= settings.frame_s * NS_PER_S:
-            self._begun_ns = None
-            self._work_off(self._decoder.flush())
-        self._events += self._owed.overdue(self.who, now_ns)
-        if not self.closed:
-            if self.logged_in and now_ns - self._heard_ns >= settings.silence_s * NS_PER_S:
-                self._end(f"nothing was heard for {settings.silence_s:g} s")
-            elif not self.logged_in and now_ns - self._opened_ns >= settings.login_s * NS_PER_S:
-                self._end(f"no login within {settings.login_s:g} s")
-        return self._turn()
-
-    def lost(self, now_ns: int, why: str = "the other side has closed it") -> Turn:
-        """The connection has ended; what had begun to come is searched for frames."""
-        if self.closed:
-            return Turn()
-        self._now_ns = now_ns
-        self._work_off(self._decoder.flush())
-        if not self.closed:
-            self._end(why)
-        turn = self._turn()
-        return Turn(b"", turn.events, turn.close)
-
-    def end(self, why: str) -> Turn:
-        """Close it from this side."""
-        if self.closed:
-            return Turn()
-        self._end(why)
-        return self._turn()
 
     def ask(self, ask: Ask, now_ns: int) -> bytes:
         """A command to the vehicle's terminal, as bytes to send; see `GbtPlatform.ask`.
@@ -205,76 +81,17 @@ class PlatformConnection:
         self._offered = offer_data_key(self._platform, self._vehicle, code, now_ns // NS_PER_S, secret)
         return self._offered.frame.write()
 
-    def _turn(self) -> Turn:
-        turn = Turn(b"".join(self._out), tuple(self._events), self.closed)
-        self._out.clear()
-        self._events.clear()
-        return turn
-
-    def _work_off(self, found: list[Frame | Skipped]) -> None:
-        for one in found:
-            if self.closed:
-                return
-            if isinstance(one, Frame):
-                self._frame(one)
-            else:
-                self._skipped(one)
-
-    def _skipped(self, skipped: Skipped) -> None:
-        self._platform.garbage += 1
-        if self._vehicle is not None:
-            self._vehicle.figures.frames += 1
-            self._vehicle.figures.parse_errors += 1
-        self._events.append(Garbage(self.who, skipped))
-
-    def _frame(self, frame: Frame) -> None:
-        platform = self._platform
-        platform.frames += 1
-        self._heard_ns = self._now_ns
-        self._plain = frame.unit if frame.encryption == Encryption.NONE else b""
-        try:
-            if frame.response != Response.COMMAND:
-                self._answer(frame)
-            elif frame.command in REPORTS:
-                self._report(frame)
-            else:
-                _HANDLERS.get(frame.command, PlatformConnection._no_command)(self, frame)
-                platform.counts["of the session"] += 1
-        except RefusedError as refused:
-            self._refuse(frame, refused)
-        state = platform.vehicles.get(frame.vin)
-        if state is not None:
-            state.figures.frames += 1
+    def _handle(self, frame: Frame) -> None:
+        if frame.response != Response.COMMAND:
+            self._answer(frame)
+        elif frame.command in REPORTS:
+            self._report(frame)
+        else:
+            _HANDLERS.get(frame.command, PlatformConnection._no_command)(self, frame)
+            self._platform.counts["of the session"] += 1
 
     def _no_command(self, frame: Frame) -> None:
         raise RefusedError(Fault.COMMAND, f"{frame.command:02X}")
-
-    def _refuse(self, frame: Frame, refused: RefusedError) -> None:
-        fault = refused.fault
-        platform = self._platform
-        platform.counts[f"refused: {fault.value}"] += 1
-        if fault in PARSE_FAULTS and (state := platform.vehicles.get(frame.vin)) is not None:
-            state.figures.parse_errors += 1
-        flag: Response | None = None
-        if frame.response == Response.COMMAND:
-            login = frame.command == Command.VEHICLE_LOGIN
-            flag = flag_of(
-                fault, frame.edition, vehicle_login=login, login_faults=self._settings.login_faults
-            )
-        if flag is not None:
-            self._reply(frame, flag)
-        self._events.append(Refused(_text(frame.vin), frame.command, fault, refused.detail, flag))
-
-    def _reply(self, frame: Frame, flag: Response, unit: bytes | None = None) -> None:
-        if unit is not None:
-            encryption = Encryption.NONE
-        elif self._settings.answers_whole:
-            encryption, unit = Encryption(frame.encryption), frame.unit
-        else:
-            encryption = Encryption.NONE
-            timed = frame.command in _TIMED and len(self._plain) >= TIME_BYTES
-            unit = self._plain[:TIME_BYTES] if timed else b""
-        self._out.append(Frame(frame.edition, frame.command, flag, frame.vin, encryption, unit).write())
 
     def _report(self, frame: Frame) -> None:
         state = self._speaker(frame)
@@ -318,11 +135,15 @@ class PlatformConnection:
             raise RefusedError(Fault.EDITION, f"{frame.edition.value} after a login in {self.edition.value}")
         if self._vehicle is not None:
             if frame.vin != self._vehicle.entry.vin:
-                raise RefusedError(Fault.VIN_OTHER, _text(frame.vin))
+                raise RefusedError(Fault.VIN_OTHER, vin_text(frame.vin))
             return self._vehicle
         if self._settings.forwarded_logins and frame.vin not in self._forwarded:
             raise RefusedError(Fault.NOT_LOGGED_IN, "this vehicle")
-        return self._known(frame)
+        state = self._known(frame)
+        if frame.vin not in self._spoken_for:
+            self._spoken_for.add(frame.vin)
+            state.figures.continuity.session()
+        return state
 
     def _known(self, frame: Frame) -> VehicleState:
         """The vehicle that a frame names, if the register knows it and lets it come so."""
@@ -334,32 +155,6 @@ class PlatformConnection:
         if state.entry.edition not in {None, frame.edition}:
             raise RefusedError(Fault.EDITION, f"the vehicle is registered for {state.entry.edition}")
         return state
-
-    def _opened(self, frame: Frame, state: VehicleState | None) -> bytes:
-        """The data unit of a frame, decrypted."""
-        if frame.encryption == Encryption.NONE:
-            return frame.unit
-        own = self._platform.register.own
-        if self._entry is not None:
-            own = {**own, **self._entry.ciphers}
-        keys = state.keys if state is not None else self._platform.no_keys
-        try:
-            unit = keys.opened(frame, own, self._now_ns // NS_PER_S).unit
-        except DecryptionError as error:
-            raise RefusedError(Fault.DECRYPTION, error.what) from error
-        self._plain = unit
-        return unit
-
-    def _values(self, frame: Frame, state: VehicleState | None) -> Raws:
-        """The raw values of a command's data unit."""
-        unit = self._opened(frame, state)
-        try:
-            content = read_unit(unit, frame.edition, frame.command, frame.response)
-        except GbtError as error:
-            raise RefusedError(Fault.STRUCTURE, str(error)) from error
-        if not isinstance(content, Values):
-            raise RefusedError(Fault.STRUCTURE, "the data unit is empty")
-        return content.raws
 
     def _vehicle_login(self, frame: Frame) -> None:
         state = self._known(frame)
@@ -374,6 +169,7 @@ class PlatformConnection:
             self.edition = frame.edition
         else:
             self._forwarded[frame.vin] = number
+            self._spoken_for.add(frame.vin)
         state.session = (number, _beijing_day(raws[0]))
         state.figures.continuity.session()
         self._reply(frame, Response.SUCCESS)
@@ -391,7 +187,7 @@ class PlatformConnection:
             before = "none" if state.session is None else str(state.session[0])
             if self._settings.session_numbers is SessionNumbers.REFUSED:
                 raise RefusedError(Fault.SESSION_NUMBER, f"{raws[1]} after {before}")
-            self._platform.notes["session numbers that do not rise"] += 1
+            self._platform.facts["session numbers that do not rise"] += 1
         return raws[1], judged.missed, judged.rises
 
     def _supersede(self, other: PlatformConnection | None, identity: str) -> None:
@@ -517,20 +313,15 @@ class PlatformConnection:
             self._vehicle.figures.continuity.session()
             self._vehicle = None
         if self._entry is not None:
-            for vin in self._forwarded:
+            for vin in self._spoken_for:
                 self._platform.vehicles[vin].figures.continuity.session()
             self._forwarded.clear()
+            self._spoken_for.clear()
             if self._platform.platforms.get(self._entry.user) is self:
                 del self._platform.platforms[self._entry.user]
             self._entry = None
         self.edition = None
         self._opened_ns = self._now_ns
-
-    def _end(self, why: str) -> None:
-        who = self.who
-        self._leave()
-        self.closed = why
-        self._events.append(Closed(who, why))
 
 
 _HANDLERS: Mapping[int, Callable[[PlatformConnection, Frame], None]] = MappingProxyType(
@@ -566,5 +357,4 @@ def _beijing_day(wire: bytes) -> int:
     return ((_seconds(wire) or 0) + _BEIJING_S) // _DAY_S
 
 
-def _text(vin: bytes) -> str:
-    return vin[:VIN_BYTES].decode("ascii", "backslashreplace")
+__all__ = ["PlatformConnection", "Turn"]

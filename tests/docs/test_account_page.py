@@ -39,6 +39,7 @@ SECTIONS: Mapping[str, str] = {
     "edge/vehicle/": "Sensors",
     "simulator/gbt/conversion.py": "Conversion",
     "simulator/gbt/forwarding.py": "Forwarding",
+    "simulator/gbt/": "GB/T platform",
     "simulator/platform/": "Platform",
     "simulator/vehicle/": "Player",
 }

@@ -23,6 +23,7 @@ from tests.gbt_platform.rig import (
     Rig,
     login,
     logout,
+    platform_login,
     report,
 )
 
@@ -189,6 +190,15 @@ def test_the_lost_of_a_whole_session() -> None:
     # 120 s between the last two: 3 are missing, of 4 + 3.
     (found,) = [one for one in rig.platform.kpis().vehicles if one.name == "lost"]
     assert (found.value, found.basis, found.met) == (3 / 7, "3 of 7 reports", False)
+
+
+def test_a_platform_that_was_away_for_long_has_lost_nothing() -> None:
+    rig = Rig()
+    for number, at_s in enumerate((0, 10_000), 1):
+        peer = rig.connect()
+        peer.say(platform_login(Edition.Y2016, number), report(Edition.Y2016, T_S + at_s))
+        peer.connection.lost(rig.now_ns)
+    assert rig.platform.vehicles[VIN].figures.continuity.lost == 0
 
 
 @pytest.mark.parametrize(
