@@ -57,6 +57,7 @@ class Desk:
         **rules: float,
     ) -> None:
         self.edition = edition
+        self.acknowledge = acknowledge
         offset_ns = NOW_S * NS_PER_S if quality else 0
         self.clock = clock or VirtualClock(0, Timebase(offset_ns, quality))
         self.outbox = MemoryOutbox(max_messages=1000, max_bytes=10_000_000)

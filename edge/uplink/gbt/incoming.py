@@ -51,7 +51,7 @@ class Incoming:
         return self._garbage_bytes >= self._rules.garbage_bytes
 
     def begin(self) -> None:
-        """A new connection stands."""
+        """The next bytes are of a new connection."""
         self._decoder = StreamDecoder()
         self._garbage_bytes = 0
 

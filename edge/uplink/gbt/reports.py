@@ -66,6 +66,7 @@ class Reports:
         self._store = store
         self._under_way = under_way(acknowledge)
         self._messages: dict[int, _Message] = {}
+        self._unsent: dict[int, _Message] = {}
         self._cursor: dict[Kind, int] = dict.fromkeys(Kind, 0)
         self._refused: list[Part] = []
         self._newest: dict[bytes, int] = {}
@@ -87,7 +88,7 @@ class Reports:
     def urgent(self) -> bool:
         """Whether what may be sent waits for what is under way."""
         half_full = 2 * self._under_way.bytes > self.rules.in_flight_bytes
-        return half_full or any(self._suspect(part) for part in self._under_way.parts)
+        return half_full or self._alone()
 
     def empty(self) -> bool:
         """Whether nothing is left to be sent or to be let go of."""
@@ -129,6 +130,8 @@ class Reports:
             self._refused.remove(part)
         else:
             message.waiting.remove(part)
+            if not message.waiting:
+                del self._unsent[message.position]
         self._under_way.sent(part)
         self._store.note(message.position, Progress.IN_FLIGHT)
         return frame
@@ -199,6 +202,8 @@ class Reports:
         for message in self._messages.values():
             message.waiting.sort(key=message.parts.index)
             message.again = True
+            if message.waiting:
+                self._unsent[message.position] = message
             self._store.note(message.position, Progress.WAITING)
         for part in lost:
             if part.over:
@@ -213,7 +218,7 @@ class Reports:
                 part.over = BREAKS_CONNECTION
 
     def _choose(self, now_ns: int, unsent: int) -> tuple[_Message, Part] | None:
-        if any(self._suspect(part) for part in self._under_way.parts):
+        if self._alone():
             return None
         for part, message in self._candidates(now_ns, unsent):
             if self._suspect(part) and self._under_way:
@@ -222,6 +227,10 @@ class Reports:
                 return None
             return message, part
         return None
+
+    def _alone(self) -> bool:
+        """Whether a report is under way with which no other may be."""
+        return len(self._under_way) == 1 and self._suspect(self._under_way.parts[0])
 
     def _suspect(self, part: Part) -> bool:
         return part.cuts >= self.rules.unanswered_cuts
@@ -235,18 +244,16 @@ class Reports:
         for part in sorted(self._refused, key=lambda one: one.due_ns):
             if part.due_ns <= now_ns and (message := self._held(part.position)) is not None:
                 yield part, message
-        for position in sorted(self._messages):
-            if self._messages[position].again and (message := self._held(position)) is not None:
+        for position in sorted(self._unsent):
+            if self._unsent[position].again and (message := self._held(position)) is not None:
                 yield from ((part, message) for part in message.waiting)
         yield from self._of_kind(Kind.BACKLOG)
 
     def _of_kind(self, kind: Kind) -> Iterator[tuple[Part, _Message]]:
         """What was begun of a kind on this connection, then what is new."""
-        for position, begun in list(self._messages.items()):
-            if begun.item.kind is kind and not begun.again and begun.waiting:
-                message = self._held(position)
-                if message is not None:
-                    yield from ((part, message) for part in message.waiting)
+        for position, begun in list(self._unsent.items()):
+            if begun.item.kind is kind and not begun.again and self._held(position) is not None:
+                yield from ((part, begun) for part in begun.waiting)
         while (found := self._store.next(kind, self._cursor[kind])) is not None:
             position, item = found
             self._cursor[kind] = position
@@ -265,7 +272,7 @@ class Reports:
             return None
         parts = [Part(position, frame) for frame in frames]
         message = _Message(position, item, parts, waiting=list(parts))
-        self._messages[position] = message
+        self._messages[position] = self._unsent[position] = message
         return message
 
     def _held(self, position: int) -> _Message | None:
@@ -278,6 +285,7 @@ class Reports:
 
     def _forget(self, position: int) -> None:
         del self._messages[position]
+        self._unsent.pop(position, None)
         self._refused = [part for part in self._refused if part.position != position]
 
     def _is_late(self, message: _Message, part: Part, now_ns: int, wall_s: int, login_ns: int) -> bool:

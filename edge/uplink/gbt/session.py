@@ -163,6 +163,7 @@ class TerminalSession:
         self._after = _After.STOP
         self._change: ServerChange[Answered] | None = None
         self._stop_at_ns: int | None = None
+        self._hurried = False
         self._actions: list[Action] = []
         self._facts: Counter[str] = Counter()
 
@@ -190,6 +191,10 @@ class TerminalSession:
     def rules(self) -> SessionRules:
         """As they hold now."""
         return self._rules
+
+    def hurry(self) -> None:
+        """See `edge.uplink.uplink.Uplink.hurry`: heartbeats no longer wait for their time."""
+        self._hurried = True
 
     def facts(self) -> Mapping[str, int]:
         """Exact counts that explain the hop and are no part of its balance."""
@@ -238,7 +243,6 @@ class TerminalSession:
     def _opened(self) -> None:
         if self._phase is TerminalPhase.CONNECTING:
             self._facts["connections"] += 1
-            self._incoming.begin()
             self._unsent = 0
             self._ask = None
             self._phase = TerminalPhase.PREPARING
@@ -249,6 +253,7 @@ class TerminalSession:
             return
         self._closing, self._ask = None, None
         self._phase = TerminalPhase.WAITING
+        self._incoming.begin()
         if phase is not TerminalPhase.CONNECTING:
             self._facts["connections ended"] += 1
         self._reports.cut(by_peer=event.by_peer and phase is TerminalPhase.ONLINE)
@@ -465,7 +470,7 @@ class TerminalSession:
 
     def _beat_wanted(self) -> bool:
         reports = self._reports
-        waits = reports.urgent or self._stop_at_ns is not None
+        waits = reports.urgent or self._hurried or self._stop_at_ns is not None
         return reports.by_heartbeat and reports.under_way > 0 and waits
 
     def _send_reports(self, now_ns: int) -> None:
