@@ -13,9 +13,13 @@ from edge.config_platform import PlatformSection, is_loopback
 from edge.config_section import ConfigPath, Section
 from edge.errors import ConfigError
 from edge.uplink.gbt.answered import Order
+from edge.uplink.gbt.commands import CommandRules, Repeated
 from edge.uplink.gbt.data_keys import DataKeyRules, KeyProtection
 from edge.uplink.gbt.options import AnswerTime, LoginSilence, SessionOptions
+from edge.uplink.gbt.orders import OrderRules
+from edge.uplink.gbt.parameters import ParameterRules
 from edge.uplink.gbt.rules import SessionRules, rule_names, session_rules
+from edge.uplink.gbt.server_change import ChangeAnswer, ChangeRules
 from edge.uplink.gbt.terminal import Terminal
 from edge.wire.gbt.frame import Encryption
 from edge.wire.gbt.options import ActivationCodes, MissingList, Options, Overflow
@@ -108,6 +112,9 @@ class GbtActivationSection(Section):
         description="of the security chip, up to 16 ASCII characters"
     )
     key: ConfigPath = Field(description="private key of the chip: SM2, RSA or ECC")
+    already_active_counts: bool = Field(
+        default=True, description="whether a terminal whose chip is active already goes on to its login"
+    )
 
 
 class GbtDataKeysSection(Section):
@@ -124,6 +131,7 @@ class GbtDataKeysSection(Section):
     )
     protection: KeyProtection = KeyProtection.FIELD
     validity_s: Annotated[int, Field(ge=1200, le=2_592_000)] = 86_400
+    ahead_s: Annotated[int, Field(ge=1, le=1199)] = 600
 
     @model_validator(mode="after")
     def _one_side_makes_them(self) -> Self:
@@ -140,7 +148,45 @@ class GbtDataKeysSection(Section):
             accepts=self.key is not None,
             protection=self.protection,
             validity_s=self.validity_s,
+            ahead_s=self.ahead_s,
         )
+
+
+class GbtCommandsSection(Section):
+    """What the platform may ask, set and order (commands 80 to 82)."""
+
+    query: bool = True
+    set: bool = Field(default=False, description="periods, time-outs and, as far as allowed, the server")
+    servers: tuple[str, ...] = Field(
+        default=(), description="other hosts that the platform may send this terminal to"
+    )
+    orders: tuple[Literal["drop link", "alarm"], ...] = Field(
+        default=("drop link",), description="control orders that are carried out; all others are refused"
+    )
+    window_s: Annotated[float, Field(ge=1, le=86_400)] = Field(
+        default=300.0, description="how far the time of a command may be from now"
+    )
+    repeated: Repeated = Repeated.SUCCESS
+    answer: ChangeAnswer = ChangeAnswer.NEW_SERVER
+    within_s: Annotated[float, Field(ge=1, le=3600)] = 120.0
+    retry_s: Annotated[float, Field(ge=1, le=600)] = 20.0
+    name_needs_length: bool = True
+
+    @property
+    def rules(self) -> CommandRules:
+        """Which commands are taken."""
+        return CommandRules(self.query, self.set, self.window_s, self.repeated)
+
+    @property
+    def parameters(self) -> ParameterRules:
+        """How parameters are queried and set."""
+        change = ChangeRules(self.within_s, self.retry_s, self.answer, self.servers)
+        return ParameterRules(self.name_needs_length, change)
+
+    @property
+    def order_rules(self) -> OrderRules:
+        """The control orders that are carried out."""
+        return OrderRules(frozenset(Order[one.upper().replace(" ", "_")] for one in self.orders))
 
 
 def _profile(name: str, info: ValidationInfo) -> str:
@@ -182,16 +228,7 @@ class GbtSection(PlatformSection):
     cipher: GbtCipherSection | None = None
     activation: GbtActivationSection | None = None
     data_keys: GbtDataKeysSection | None = None
-    orders: tuple[Literal["drop link", "alarm"], ...] = Field(
-        default=("drop link",), description="control orders that are carried out; all others are refused"
-    )
-    query_parameters: bool = True
-    set_parameters: bool = Field(
-        default=False, description="whether the platform may change periods, timeouts and the server"
-    )
-    servers: tuple[str, ...] = Field(
-        default=(), description="other hosts that the platform may send this terminal to"
-    )
+    commands: GbtCommandsSection = GbtCommandsSection()
     plain_because: str = Field(
         default="", description="why neither TLS nor a cipher protects what goes there, in words"
     )
@@ -205,11 +242,6 @@ class GbtSection(PlatformSection):
     def protected(self) -> bool:
         """See `PlatformSection.protected`: by TLS, or by encryption of the data units."""
         return self.tls.enabled or self.cipher is not None or self.data_keys is not None
-
-    @property
-    def allowed_orders(self) -> frozenset[Order]:
-        """The control orders that are carried out."""
-        return frozenset(Order[one.upper().replace(" ", "_")] for one in self.orders)
 
     def terminal(self, vin: str, iccid: str, packs: tuple[tuple[str, ...], ...]) -> Terminal:
         """What the terminal says of itself at the login.

@@ -287,6 +287,7 @@ class Gateway:
         self._core.end_events()
         self._hand_on_events()
         self.road.flush()
+        self.road.hurry()
         hurry = threading.Event() if stop is None or stop.is_set() else stop
         end_ns = self._clock.boot_ns() + round(drain_s * NS_PER_S)
         self._drain(end_ns, hurry)
@@ -313,6 +314,7 @@ class Gateway:
     def supply_lost(self) -> None:
         """The supply is going: commit, and send what matters most first."""
         self.road.supply_lost()
+        self.road.hurry()
 
     @property
     def watched_until_ns(self) -> int | None:

@@ -23,15 +23,15 @@ from edge.gbt_session import activation_of, durable_file, secrecy_of
 from edge.loading import tls_settings
 from edge.uplink.events import Notice
 from edge.uplink.gbt.answered import Given, LiveSettings, Order, SecurityEvent
-from edge.uplink.gbt.commands import CommandRules, PlatformCommands
+from edge.uplink.gbt.commands import PlatformCommands
 from edge.uplink.gbt.done_commands import DoneCommands
 from edge.uplink.gbt.durable_file import DurableFile
 from edge.uplink.gbt.link import GatedTerminalLink, TcpLink, TerminalLink
-from edge.uplink.gbt.orders import OrderDesk, OrderRules
+from edge.uplink.gbt.orders import OrderDesk
 from edge.uplink.gbt.parameter_values import ConfiguredParameters
-from edge.uplink.gbt.parameters import ParameterRules, TerminalParameters
+from edge.uplink.gbt.parameters import TerminalParameters
 from edge.uplink.gbt.platform_clock import PlatformClock
-from edge.uplink.gbt.server_change import ChangeRules, Server
+from edge.uplink.gbt.server_change import Server
 from edge.uplink.gbt.session import TerminalSession
 from edge.uplink.gbt.session_numbers import SessionNumbers
 from edge.uplink.gbt.tcp_settings import TcpSettings
@@ -82,7 +82,7 @@ class GbtDestination:
             after_ns=self.sampling.after_ns,
         )
         rules = ThinningRules(round(self.section.report_period_s * NS_PER_S), sampling)
-        return None if rules.needless and not self.section.set_parameters else rules
+        return None if rules.needless and not self.section.commands.set else rules
 
     def durable_file(self, what: str) -> DurableFile:
         """A small file that is the session's own."""
@@ -191,9 +191,8 @@ def commands_of(
         terminal_timeout_s=round(section.rules.answer_timeout_s),
         login_pause_min=max(1, round(section.rules.login_pause_s / 60)),
     )
-    rules = ParameterRules(change=ChangeRules(hosts=section.servers))
     parameters = TerminalParameters(
-        section.edition, configured, destination.durable_file("parameters"), rules
+        section.edition, configured, destination.durable_file("parameters"), section.commands.parameters
     )
     for notice in parameters.said:
         _tell(notice, notify)
@@ -207,10 +206,10 @@ def commands_of(
         section.edition,
         vin,
         parameters,
-        OrderDesk(OrderRules(section.allowed_orders), {Order.ALARM: alarm}),
+        OrderDesk(section.commands.order_rules, {Order.ALARM: alarm}),
         DoneCommands(destination.durable_file("commands")),
         destination.clock,
-        CommandRules(query=section.query_parameters, set=section.set_parameters),
+        section.commands.rules,
     )
     return commands, parameters
 

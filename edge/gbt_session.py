@@ -63,4 +63,11 @@ def activation_of(
     identity = Identity(
         section.activation.chip_id, vin.encode("ascii"), public_key_bytes(public_half(files.chip))
     )
-    return Activation(identity, signer_of(files.chip), file, clock, section.options.options)
+    return Activation(
+        identity,
+        signer_of(files.chip),
+        file,
+        clock,
+        section.options.options,
+        already_active_counts=section.activation.already_active_counts,
+    )

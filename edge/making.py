@@ -271,7 +271,7 @@ def _rules(
 ) -> ForwardRules:
     """What goes to a destination when; a report of GB/T 32960.3 goes as soon as its record is committed."""
     gbt = destination if isinstance(destination, GbtDestination) else None
-    edition = sampling.edition if gbt is None else str(gbt.section.edition.value)
+    window_days = _REISSUE_DAYS[sampling.edition] if gbt is None else gbt.section.rules.reissue_days
     days = section.reissue_days
     return ForwardRules(
         destination=name,
@@ -279,7 +279,7 @@ def _rules(
         live_records=live_records if gbt is None else 1,
         live_wait_s=sampling.uplink_period_s if gbt is None else 0.0,
         live_horizon_s=max(60.0, 3 * sampling.uplink_period_s),
-        reissue_days=_REISSUE_DAYS[edition] if days is None else days,
+        reissue_days=window_days if days is None else days,
         supply_loss=SupplyLoss(section.on_supply_loss),
         thinning=None if gbt is None else gbt.thinning,
     )

@@ -65,6 +65,11 @@ class Road(ABC):
         for uplink in self.uplinks:
             uplink.stop(drain_s)
 
+    def hurry(self) -> None:
+        """Have the uplinks learn soon what has arrived: the end is near."""
+        for uplink in self.uplinks:
+            uplink.hurry()
+
     @property
     def failed(self) -> bool:
         """Whether an uplink has failed."""

@@ -126,6 +126,10 @@ class Uplink(ABC):
         self._store.put(item)
         self.wake()
 
+    def hurry(self) -> None:
+        """The end is near: learn soon what has arrived; any thread may say so."""
+        self.wake()
+
     def wake(self) -> None:
         """Have the store looked into again soon; any thread may call it."""
         self.awakened.set()

@@ -75,8 +75,8 @@ BROKEN = {
     ),
     "an order that nothing carries out": (
         "port = 32960",
-        'port = 32960\norders = ["upgrade"]',
-        "'destination[0].orders[0]': Input should be 'drop link' or 'alarm'",
+        'port = 32960\ncommands.orders = ["upgrade"]',
+        "'destination[0].commands.orders[0]': Input should be 'drop link' or 'alarm'",
     ),
 }
 
@@ -110,14 +110,14 @@ def test_a_destination_names_its_edition_and_takes_the_careful_defaults(tmp_path
     assert section.protected
     assert section.acknowledge == "silence"
     assert section.report_period_s == 10
-    assert section.allowed_orders == {Order.DROP_LINK}
-    assert not section.set_parameters
+    assert section.commands.order_rules.allowed == {Order.DROP_LINK}
+    assert not section.commands.rules.set
 
 
 def test_all_that_a_platform_may_ask_for_can_be_said(tmp_path: Path) -> None:
     section = city(
         tmp_path,
-        'acknowledge = "response"\norders = ["alarm"]\nprofile = "maker.toml"\n'
+        'acknowledge = "response"\ncommands.orders = ["alarm"]\nprofile = "maker.toml"\n'
         "[destination.options]\noverflow = 'limit'\n"
         "[destination.signature]\nkey = 'sign.pem'\n"
         f"[destination.cipher]\nkey = 'aes.key'\nblock_mode = 'cbc-fixed-iv'\nfixed_iv = '{'0f' * 16}'\n",
@@ -129,7 +129,7 @@ def test_all_that_a_platform_may_ask_for_can_be_said(tmp_path: Path) -> None:
     assert section.cipher is not None
     assert section.cipher.security.block_mode is BlockMode.CBC_FIXED_IV
     assert section.cipher.security.fixed_iv == b"\x0f" * 16
-    assert section.allowed_orders == {Order.ALARM}
+    assert section.commands.order_rules.allowed == {Order.ALARM}
 
 
 @pytest.mark.parametrize(

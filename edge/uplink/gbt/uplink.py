@@ -90,6 +90,11 @@ class GbtUplink(Uplink):
         """See `Uplink.facts`."""
         return self._session.facts()
 
+    def hurry(self) -> None:
+        """See `Uplink.hurry`."""
+        self._session.hurry()
+        self.wake()
+
     def log_in_again(self) -> None:
         """The vehicle has other battery packs; any thread may say so."""
         self._log_in_again = True
