@@ -18,6 +18,7 @@ from edge.uplink.gbt.tcp_settings import TcpSettings
 from edge.uplink.reasons import Pace, Reason
 from edge.wire.gbt.frame import Command
 from simulator.gbt.accepted import Accepted
+from simulator.gbt.asks import parse_ask
 from simulator.gbt.platform import GbtPlatform
 from simulator.gbt.register import OPEN_REGISTER, Register
 from simulator.gbt.session import PlatformConnection
@@ -52,6 +53,11 @@ class Far:
 
     def heal(self) -> None:
         self.reachable = True
+
+    def ask(self, vin: str, command: str, now_ns: int) -> None:
+        """Have the platform send a command such as ``set 02=5``."""
+        assert self.link is not None
+        self.link.push(self.platform.ask(vin.encode(), parse_ask(command), now_ns)[1])
 
     def times(self, *, late: bool | None = None) -> list[int]:
         """Of the reports, in seconds of the vehicle's boot."""
@@ -93,6 +99,10 @@ class FarLink(TerminalLink):
         if turn.close:
             self._connection = None
             self._events.append(Closed(CUT, by_peer=True))
+
+    def push(self, data: bytes) -> None:
+        self._events.append(Received(data))
+        self._wake.set()
 
     def poll(self) -> Sequence[LinkEvent]:
         events, self._events = self._events, []

@@ -130,3 +130,21 @@ def test_a_vehicle_may_have_a_platform_of_the_standard_alone(
     assert len(only.reports) == 4
     assert {one.command for one in only.reports} == {Command.REAL_TIME}
     assert stand.rig.platform.messages == stand.rig.platform.statements == []
+
+
+def test_a_period_that_the_platform_sets_holds_at_once_and_over_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city = Far()
+    tables = journal(tmp_path) + CITY + "commands.set = true\n"
+    stand = Stand(tmp_path / "run", monkeypatch, {"city": city}, tables)
+    clock = stand.rig.clock
+    clock.at.append((12 * S, lambda: city.ask(VIN, "set 02=4", clock.wall_ns())))
+    stand.run(stand.source(26))
+    assert city.times() == [1, 11, 15, 19, 23]
+    city.reports.clear()
+    later = Stand(tmp_path / "later", monkeypatch, {"city": city}, tables, seed=9)
+    later.rig.clock.set_timebase(Timebase(WALL_NS + 100 * S, TimeQuality.NTP))
+    later.run(later.source(10))
+    first, *others = city.times()
+    assert others == [first + 4, first + 8]
