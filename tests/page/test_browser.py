@@ -76,8 +76,8 @@ def offers(browser: Browser, served: Served, name: str) -> bool:
     return bool(browser.driver.find_elements(By.ID, name))
 
 
-def fits(browser: Browser, width: int, name: str) -> None:
-    """See that nothing is beside the screen, too small for a finger or for the eye."""
+def fits(browser: Browser, width: int, name: str, picture: Path) -> None:
+    """See that nothing is beside the screen, too small for a finger or for the eye; take a picture if so."""
     wide, small, least = browser.script(
         "const targets = [...document.querySelectorAll('a, button, label.tile, .entry input')];"
         "const small = targets.filter((e) => !e.classList.contains('skip'))"
@@ -89,7 +89,10 @@ def fits(browser: Browser, width: int, name: str) -> None:
         "return [document.documentElement.scrollWidth, small, least];",
         SMALLEST_TARGET,
     )
-    assert (wide <= width, small, least >= SMALLEST_WORDS) == (True, [], True), name
+    found = (wide <= width, small, least >= SMALLEST_WORDS)
+    if found != (True, [], True):
+        browser.picture(picture)
+    assert found == (True, [], True), f"{name}: {picture}"
 
 
 def show_pin(browser: Browser, role: Role) -> None:
@@ -234,8 +237,7 @@ def test_it_fits_the_screen_and_the_finger_and_reads_well(
         browser.open(served.url + path)
         for width, height in SIZES:
             browser.size(width, height)
-            browser.picture(tmp_path / f"page-{name}-{width}x{height}-{language}-{theme}.png")
-            fits(browser, width, name)
+            fits(browser, width, name, tmp_path / f"page-{name}-{width}x{height}-{language}-{theme}.png")
         assert browser.faults() == [], name
     other = {"dark": "en", "light": "zh"}[theme]
     browser.open(f"{served.url}/login/driver?language={other}")
@@ -243,8 +245,7 @@ def test_it_fits_the_screen_and_the_finger_and_reads_well(
         browser.open(served.url + path)
         for width, height in SIZES:
             browser.size(width, height)
-            browser.picture(tmp_path / f"page-{name}-{width}x{height}-{other}-{theme}.png")
-            fits(browser, width, name)
+            fits(browser, width, name, tmp_path / f"page-{name}-{width}x{height}-{other}-{theme}.png")
     elsewhere = browser.script(
         "return performance.getEntriesByType('resource').map((e) => e.name)"
         ".filter((name) => !name.startsWith(location.origin))"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,25 +103,23 @@ def pem(private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, password: bytes
     return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
-def unusable_keys() -> dict[str, tuple[bytes, str]]:
-    curve = ec.generate_private_key(ec.SECP384R1())
-    return {
-        "empty": (b"", "no private key"),
-        "text": (b"hello", "no private key"),
-        "cut": (SigningKey.seeded(b"x").to_pem()[:60], "no private key"),
-        "public": (SigningKey.seeded(b"x").public.pem, "no private key"),
-        "RSA": (pem(rsa.generate_private_key(65537, 2048)), "neither Ed25519 nor ECDSA"),
-        "P-384": (pem(curve), "neither Ed25519 nor ECDSA"),
-        "encrypted": (pem(ec.generate_private_key(ec.SECP256R1()), b"secret"), "encrypted"),
-        "huge": (bytes(20_000), "too large"),
-    }
+UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (bytes, "no private key"),
+    "text": (lambda: b"hello", "no private key"),
+    "cut": (lambda: SigningKey.seeded(b"x").to_pem()[:60], "no private key"),
+    "public": (lambda: SigningKey.seeded(b"x").public.pem, "no private key"),
+    "RSA": (lambda: pem(rsa.generate_private_key(65537, 2048)), "neither Ed25519 nor ECDSA"),
+    "P-384": (lambda: pem(ec.generate_private_key(ec.SECP384R1())), "neither Ed25519 nor ECDSA"),
+    "encrypted": (lambda: pem(ec.generate_private_key(ec.SECP256R1()), b"secret"), "encrypted"),
+    "huge": (lambda: bytes(20_000), "too large"),
+}
 
 
-@pytest.mark.parametrize("form", list(unusable_keys()))
+@pytest.mark.parametrize("form", UNUSABLE)
 def test_an_unusable_key_file_is_named_with_its_reason(form: str, tmp_path: Path) -> None:
-    content, reason = unusable_keys()[form]
+    make, reason = UNUSABLE[form]
     path = tmp_path / "vehicle.pem"
-    path.write_bytes(content)
+    path.write_bytes(make())
     path.chmod(0o600)
     with pytest.raises(KeyFileError, match=rf"vehicle\.pem: .*{reason}"):
         read_signing_key(path)
