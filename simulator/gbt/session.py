@@ -308,8 +308,7 @@ class PlatformConnection(Connection):
         self._events += self._owed.ended(self.who)
         self._offered = None
         if self._vehicle is not None:
-            if self._vehicle.connection is self:
-                self._vehicle.connection = None
+            self._vehicle.connection = None
             self._vehicle.figures.continuity.session()
             self._vehicle = None
         if self._entry is not None:
@@ -317,8 +316,7 @@ class PlatformConnection(Connection):
                 self._platform.vehicles[vin].figures.continuity.session()
             self._forwarded.clear()
             self._spoken_for.clear()
-            if self._platform.platforms.get(self._entry.user) is self:
-                del self._platform.platforms[self._entry.user]
+            del self._platform.platforms[self._entry.user]
             self._entry = None
         self.edition = None
         self._opened_ns = self._now_ns

@@ -87,6 +87,9 @@ def test_the_mean_latency_stays_below_five_minutes(late_s: tuple[int, ...], met:
     one.take(accepted(T_S - 100_000, late_s=100_000, reissue=True))
     found = figure(one, "latency")
     assert found.value == pytest.approx(sum(late_s) / 3)
+    fast = VehicleFigures("A")
+    fast.take(accepted(T_S, late_s=-100))
+    assert figure(fast, "latency").value == 0
     assert found.met is met
 
 
@@ -174,6 +177,8 @@ def test_reports_lost_between_sessions() -> None:
     one.take(10_630, live=False)
     one.take(10_660, live=True)
     assert one.lost == 9  # the reissue came before the first live report
+    one.take(10_690, live=True)
+    assert one.lost == 9
 
 
 def test_a_report_in_several_messages_counts_once() -> None:

@@ -30,10 +30,10 @@ from edge.wire.gbt.security.signatures import signed, write_signature
 from edge.wire.gbt.stream import StreamDecoder
 from simulator.gbt.checks import Fault
 from simulator.gbt.events import Doubled, KeyAnswered
-from simulator.gbt.register import Register, VehicleEntry
+from simulator.gbt.register import PlatformEntry, Register, VehicleEntry
 from simulator.gbt.settings import PlatformSettings
 from tests.gbt.grammar import T_S, VIN
-from tests.gbt_platform.rig import OTHER, Peer, Rig, damaged, report_message, unit_of
+from tests.gbt_platform.rig import OTHER, Peer, Rig, damaged, platform_login, report_message, unit_of
 
 Y2025 = Edition.Y2025
 CHIP = b"CHIP-0001".ljust(16)
@@ -106,6 +106,15 @@ def test_an_encrypted_report_is_kept_in_plain(edition: Edition) -> None:
     assert answer.unit == b""
 
 
+def test_a_platform_encrypts_what_it_forwards() -> None:
+    entry = PlatformEntry("city", "secret", ciphers={Encryption.AES: cipher()})
+    rig = Rig(Register(platforms={"city": entry}, any_vehicle=True))
+    peer = rig.connect()
+    peer.say(platform_login(Y2025))
+    assert peer.flags(encrypted(report_message(Y2025).frame(), cipher()).write()) == []
+    assert rig.times() == [0]
+
+
 def activation(key: PrivateKey, *, chip: bytes = CHIP, vin: bytes = VIN, broken: bool = False) -> bytes:
     public = public_key_bytes(public_half(key))
     plain = (time_bytes(T_S), chip, len(public), public, vin)
@@ -113,6 +122,12 @@ def activation(key: PrivateKey, *, chip: bytes = CHIP, vin: bytes = VIN, broken:
     signature = write_signature(signer_of(key).sign(covered + b"?" * broken))
     unit = layouts(Y2025)["command 09"].write((*plain, signature))
     return Frame(Y2025, Command.ACTIVATE, Response.COMMAND, vin, Encryption.NONE, unit).write()
+
+
+def frame_of(data: bytes) -> Frame:
+    (frame,) = StreamDecoder().feed(data)
+    assert isinstance(frame, Frame)
+    return frame
 
 
 def result(peer: Peer, data: bytes) -> tuple[int, ...]:
@@ -126,6 +141,8 @@ def test_activation(ecc: PrivateKey, sm2: PrivateKey, codes: ActivationCodes) ->
     rig = Rig(settings=PlatformSettings(options=Options(activation_codes=codes)))
     peer = rig.connect()
     assert result(peer, activation(ecc, broken=True)) == (9, Response.SIGNATURE_ERROR, *time_bytes(T_S))
+    moved = replace(frame_of(activation(ecc)), vin=OTHER)
+    assert result(peer, moved.write()) == (9, Response.ERROR, *time_bytes(T_S))
     assert result(peer, activation(ecc)) == (0x0A, Response.SUCCESS, 1, base)
     assert result(peer, activation(ecc)) == (0x0A, Response.SUCCESS, 2, base + 1)
     assert result(peer, activation(sm2, vin=OTHER)) == (0x0A, Response.SUCCESS, 2, base + 1)

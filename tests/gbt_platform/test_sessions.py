@@ -239,6 +239,30 @@ def test_a_frame_that_never_ends_holds_the_others_up_for_a_while_only(edition: E
     assert rig.times() == [0, 1]
 
 
+def test_a_slow_stream_of_frames_is_not_one_that_never_ends(edition: Edition) -> None:
+    rig = Rig()
+    peer = rig.terminal(edition)
+    half = len(report(edition)) // 2
+    for place in range(5):
+        said = report(edition, T_S + place)
+        # The second half of one with the first of the next: something always waits, nothing for long.
+        peer.say(said[:half])
+        peer.wait(6)
+        peer.say(said[half:] + report(edition, T_S + 10 + place)[:half])
+        peer.wait(6)
+        peer.say(report(edition, T_S + 10 + place)[half:])
+    assert rig.times() == [0, 10, 1, 11, 2, 12, 3, 13, 4, 14]
+    assert rig.platform.garbage == 0
+
+
+def test_a_session_has_one_edition(edition: Edition) -> None:
+    rig = Rig()
+    peer = rig.terminal(edition)
+    peer.say(report(next(one for one in Edition if one is not edition)))
+    assert peer.refused.fault is Fault.EDITION
+    assert rig.times() == []
+
+
 def test_one_connection_one_vehicle(edition: Edition) -> None:
     rig = Rig()
     peer = rig.terminal(edition)
@@ -288,6 +312,7 @@ def test_forwarded_vehicles_log_in_where_so_chosen(edition: Edition) -> None:
     assert peer.flags(report(edition)) == [Response.ERROR]
     assert peer.flags(login(edition), report(edition)) == [Response.SUCCESS]
     assert rig.times() == [0]
+    assert peer.flags(logout(edition), report(edition, T_S + 1)) == [Response.SUCCESS, Response.ERROR]
 
 
 def test_a_second_login_of_a_platform_drops_the_old_one(edition: Edition) -> None:

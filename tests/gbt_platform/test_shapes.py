@@ -68,6 +68,16 @@ def test_a_report_with_all_that_counts() -> None:
     assert fast(shape, unit, first=True) == ((24, 0, 1, 0), (True, True, True))
 
 
+def test_lengths_of_custom_blocks_are_part_of_the_shape() -> None:
+    one = Report(time_bytes(T_S), (Body(0x80, (b"\xaa\xbb",)), Body(0x81, (b"\xcc\xdd\xee",))))
+    unit = write_report(one, Edition.Y2016)
+    shape = Shape(unit, one, Edition.Y2016, report_counter(Edition.Y2016, DUE))
+    # One block of 2 + 3 + 3 = 8 bytes, which hold the same bytes as the second block with its header.
+    other = write_report(Report(one.time, (Body(0x80, (unit[9:],)),)), Edition.Y2016)
+    assert other[9:] == unit[9:]
+    assert not shape.fits(other)
+
+
 def test_many_at_once_are_kept_apart() -> None:
     rig = Rig()
     vins = [b"LNVGATE00XDEM%04d" % number for number in range(3)]
