@@ -43,7 +43,7 @@ _VIN_CHARACTERS = 17
 @click.option(
     "--vehicles",
     "register_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="TOML file of the vehicles and platforms that are known; without one all are.",
 )
 @click.option("--store", type=click.Path(dir_okay=False, path_type=Path), help="SQLite file of reports.")
@@ -96,17 +96,17 @@ _VIN_CHARACTERS = 17
 )
 @click.option(
     "--tls-certificate",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="TLS with this certificate (PEM).",
 )
 @click.option(
     "--tls-key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="Its key (PEM); not needed if it is in the certificate's file.",
 )
 @click.option(
     "--tls-clients",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="TLS that asks for a client's certificate from these authorities (PEM).",
 )
 @click.option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import math
 import ssl
@@ -135,6 +136,8 @@ async def _serve(
         if serving.register_file is not None:
             known = f"{len(platform.register.vehicles)} vehicles are known"
         click.echo(f"GB/T 32960.3 platform at {place} ({kind}), {known}; Ctrl-C ends it", err=True)
+        if tls is None and not _is_loopback(serving.host):
+            click.echo("it is reached from other machines without TLS: positions come in plain", err=True)
         sys.stderr.flush()
         end_s = math.inf if serving.for_s is None else server.elapsed_s() + serving.for_s
         with ExitStack() as stack:
@@ -152,6 +155,13 @@ async def _serve(
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(server.changed.wait(), min(_LOOK_S, left_s))
     server.raise_failure()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _server_context(serving: Serving) -> ssl.SSLContext | None:

@@ -323,6 +323,15 @@ def test_a_second_login_of_a_platform_drops_the_old_one(edition: Edition) -> Non
     assert [dropped for dropped, _ in rig.platform.dropped()] == [old.connection]
 
 
+def test_one_connection_one_platform(edition: Edition) -> None:
+    rig = Rig()
+    peer = rig.connect()
+    assert peer.flags(platform_login(edition), platform_login(edition, 2)) == [Response.SUCCESS] * 2
+    assert peer.flags(platform_login(edition, 3, user=b"town")) == [Response.ERROR]
+    assert peer.refused.fault is Fault.ACCESS
+    assert list(rig.platform.platforms) == ["city"]
+
+
 def test_too_many_vehicles_are_refused(edition: Edition) -> None:
     rig = Rig(settings=PlatformSettings(vehicles_most=2))
     peer = rig.connect()
