@@ -77,7 +77,7 @@ def offers(browser: Browser, served: Served, name: str) -> bool:
 
 
 def fits(browser: Browser, width: int, name: str, picture: Path) -> None:
-    """See that nothing is beside the screen, too small for a finger or for the eye; take a picture if so."""
+    """Fail, with a picture, where something is beside the screen, too small for a finger or for the eye."""
     wide, small, least = browser.script(
         "const targets = [...document.querySelectorAll('a, button, label.tile, .entry input')];"
         "const small = targets.filter((e) => !e.classList.contains('skip'))"
