@@ -24,7 +24,7 @@ from edge.forward.past_labels import PastLabels
 from edge.forward.recent import Recent
 from edge.forward.rules import ForwardRules
 from edge.frames import FrameBatch
-from edge.gbt_destination import GbtDestination, make_gbt_uplink
+from edge.gbt_destination.destination import GbtDestination, make_gbt_uplink
 from edge.journal.block import BlockKind
 from edge.journal.chain import Draft
 from edge.journal.damage.doubt import note_doubt

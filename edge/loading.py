@@ -16,7 +16,7 @@ from edge.config_platform import PlatformSection
 from edge.database.load import load_database
 from edge.database.model import Database, Defect
 from edge.errors import BindingError, ConfigError
-from edge.gbt_files import GbtFiles, open_gbt_files
+from edge.gbt_destination.files import GbtFiles, open_gbt_files
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import SENSITIVITY
 from edge.policy.classfile import load_classes

@@ -17,7 +17,7 @@ from edge.dispatch import Identity
 from edge.errors import ConfigError, JournalError
 from edge.forward.rules import ForwardRules, SupplyLoss
 from edge.forward.view import RecordView
-from edge.gbt_destination import GbtDestination
+from edge.gbt_destination.destination import GbtDestination
 from edge.journal.damage.doubt import clear_doubt, noted_doubt
 from edge.journal.damage.integrity import Scrub
 from edge.journal.damage.salvage import Salvage, open_or_salvage

@@ -11,7 +11,7 @@ from edge.clock import Timebase
 from edge.destination import Destination, Sender, make_uplink
 from edge.dispatch import CoseDispatch, Dispatch, Identity
 from edge.frames import FrameBatch
-from edge.gbt_destination import GbtDestination, make_gbt_uplink
+from edge.gbt_destination.destination import GbtDestination, make_gbt_uplink
 from edge.records import Record
 from edge.timekeeping import TimeChange
 from edge.uplink.link import Link

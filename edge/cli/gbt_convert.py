@@ -33,17 +33,17 @@ from edge.wire.gbt.security.choices import SecurityOptions
 from edge.wire.gbt.security.ciphers import UnitCipher
 from edge.wire.gbt.security.keys import cipher_of, read_gbt_key, signer_of
 from edge.wire.gbt.security.signatures import signed
-from simulator.gbt.account_file import read_account
-from simulator.gbt.conversion import Converter, Sign
-from simulator.gbt.converting import forward_waiting, given, write_waiting
-from simulator.gbt.forward_ledger import ForwardLedger
-from simulator.gbt.forward_rules import REISSUE_DAYS, Acknowledge, rules_of
-from simulator.gbt.forwarding import ForwardSession
-from simulator.gbt.forwarding_link import PlatformAddress
-from simulator.gbt.frame_output import FrameOutput, OutputFormat
-from simulator.gbt.vin_book import VinBook, is_vin, load_vin_book
-from simulator.gbt.waiting import Given, Waiting, WaitingRecords
-from simulator.gbt.waiting_store import WaitingStore
+from simulator.conversion.account_file import read_account
+from simulator.conversion.converter import Converter, Sign
+from simulator.conversion.converting import forward_waiting, given, write_waiting
+from simulator.conversion.forward_ledger import ForwardLedger
+from simulator.conversion.forward_rules import REISSUE_DAYS, Acknowledge, rules_of
+from simulator.conversion.forwarding import ForwardSession
+from simulator.conversion.forwarding_link import PlatformAddress
+from simulator.conversion.frame_output import FrameOutput, OutputFormat
+from simulator.conversion.vin_book import VinBook, is_vin, load_vin_book
+from simulator.conversion.waiting import Given, Waiting, WaitingRecords
+from simulator.conversion.waiting_store import WaitingStore
 from simulator.platform.reader import StoreReader
 
 HEX_ENDINGS = frozenset({".hex", ".txt"})

@@ -10,8 +10,8 @@ import click
 
 from edge.account import Account, Hop
 from edge.cli.program import emit_json
-from simulator.gbt.conversion import Converter
-from simulator.gbt.waiting import Waiting
+from simulator.conversion.converter import Converter
+from simulator.conversion.waiting import Waiting
 
 _ITEMS_SHOWN = 20
 

@@ -19,8 +19,8 @@ from edge.config import MAIN_DESTINATION, Config, load_config
 from edge.config_gbt import GbtSection
 from edge.config_platform import is_loopback
 from edge.errors import ConfigError
-from edge.gbt_files import open_gbt_files
-from edge.gbt_session import activation_of, durable_file, secrecy_of
+from edge.gbt_destination.files import open_gbt_files
+from edge.gbt_destination.session_parts import activation_of, durable_file, secrecy_of
 from edge.loading import tls_settings
 from edge.uplink.gbt.blocking_wire import connect
 from edge.uplink.gbt.login_test import Caller, LoginTest, Step

@@ -20,6 +20,7 @@ from edge.bus.merge import merge
 from edge.bus.recording import open_recording
 from edge.clock import NS_PER_S, SystemClock
 from edge.config import load_config
+from edge.dispatch import CoseDispatch
 from edge.gateway import Gateway
 from edge.loading import load
 from edge.road import VolatileRoad
@@ -128,7 +129,7 @@ def _message_size(records: int, asked: str) -> Comparison:
         config = bench.configure(_reference_buses() + f"[sampling]\nuplink_period_s = {min(records, 30)}\n")
         loaded = load(load_config(config))
         gateway = Gateway(loaded, clock=SystemClock(), rng=random.Random(1), draw=os.urandom)  # noqa: S311 - jitter
-        if isinstance(gateway.road, VolatileRoad):
+        if isinstance(gateway.road, VolatileRoad) and isinstance(gateway.road.dispatch, CoseDispatch):
             gateway.road.dispatch.live_records = records
         vehicle = ReferenceVehicle(1)
         source = MemorySource(vehicle.frames(records * 3 + 1), buses=vehicle.buses, timebase=vehicle.timebase)

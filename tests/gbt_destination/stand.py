@@ -158,7 +158,7 @@ class Stand:
             clocks.append(clock)
 
         monkeypatch.setattr(SteppedClock, "__init__", first_of_all)
-        monkeypatch.setattr("edge.gbt_destination.TcpLink", link)
+        monkeypatch.setattr("edge.gbt_destination.destination.TcpLink", link)
         binding = BINDING.replace("battery_high_temperature = 3", f"battery_high_temperature = {level}")
         self.rig = Rig(folder, uplink=tables, binding=binding, quality=TimeQuality.NTP, **rig)  # type: ignore[arg-type]
         monkeypatch.setattr(SteppedClock, "__init__", real)

@@ -16,14 +16,14 @@ from edge.wire.gbt.frame import Command
 from edge.wire.gbt.message import Message, Report
 from edge.wire.message import MessageKind
 from edge.wire.time_corrections import TimeCorrection
-from simulator.gbt.conversion import Aside
-from simulator.gbt.forward_ledger import ForwardLedger
-from simulator.gbt.forward_rules import rules_of
-from simulator.gbt.vin_book import VinBook
-from simulator.gbt.waiting import TOO_OLD
-from simulator.gbt.waiting_store import WaitingStore
+from simulator.conversion.converter import Aside
+from simulator.conversion.forward_ledger import ForwardLedger
+from simulator.conversion.forward_rules import rules_of
+from simulator.conversion.vin_book import VinBook
+from simulator.conversion.waiting import TOO_OLD
+from simulator.conversion.waiting_store import WaitingStore
 from simulator.platform.store import StoreError
-from tests.gbt_conversion.scripted import Bench, ScriptedPlatform, converter, success
+from tests.conversion.scripted import Bench, ScriptedPlatform, converter, success
 from tests.simulator.platform_rig import BOOT, NOW_NS, VEHICLE, Rig
 from tests.simulator.platform_rig import record as rig_record
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from edge.clock import NS_PER_S, Clock
 from edge.uplink.failures import connect_failure
-from simulator.gbt.forward_rules import Action, Connect, HangUp, Transmit
-from simulator.gbt.forwarding import ForwardSession
+from simulator.conversion.forward_rules import Action, Connect, HangUp, Transmit
+from simulator.conversion.forwarding import ForwardSession
 
 CONNECT_TIMEOUT_S = 10.0
 _PIECE_BYTES = 65_536

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from edge.clock import NS_PER_DAY, NS_PER_S, Clock
 from edge.journal.ranges import RangeSet
-from simulator.gbt.conversion import Aside, Converter, timed
-from simulator.gbt.forward_ledger import ForwardLedger
-from simulator.gbt.waiting import LOOK_S, TOO_OLD, Parcel, Waiting
+from simulator.conversion.converter import Aside, Converter, timed
+from simulator.conversion.forward_ledger import ForwardLedger
+from simulator.conversion.waiting import LOOK_S, TOO_OLD, Parcel, Waiting
 from simulator.platform.rows import StoredRecord
 
 LIVE_MOST = 10_000

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from edge.account import Hop
 from edge.records import Record
 from edge.wire.gbt.message import Message
-from simulator.gbt.conversion import Aside, Converter
+from simulator.conversion.converter import Aside, Converter
 
 LOOK_S = 0.1
 """How often to look whether more has come."""

@@ -29,8 +29,8 @@ from edge.wire.gbt.options import MissingList, Options, Overflow
 from edge.wire.gbt.recording import RecordCodec
 from edge.wire.keys import SigningKey
 from edge.wire.message import MessageKind, RecordMessage, encode
-from simulator.gbt.conversion import Converter
-from simulator.gbt.vin_book import VinBook
+from simulator.conversion.converter import Converter
+from simulator.conversion.vin_book import VinBook
 from simulator.platform.accepted import Accepted
 from simulator.platform.judge import Judge
 from simulator.platform.keyring import Keyring

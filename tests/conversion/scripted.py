@@ -13,11 +13,18 @@ from edge.wire.gbt.frame import Command, Frame, Response
 from edge.wire.gbt.message import Message, answer, message_of
 from edge.wire.gbt.recording import RecordCodec
 from edge.wire.gbt.stream import StreamDecoder
-from simulator.gbt.conversion import Converter
-from simulator.gbt.forward_rules import Action, Connect, ForwardRules, HangUp, PlatformAccount, Transmit
-from simulator.gbt.forwarding import ForwardSession
-from simulator.gbt.vin_book import VinBook
-from simulator.gbt.waiting import Given, Waiting, WaitingRecords
+from simulator.conversion.converter import Converter
+from simulator.conversion.forward_rules import (
+    Action,
+    Connect,
+    ForwardRules,
+    HangUp,
+    PlatformAccount,
+    Transmit,
+)
+from simulator.conversion.forwarding import ForwardSession
+from simulator.conversion.vin_book import VinBook
+from simulator.conversion.waiting import Given, Waiting, WaitingRecords
 
 ACCOUNT = PlatformAccount("GOVPLATFORM000001", "enterprise", "secret")
 WALL = Timebase(1_772_323_200 * NS_PER_S, TimeQuality.NTP)

@@ -13,7 +13,7 @@ from edge.tomlfile import parse_toml, validate
 from edge.uplink.tls import TlsSettings, tls_context
 from edge.wire.gbt.faults import GbtError
 from edge.wire.key_files import read_key_bytes
-from simulator.gbt.forward_rules import PlatformAccount
+from simulator.conversion.forward_rules import PlatformAccount
 
 
 class _Tls(BaseModel):

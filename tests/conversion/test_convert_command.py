@@ -30,9 +30,9 @@ from simulator.gbt.server import GbtServer
 from simulator.gbt.settings import Answers, PlatformSettings
 from tests.cli.journals import Kept
 from tests.cli.running import Program
+from tests.conversion.scripted import WALL
 from tests.gateway.rig import MS, Rig, motion
 from tests.gateway.rig import VIN as KEPT_VIN
-from tests.gbt_conversion.scripted import WALL
 from tests.simulator.platform_rig import NOW_NS, PLATFORM_KEY, VEHICLE, VEHICLE_KEY, record
 from tests.simulator.platform_rig import Rig as PlatformRig
 from tests.simulator.test_platform_serve import Gateway

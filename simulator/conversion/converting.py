@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from edge.clock import NS_PER_S, Clock
-from simulator.gbt.conversion import is_late, timed
-from simulator.gbt.forwarding import ForwardSession
-from simulator.gbt.forwarding_link import ForwardLink, PlatformAddress
-from simulator.gbt.frame_output import FrameOutput
-from simulator.gbt.waiting import LOOK_S, Given, Waiting
+from simulator.conversion.converter import is_late, timed
+from simulator.conversion.forwarding import ForwardSession
+from simulator.conversion.forwarding_link import ForwardLink, PlatformAddress
+from simulator.conversion.frame_output import FrameOutput
+from simulator.conversion.waiting import LOOK_S, Given, Waiting
 from simulator.platform.rows import StoredRecord
 
 COMMIT_S = 0.5

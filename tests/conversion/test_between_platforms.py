@@ -14,18 +14,18 @@ from edge.wire.gbt.recording import RecordCodec
 from edge.wire.gbt.security.ciphers import UnitCipher
 from edge.wire.gbt.security.keys import KeyKind, cipher_of, make_key, public_half, signer_of, verifier_of
 from edge.wire.gbt.security.signatures import signed
+from simulator.conversion.converter import Converter
+from simulator.conversion.forward_rules import Acknowledge, ForwardRules, rules_of
+from simulator.conversion.forwarding import ForwardSession
+from simulator.conversion.forwarding_link import ForwardLink, PlatformAddress
+from simulator.conversion.vin_book import VinBook
+from simulator.conversion.waiting import Given, WaitingRecords
 from simulator.gbt.accepted import Accepted
-from simulator.gbt.conversion import Converter
-from simulator.gbt.forward_rules import Acknowledge, ForwardRules, rules_of
-from simulator.gbt.forwarding import ForwardSession
-from simulator.gbt.forwarding_link import ForwardLink, PlatformAddress
 from simulator.gbt.platform import GbtPlatform
 from simulator.gbt.register import OPEN_REGISTER, PlatformEntry, VehicleEntry
 from simulator.gbt.server import LOOPBACK, GbtServer
 from simulator.gbt.settings import Answers, PlatformSettings, Signatures
-from simulator.gbt.vin_book import VinBook
-from simulator.gbt.waiting import Given, WaitingRecords
-from tests.gbt_conversion.scripted import ACCOUNT, VEHICLE, converter, record
+from tests.conversion.scripted import ACCOUNT, VEHICLE, converter, record
 
 COUNT = 150
 PATIENCE_S = 30

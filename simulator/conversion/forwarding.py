@@ -14,7 +14,7 @@ from edge.wire.gbt.frame import Command, Encryption, Frame, Response
 from edge.wire.gbt.message import REPORTS, Message, Opaque, Values
 from edge.wire.gbt.security.ciphers import UnitCipher, decrypted, encrypted
 from edge.wire.gbt.stream import Skipped, StreamDecoder
-from simulator.gbt.forward_rules import (
+from simulator.conversion.forward_rules import (
     PASSWORD_BYTES,
     USER_BYTES,
     Acknowledge,
@@ -25,7 +25,7 @@ from simulator.gbt.forward_rules import (
     PlatformAccount,
     Transmit,
 )
-from simulator.gbt.waiting import LOOK_S, Parcel, Waiting
+from simulator.conversion.waiting import LOOK_S, Parcel, Waiting
 
 
 class State(Enum):

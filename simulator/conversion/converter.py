@@ -15,7 +15,7 @@ from edge.wire.gbt.message import Message
 from edge.wire.gbt.recording import RecordCodec
 from edge.wire.gbt.told import Told
 from edge.wire.message import MessageKind
-from simulator.gbt.vin_book import VinBook
+from simulator.conversion.vin_book import VinBook
 from simulator.platform.accepted import Accepted
 from simulator.platform.rows import StoredRecord
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from edge.clock import Clock
 from edge.config_gbt import GbtSection
 from edge.errors import ConfigError
-from edge.gbt_files import GbtFiles
+from edge.gbt_destination.files import GbtFiles
 from edge.uplink.gbt.activation import Activation, Identity
 from edge.uplink.gbt.data_keys import DataKeys
 from edge.uplink.gbt.durable_file import DurableFile

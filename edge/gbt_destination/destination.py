@@ -17,9 +17,9 @@ from edge.dispatch import Identity
 from edge.forward.gbt_composer import GbtComposer
 from edge.forward.thinning import Thinning, ThinningRules
 from edge.forward.view import View, whole
-from edge.gbt_dispatch import GbtDispatch
-from edge.gbt_files import GbtFiles
-from edge.gbt_session import activation_of, durable_file, secrecy_of
+from edge.gbt_destination.dispatch import GbtDispatch
+from edge.gbt_destination.files import GbtFiles
+from edge.gbt_destination.session_parts import activation_of, durable_file, secrecy_of
 from edge.loading import tls_settings
 from edge.uplink.events import Notice
 from edge.uplink.gbt.answered import Given, LiveSettings, Order, SecurityEvent

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from edge.clock import NS_PER_S
 from edge.closing import Closing
 from edge.journal.ranges import RangeSet
-from simulator.gbt.conversion import is_late
+from simulator.conversion.converter import is_late
 from simulator.platform.rows import StoredRecord, pack_spans, read_records, read_streams, unpack_spans
 from simulator.platform.schema import MIGRATIONS, SchemaMismatchError, check
 from simulator.platform.store import StoreError

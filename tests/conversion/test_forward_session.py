@@ -12,9 +12,9 @@ from edge.records import Value
 from edge.wire.gbt.faults import GbtError
 from edge.wire.gbt.frame import Command, Encryption, Response
 from edge.wire.gbt.message import Message, Opaque, Report, Values, answer
-from simulator.gbt.forward_rules import Acknowledge, ForwardRules, PlatformAccount, rules_of
-from simulator.gbt.waiting import Given, WaitingRecords
-from tests.gbt_conversion.scripted import (
+from simulator.conversion.forward_rules import Acknowledge, ForwardRules, PlatformAccount, rules_of
+from simulator.conversion.waiting import Given, WaitingRecords
+from tests.conversion.scripted import (
     ACCOUNT,
     VEHICLE,
     Bench,
