@@ -91,7 +91,7 @@ def command(
     Examples:
       nevgate gbt login-test --config /etc/nevgate/nevgate.toml --destination city
       nevgate gbt login-test gbt.example:32960 --edition 2016 --vin LNVGATE00XDEM0001 --verbose
-      nevgate gbt serve --port 32960 & nevgate gbt login-test 127.0.0.1:32960 --vin LNVGATE00XDEM0001
+      nevgate gbt login-test 127.0.0.1:32960 --vin LNVGATE00XDEM0001
     """
     if (config_path is None) == (platform is None):
         raise ConfigError("needs a platform", todo="Give either HOST:PORT or --config FILE")

@@ -21,14 +21,13 @@ def command(*, kind: str, path: Path, force: bool, as_json: bool) -> None:
 
     aes and sm4 are 16 bytes that both sides keep secret: a line with the name and 32 hex digits. sm2, rsa
     (2,048 bits) and ecc (P-256) are a private key in PATH, for its owner alone, and the public half beside it
-    with .pub, for the other side. sm2 and rsa sign and encrypt, ecc signs.
+    with .pub, for the other side. sm2 and rsa sign and encrypt, ecc signs. 'nevgate gbt encode' and 'nevgate
+    gbt decode' take them.
 
     \b
     Examples:
       nevgate gbt make-key sm2 vehicle.pem
       nevgate gbt make-key sm4 session.key
-      nevgate gbt encode record.json --vin LNVGATE00XDEM0001 --sign vehicle.pem --encrypt session.key
-      nevgate gbt decode message.hex --key session.key --verify vehicle.pub.pem
     """
     if not path.name or path.name.endswith(".pub.pem"):
         raise KeyFileError(
