@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     all else there is to collecting.
     """
     worker: dict[str, object] | None = getattr(session.config, "workerinput", None)
-    if worker is None or session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+    everything = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if worker is None or not everything or sys.dont_write_bytecode:
         return
     share, shares = int(str(worker["workerid"]).removeprefix("gw")), int(str(worker["workercount"]))
     for path in sorted(Path(__file__).parent.rglob("test_*.py"))[share::shares]:
