@@ -14,11 +14,12 @@ from edge.uplink.gbt.commands import PlatformCommands
 from edge.uplink.gbt.durable_file import DurableFile
 from edge.uplink.gbt.events import Action, Close, Closed, Event, Open, Opened, Received, Send, Tick
 from edge.uplink.gbt.options import AnswerTime, LoginSilence, SessionOptions
+from edge.uplink.gbt.phases import TerminalPhase
 from edge.uplink.gbt.platform_clock import PlatformClock
 from edge.uplink.gbt.rules import session_rules
 from edge.uplink.gbt.secrecy import Secrecy
 from edge.uplink.gbt.server_change import Server
-from edge.uplink.gbt.session import TerminalPhase, TerminalSession
+from edge.uplink.gbt.session import TerminalSession
 from edge.uplink.gbt.session_numbers import SessionNumbers
 from edge.uplink.gbt.terminal import Terminal
 from edge.uplink.outbox import MemoryOutbox

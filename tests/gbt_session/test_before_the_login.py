@@ -9,8 +9,8 @@ from edge.clock import NS_PER_S, Timebase, TimeQuality
 from edge.uplink.gbt.activation import Activation
 from edge.uplink.gbt.data_keys import DataKeyRules
 from edge.uplink.gbt.events import Log, Received, Tick
+from edge.uplink.gbt.phases import TerminalPhase
 from edge.uplink.gbt.secrecy import Secrecy
-from edge.uplink.gbt.session import TerminalPhase
 from edge.wire.gbt.frame import Command, Encryption, Response
 from edge.wire.gbt.message import Message, Values, message_of
 from edge.wire.gbt.security.ciphers import BlockUnitCipher, decrypted

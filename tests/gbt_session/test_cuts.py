@@ -10,7 +10,7 @@ import pytest
 from edge.catalogue.item import Edition
 from edge.clock import TimeQuality
 from edge.uplink.gbt.events import Closed, Opened, Received, Stop, Tick
-from edge.uplink.gbt.session import TerminalPhase
+from edge.uplink.gbt.phases import TerminalPhase
 from edge.uplink.outgoing import Kind
 from edge.wire.gbt.frame import Command, Response
 from tests.gbt_session.desk import EDITIONS, ENDED, LOST, Desk

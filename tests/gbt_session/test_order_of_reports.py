@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from edge.catalogue.item import Edition
 from edge.clock import NS_PER_S, Timebase, TimeQuality
 from edge.uplink.gbt.events import Opened, Tick
+from edge.uplink.gbt.phases import TerminalPhase
 from edge.uplink.gbt.reports import NO_REPORT
-from edge.uplink.gbt.session import TerminalPhase
 from edge.uplink.outgoing import Kind, Outgoing
 from edge.wire.gbt.frame import Command, Response
 from edge.wire.gbt.message import Report

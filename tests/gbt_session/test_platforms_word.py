@@ -9,8 +9,8 @@ from edge.uplink.gbt.answered import Given, Order
 from edge.uplink.gbt.events import Apply, LogInAgain, Opened, Perform, Received, Tick
 from edge.uplink.gbt.orders import OrderRules
 from edge.uplink.gbt.parameters import ParameterRules
+from edge.uplink.gbt.phases import TerminalPhase
 from edge.uplink.gbt.server_change import ChangeRules, Server
-from edge.uplink.gbt.session import TerminalPhase
 from edge.wire.gbt.frame import Command, Response
 from edge.wire.gbt.message import Message
 from tests.gbt_session.desk import EDITIONS, ENDED, LOST, Desk

@@ -12,9 +12,9 @@ from edge.catalogue.item import Edition
 from edge.errors import ConfigError
 from edge.uplink.gbt.events import Received, Stop, Tick
 from edge.uplink.gbt.options import LoginSilence
+from edge.uplink.gbt.phases import TerminalPhase
 from edge.uplink.gbt.reports import frames_of
 from edge.uplink.gbt.rules import OWN, RULES, Keeper, Rule, Unit, rule_names, session_rules, table_lines
-from edge.uplink.gbt.session import TerminalPhase
 from edge.uplink.outgoing import Kind
 from edge.wire.gbt.frame import Command, Response
 from edge.wire.gbt.message import Message, message_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge.catalogue.item import Edition
 from edge.uplink.gbt.events import Received, Tick
 from edge.uplink.gbt.options import AnswerTime
-from edge.uplink.gbt.session import TerminalPhase
+from edge.uplink.gbt.phases import TerminalPhase
 from edge.wire.gbt.frame import Command, Response
 from edge.wire.gbt.message import Message, Opaque, Values, answer
 from tests.gbt_platform.rig import OTHER

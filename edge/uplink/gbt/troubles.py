@@ -35,6 +35,7 @@ THROWN_OUT = Reason(
     "the platform ends one session after the other soon after the login",
     "See whether another terminal logs in with this VIN",
 )
+NO_TIME = Reason("no-time", "the platform's answer bears no time")
 DROPPED = Reason("dropped", "the platform has ordered to drop the link")
 CHANGING = Reason("server-change", "the platform sends this terminal to another server")
 CHANGE_FAILED = Reason("server-change-failed", "the other server has not accepted a login in time")

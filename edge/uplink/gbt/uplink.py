@@ -21,7 +21,8 @@ from edge.uplink.gbt.events import (
     Tick,
 )
 from edge.uplink.gbt.link import TerminalLink
-from edge.uplink.gbt.session import TerminalPhase, TerminalSession
+from edge.uplink.gbt.phases import TerminalPhase
+from edge.uplink.gbt.session import TerminalSession
 from edge.uplink.outbox import Store
 from edge.uplink.outgoing import Kind
 from edge.uplink.uplink import Uplink
