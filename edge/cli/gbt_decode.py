@@ -209,7 +209,7 @@ def _show(explained: Explained, offset: int, *, every: bool) -> None:
             en = f"{en} (1 to {len(lines)})"
         elif mark := re.search(r"\[(\w+)\]", first.path):
             en = f"{en} [{mark[1]}]"
-        bits = "" if first.field.kind != "bits" else f"  bits {first.field.size}"
+        bits = "" if first.field.kind != "bits" else f"  {first.field.bits_text}"
         if len(lines) > 1 and first.meaning.unit:
             said.append(f" {first.meaning.unit}", "dim")
         place = "" if bits else str(first.offset + offset)

@@ -117,6 +117,12 @@ class Field:
         return int(low), int(high) - int(low) + 1
 
     @property
+    def bits_text(self) -> str:
+        """The same for people: ``bit 7``, ``bits 3-0``."""
+        low, count = self.bits
+        return f"bit {low}" if count == 1 else f"bits {self.size}"
+
+    @property
     def invalid(self) -> int:
         """The code of an invalid value: all ones."""
         return (1 << 8 * self.width) - 1

@@ -57,7 +57,7 @@ def _head() -> tuple[str, str]:
 def _line(row: Field, key: str = "") -> str:
     en = f"{key} {row.en}".strip()
     name = f"{'· ' if row.group else ''}{en}"
-    size = f"bits {row.size}" if row.kind is FieldKind.BITS else str(row.width or row.size)
+    size = row.bits_text if row.kind is FieldKind.BITS else str(row.width or row.size)
     if row.kind in {FieldKind.GROUP, FieldKind.PARAMETERS}:
         size = ""
     if row.count:
