@@ -200,7 +200,7 @@ def test_a_key_is_renewed_before_its_end_and_the_old_one_holds_until_then() -> N
     assert len(terminal.keys.decrypting(terminal.now_ns)) == 2
 
 
-def test_an_offer_that_comes_to_nothing_is_made_again_after_a_pause() -> None:
+def test_a_refused_offer_is_made_again_after_a_pause() -> None:
     terminal = Terminal()
     offer = terminal.keys.offer(0)
     assert terminal.keys.wake_ns(0) is None
@@ -209,9 +209,45 @@ def test_an_offer_that_comes_to_nothing_is_made_again_after_a_pause() -> None:
     assert terminal.keys.wake_ns(0) == 60 * NS_PER_S
     assert not terminal.keys.due(60 * NS_PER_S - 1)
     assert terminal.keys.due(60 * NS_PER_S)
-    terminal.keys.offer(60 * NS_PER_S)
-    terminal.keys.unanswered(70 * NS_PER_S)
-    assert terminal.keys.wake_ns(70 * NS_PER_S) == 130 * NS_PER_S
+
+
+def test_an_offer_that_a_cut_has_left_unanswered_is_made_again_on_the_next_connection() -> None:
+    terminal = Terminal()
+    terminal.keys.offer(0)
+    terminal.keys.unanswered(NS_PER_S)
+    assert terminal.keys.due(NS_PER_S)
+    assert terminal.keys.wake_ns(NS_PER_S) == NS_PER_S
+
+
+def test_a_key_is_offered_wherever_a_moment_will_have_none() -> None:
+    terminal = Terminal()
+    terminal.take(key_message(from_s=NOW_S + 100, to_s=NOW_S + 2 * HOUR_S))
+    assert terminal.keys.current(0) is None
+    assert terminal.keys.due(0)
+    terminal.take(key_message(secret=bytes(16), to_s=NOW_S + 99))
+    assert terminal.keys.due(0)
+    terminal.take(key_message(secret=b"\1" * 16, to_s=NOW_S + 100))
+    assert not terminal.keys.due(0)
+    assert terminal.keys.wake_ns(0) == (2 * HOUR_S - 600) * NS_PER_S
+
+
+def test_a_clock_that_is_set_back_behind_a_key_has_another_one_offered() -> None:
+    terminal = Terminal()
+    terminal.agree()
+    terminal.clock.set_timebase(clock_at(NOW_S - 5).timebase())
+    assert terminal.keys.current(0) is None
+    assert terminal.keys.due(0)
+
+
+def test_keys_for_later_on_leave_the_one_that_holds_however_many_they_are() -> None:
+    terminal = Terminal()
+    terminal.take(key_message())
+    for hour in range(1, 9):
+        start_s = NOW_S + hour * HOUR_S
+        message = key_message(secret=bytes((hour,)) * 16, from_s=start_s, to_s=start_s + HOUR_S)
+        assert flag_of(terminal.take(message)) == Response.SUCCESS
+        assert terminal.reads(SECRET)
+    assert repr(SECRET)[2:-1] not in repr(vars(terminal.keys))
 
 
 def test_an_answer_to_nothing_and_other_messages_are_not_taken() -> None:

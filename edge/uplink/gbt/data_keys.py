@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from edge.catalogue.item import Edition
@@ -44,7 +44,7 @@ class DataKeyRules:
         protection: where a key is encrypted.
         validity_s: of a key that the terminal makes.
         ahead_s: how long before its end a key is renewed.
-        retry_s: pause after an offer that came to nothing.
+        retry_s: pause after an offer that the platform has refused.
         longest_s: a platform's key that is to hold longer is refused.
         grace_s: how long after its end a key still decrypts what was under way.
     """
@@ -71,7 +71,7 @@ class DataKeyRules:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    secret: bytes
+    secret: bytes = field(repr=False)
     cipher: UnitCipher
     from_s: int
     to_s: int
@@ -137,10 +137,10 @@ class DataKeys:
         return tuple(key.cipher for key in near if wall_s < key.to_s + self._rules.grace_s)
 
     def due(self, now_ns: int) -> bool:
-        """Whether a key is to be offered now: none holds that will hold for `ahead_s`."""
-        wanted_s = self._wall_s(now_ns) + self._rules.ahead_s
+        """Whether a key is to be offered now: there will be a moment within `ahead_s` at which none holds."""
+        wall_s = self._wall_s(now_ns)
         waits = not self._rules.offers or self._offered is not None or now_ns < self._not_before_ns
-        return not waits and not any(key.holds(wanted_s) for key in self._keys)
+        return not waits and self._covered_to_s(wall_s) <= wall_s + self._rules.ahead_s
 
     def wake_ns(self, now_ns: int) -> int | None:
         """When `due` will hold, if nothing else happens; None where only a message can make it hold."""
@@ -149,9 +149,8 @@ class DataKeys:
         if self.due(now_ns):
             return now_ns
         wall_s = self._wall_s(now_ns)
-        ends = [key.to_s for key in self._keys if key.holds(wall_s + self._rules.ahead_s)]
-        wait_s = max(ends) - self._rules.ahead_s - wall_s if ends else 0
-        return max(self._not_before_ns, now_ns + wait_s * NS_PER_S)
+        wait_s = self._covered_to_s(wall_s) - self._rules.ahead_s - wall_s
+        return max(self._not_before_ns, now_ns + max(0, wait_s) * NS_PER_S)
 
     def offer(self, now_ns: int) -> Message:
         """Make a key and offer it; it holds once the platform has answered with success.
@@ -175,10 +174,13 @@ class DataKeys:
         return message if in_field else message_of(encrypted(message.frame(), peer))
 
     def unanswered(self, now_ns: int) -> None:
-        """The offer was not answered in time, or the connection is gone: another one follows."""
-        if self._offered is not None:
-            self._offered = None
-            self._not_before_ns = now_ns + round(self._rules.retry_s * NS_PER_S)
+        """The offer was not answered in time, or the connection is gone: another one may follow at once.
+
+        What came before it, the wait for the answer or for another connection, was pause enough. One more
+        would have the next session wait for a key that nobody makes, and count that as a failed login.
+        """
+        del now_ns
+        self._offered = None
 
     def take(self, message: Message, now_ns: int) -> Answered | None:
         """Take a key that the platform makes, or its answer to an offer.
@@ -286,8 +288,19 @@ class DataKeys:
             if wall_s < one.to_s + self._rules.grace_s
             and (one.secret, one.from_s, one.to_s) != (key.secret, key.from_s, key.to_s)
         ]
+        # Keys for later on, however many, leave the one that holds.
+        holding = [one for one in kept if one.holds(wall_s)][-1:]
+        others = [one for one in kept if one not in holding][1 + len(holding) - _KEYS_KEPT :]
         # What holds from later on counts; of two of the same second the one that was agreed upon last.
-        self._keys = tuple(sorted((*kept[1 - _KEYS_KEPT :], key), key=lambda one: one.from_s))
+        self._keys = tuple(sorted((*holding, *others, key), key=lambda one: one.from_s))
+
+    def _covered_to_s(self, wall_s: int) -> int:
+        """Until when there is a key at every moment; now where none holds."""
+        end_s = wall_s
+        for key in self._keys:
+            if key.from_s <= end_s:
+                end_s = max(end_s, key.to_s)
+        return end_s
 
     def _event(self, now_ns: int, kind: str, detail: str) -> SecurityEvent:
         return SecurityEvent(self._wall_s(now_ns), self._vin, kind, detail)
