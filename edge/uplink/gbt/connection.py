@@ -9,11 +9,10 @@ import ssl
 import threading
 import time
 from collections import deque
-from dataclasses import replace
 
 from edge.errors import NevgateError
 from edge.uplink.dialling import AddressRefusedError, dial
-from edge.uplink.failures import connect_failure, no_such_host
+from edge.uplink.failures import Peer, connect_failure, no_such_host
 from edge.uplink.gbt.events import Closed, LinkEvent, Opened, Received
 from edge.uplink.gbt.tcp_settings import TcpSettings
 from edge.uplink.permit import refused_address
@@ -42,6 +41,7 @@ class Connection:
 
     def __init__(self, settings: TcpSettings, host: str, port: int, wake: threading.Event) -> None:
         self._settings = settings
+        self._peer = Peer("platform", settings.section, tls_port=None)
         self._host = host
         self._port = port
         self._wake = wake
@@ -129,8 +129,7 @@ class Connection:
 
     def _lost(self, error: Exception) -> Reason:
         if isinstance(error, ssl.SSLError):
-            failure = connect_failure(error, host=self._host, ca_file=None, timeout_s=0)
-            return _said_of_platform(failure, self._settings.section)
+            return self._failure(error)
         return CONNECTION_LOST
 
     def _open(self) -> socket.socket | Reason:
@@ -152,7 +151,7 @@ class Connection:
         except OSError as error:
             return self._failure(error)
         except (UnicodeError, ValueError):
-            return _said_of_platform(no_such_host(self._host), settings.section)
+            return no_such_host(self._host, self._peer)
 
     def _secure(self, plain: socket.socket, context: ssl.SSLContext | None) -> socket.socket:
         try:
@@ -169,8 +168,8 @@ class Connection:
     def _failure(self, error: OSError) -> Reason:
         settings = self._settings
         ca_file = None if settings.tls is None else settings.tls.ca_file
-        reason = connect_failure(error, host=self._host, ca_file=ca_file, timeout_s=settings.open_timeout_s)
-        return _said_of_platform(reason, settings.section)
+        timeout_s = settings.open_timeout_s
+        return connect_failure(error, host=self._host, ca_file=ca_file, timeout_s=timeout_s, peer=self._peer)
 
     def _prepare(self, plain: socket.socket) -> None:
         settings = self._settings
@@ -259,13 +258,3 @@ class Connection:
         """Have the connection's thread look up."""
         with self._lock, contextlib.suppress(OSError):
             self._poke.send(b"\0")
-
-
-def _said_of_platform(reason: Reason, section: str) -> Reason:
-    """A reason of `edge.uplink.failures`, which speaks of brokers, as said of a platform."""
-
-    def said(text: str) -> str:
-        text = text.replace("the broker", "the platform").replace("The broker", "The platform")
-        return text.replace(", as a rule 8883", "").replace("uplink.", f"{section}.")
-
-    return replace(reason, what=said(reason.what), todo=said(reason.todo))
