@@ -146,8 +146,27 @@ def test_where_it_is_not_known_any_more_what_was_carried_out_older_commands_are_
     terminal.files.seen[path] = b"garbage"
     again = replace(terminal)
     again.later()
-    assert flag_of(again.take(message)) == Response.ERROR
+    refused = again.take(message)
+    assert flag_of(refused) == Response.ERROR
+    assert "is damaged" in refused.notices[0].text
+    assert flag_of(again.query(2)) == Response.SUCCESS
+    again.later(301)
     assert flag_of(again.order(Order.RESET)) == Response.SUCCESS
+
+
+@pytest.mark.parametrize("ahead_s", [0, 299])
+def test_where_it_is_not_known_any_more_no_clock_lets_a_command_be_carried_out_again(ahead_s: int) -> None:
+    terminal, _ = with_actions()
+    message = terminal.command(Command.CONTROL, Order.RESET, b"", ago_s=-ahead_s)
+    assert len(terminal.take(message).effects) == 1
+    (path,) = terminal.files.seen
+    terminal.files.seen[path] = b"garbage"
+    again = replace(terminal, clock=clock_at(NOW_S - 86_400, TimeQuality.NONE))
+    again.order(Order.RESET)
+    again.clock.set_timebase(clock_at().timebase())
+    for _ in range(10):
+        assert again.take(message).effects == ()
+        again.later(60)
 
 
 @pytest.mark.parametrize(("ago_s", "good"), [(300, True), (301, False), (-300, True), (-301, False)])

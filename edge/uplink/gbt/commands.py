@@ -163,10 +163,10 @@ class PlatformCommands:
         if wall_s is None:
             raise CommandRefusedError("bears no time")
         now_s = self._wall_s()
-        if self._since_s is None:
-            self._since_s = now_s
         if self._clock.timebase().quality is TimeQuality.NONE:
             raise CommandRefusedError("came while the time of day is not known here")
+        if self._since_s is None:
+            self._since_s = now_s
         if abs(wall_s - now_s) > self._rules.window_s:
             late = "old" if wall_s < now_s else "ahead"
             raise CommandRefusedError(
@@ -174,8 +174,11 @@ class PlatformCommands:
             )
         if self._done.is_older(message.command, wall_s):
             raise CommandRefusedError("is older than one that was carried out")
-        if self._done.trouble is not None and wall_s < self._since_s:
-            raise CommandRefusedError("may have been carried out before: what was is not known any more")
+        # What was carried out before the start bore a time up to a window ahead of it.
+        known_s = self._since_s + self._rules.window_s
+        trouble = self._done.trouble if message.command != Command.QUERY else None
+        if trouble is not None and wall_s <= known_s:
+            raise CommandRefusedError(f"may have been carried out before: what was is not known, {trouble}")
         return wall_s, write_unit(message.content, message.edition)
 
     def _again(self, message: Message) -> Answered:
