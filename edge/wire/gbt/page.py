@@ -17,7 +17,7 @@ _CODES = {Coding.STATED: "yes", Coding.UNSTATED: "by the general rule", Coding.N
 
 def marked(page: str) -> str:
     """The page with its tables as they are now."""
-    return _MARK.sub(lambda found: found[1] + tables(Edition(int(found[2])), found[3]) + found[4], page)
+    return _MARK.sub(lambda found: found[1] + tables(Edition(int(found[2])), found[3]) + found[5], page)
 
 
 def tables(edition: Edition, which: str) -> str:
