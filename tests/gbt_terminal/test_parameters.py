@@ -317,6 +317,15 @@ def test_a_parameter_that_a_profile_describes_is_queried_and_set_also_before_oth
     assert flag_of(terminal.query(0x91, 0x02)) == Response.ERROR
 
 
+def test_a_value_that_a_restart_could_not_read_is_refused(tmp_path: Path) -> None:
+    terminal = profiled(tmp_path)
+    assert flag_of(terminal.set((0x02, 20))) == Response.SUCCESS
+    terminal.later()
+    assert flag_of(terminal.set((0x91, b"x" * 40_000))) == Response.ERROR
+    again = replace(terminal).parameters
+    assert (again.said, again.live.report_period_s, again.live.user[0x91]) == ((), 20, b"name")
+
+
 @pytest.mark.parametrize(
     "change",
     [

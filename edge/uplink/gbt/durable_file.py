@@ -109,13 +109,16 @@ class DurableFile:
         Where it fails on the way, what was there before is brought back if the disk lets it; `read` tells.
 
         Raises:
-            UplinkError: it cannot be written.
+            UplinkError: it cannot be written, or is more than `read` takes.
         """
         text = json.dumps(said, sort_keys=True, indent=1).encode() + b"\n"
+        content = _digest(text) + b"\n" + text
+        if len(content) > _LARGEST_BYTES:
+            raise UplinkError(f"holds at most {_LARGEST_BYTES:,} bytes", where=str(self.path))
         before: bytes | None = None
         try:
             before = self._files.read(self.path, _LARGEST_BYTES + 1)
-            self._replace(_digest(text) + b"\n" + text)
+            self._replace(content)
         except OSError as error:
             self._bring_back(before)
             raise UplinkError(f"cannot be written: {error.strerror}", where=str(self.path)) from error
