@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
+from typing import TypeGuard
 
 from edge.catalogue.item import Edition
 from edge.errors import KeyFileError
@@ -15,6 +18,8 @@ from edge.wire.gbt.security.keys import KeyKind, public_key_from_bytes
 
 ALGORITHMS = MappingProxyType({"SM2": KeyKind.SM2, "RSA": KeyKind.RSA, "ECC": KeyKind.ECC})
 """Signature algorithms of 2025 by the name that a maker writes."""
+
+_BIT = re.compile(r"[0-9]{1,2}")
 
 Check = Callable[[object, StaticRow, Edition], str]
 """Says what is wrong with a value; nothing if it is right."""
@@ -32,11 +37,16 @@ def _text(value: object, row: StaticRow, edition: Edition) -> str:
 
 def _number(value: object, row: StaticRow, edition: Edition) -> str:
     del edition
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return "is a number"
     if row.least is not None and row.most is not None and not row.least <= Decimal(str(value)) <= row.most:
         return f"is from {row.least} to {row.most} {row.item.unit}".rstrip()
     return ""
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value of TOML is a number that can be reckoned with: no truth value, infinity or NaN."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _whole(value: object, row: StaticRow, edition: Edition) -> str:
@@ -64,7 +74,7 @@ def _ratios(value: object, row: StaticRow, edition: Edition) -> str:
     most = int(row.most or 0)
     if not isinstance(value, list) or not 1 <= len(value) <= most:
         return f"is a list of 1 to {most} ratios, one a gear"
-    good = all(isinstance(one, int | float) and not isinstance(one, bool) and one > 0 for one in value)
+    good = all(is_number(one) and one > 0 for one in value)
     return "" if good else "every ratio is a number above 0"
 
 
@@ -74,7 +84,7 @@ def _thresholds(value: object, row: StaticRow, edition: Edition) -> str:
         return 'is a table of alarm bits with their thresholds, such as 1 = "65 °C"'
     most = int(row.most or 0)
     for bit, threshold in value.items():
-        if not bit.isdecimal() or int(bit) > most:
+        if not _BIT.fullmatch(bit) or int(bit) > most:
             return f"'{bit}' is no bit of the general alarms, 0 to {most}"
         if not isinstance(threshold, str) or not threshold.strip():
             return f"the threshold of bit {bit} is a text in quotes"
@@ -127,7 +137,7 @@ def _chip_id(value: object, row: StaticRow, edition: Edition) -> str:
 
 def _algorithm(value: object, row: StaticRow, edition: Edition) -> str:
     del row, edition
-    return "" if value in ALGORITHMS else f"is one of {', '.join(ALGORITHMS)}"
+    return "" if isinstance(value, str) and value in ALGORITHMS else f"is one of {', '.join(ALGORITHMS)}"
 
 
 def _public_key(value: object, row: StaticRow, edition: Edition) -> str:

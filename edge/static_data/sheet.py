@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 from edge.catalogue.item import Edition
 from edge.errors import ConfigError
-from edge.static_data.checks import CHECKS, key_fault, shown
-from edge.static_data.numbers import pack_code
+from edge.static_data.checks import CHECKS, is_number, key_fault, shown
+from edge.static_data.numbers import pack_code, pack_code_fault
 from edge.static_data.table import StaticRow, battery_types, static_rows
 from edge.tomlfile import TomlFile, read_toml
 
@@ -228,14 +228,17 @@ def _contradictions(data: StaticData) -> Iterator[str]:
         yield f"the public key does not fit its algorithm: {fault}"
     types = battery_types(data.edition)
     for told, codes in zip(data.values("storage", "type"), data.values("storage", "codes"), strict=False):
-        letter = types[told].letter if isinstance(told, int) and told in types else ""
+        if not isinstance(told, int) or told not in types:
+            continue
         for code in codes if isinstance(codes, list) else []:
-            stands = pack_code(str(code)).battery_type
+            stands = (
+                pack_code(code).battery_type if isinstance(code, str) and not pack_code_fault(code) else ""
+            )
             others = {one.letter for one in types.values()} - {""}
-            if stands in others and letter != stands:
+            if stands in others and types[told].letter != stands:
                 yield f"the pack code {code} says battery type {stands}, its storage 0x{told:02X}"
     total, parts = data.value("vehicle", "total_energy"), data.values("storage", "energy")
-    if isinstance(total, int | float) and all(isinstance(one, int | float) for one in parts):
+    if is_number(total) and all(map(is_number, parts)):
         summed = sum(Decimal(str(one)) for one in parts)
         if abs(summed - Decimal(str(total))) > _ENERGY_SHARE * Decimal(str(total)):
             yield f"the total energy is {total} kWh, all storage together has {summed} kWh"
