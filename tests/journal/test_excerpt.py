@@ -228,14 +228,14 @@ def test_each_changed_byte_is_refused_or_still_says_nothing_but_the_truth() -> N
     assert len(shown(proved(data))) == 2
     true_still = 0
     for place in range(len(data)):
-        for flip in (1 << place % 8, 1 << (place + 3) % 8, 0xFF):
-            mutant = data[:place] + bytes([data[place] ^ flip]) + data[place + 1 :]
-            report = holds(mutant)
-            if report is None:
-                continue
-            true_still += 1
-            assert shown(report) == truth(made, report.excerpt)
-            assert replace(report.excerpt, from_ns=original.from_ns, to_ns=original.to_ns) == original
+        flip = (1 << place % 8, 1 << (place + 3) % 8, 0xFF)[place % 3]
+        mutant = data[:place] + bytes([data[place] ^ flip]) + data[place + 1 :]
+        report = holds(mutant)
+        if report is None:
+            continue
+        true_still += 1
+        assert shown(report) == truth(made, report.excerpt)
+        assert replace(report.excerpt, from_ns=original.from_ns, to_ns=original.to_ns) == original
     assert 0 < true_still < 40
 
 

@@ -67,7 +67,7 @@ class SmallMessage(ABC):
         data = self.sample()
         accepted = 0
         for place in range(len(data)):
-            for byte in range(256):
+            for byte in range(place % 4, 256, 4):
                 changed = bytearray(data)
                 changed[place] = byte
                 try:
@@ -75,7 +75,7 @@ class SmallMessage(ABC):
                 except WireError:
                     continue
                 accepted += 1
-        assert accepted > len(data)
+        assert accepted > len(data) / 4
 
     def test_foreign_cbor_is_refused(self) -> None:
         fields = cbor2.loads(self.sample())
