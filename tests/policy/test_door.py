@@ -147,14 +147,14 @@ def test_frames_of_a_wrong_length_under_a_checksum_are_counted() -> None:
         signal("A", 0, 8, "m0 ")
         + signal("B", 0, 8, "m1 ")
         + signal("Crc", 8, 8)
-        + signal("Mux", 16, 8, "M ")
+        + signal("Mux", 16, 16, "M ")
     )
     classes = dict.fromkeys(("Mux", "A", "B", "Crc"), OPERATION)
-    ranges = "SG_MUL_VAL_ 256 A Mux 0-0;\nSG_MUL_VAL_ 256 B Mux 1-255;\n"
+    ranges = "SG_MUL_VAL_ 256 A Mux 0-0;\nSG_MUL_VAL_ 256 B Mux 1-65535;\n"
     database = classed(layout, classes, Integrity(("M", "Crc"), None), multiplexing=ranges)
     door = Door({"bus": [database]}, COLLECT)
-    for size in (2, 3, 4, 2, 4, 4):
-        assert len(door.admit(FrameBatch.from_frames([Frame(0, 256, bytes(size), "bus")]))) == (size == 3)
+    for size in (3, 4, 5, 3, 5, 5):
+        assert len(door.admit(FrameBatch.from_frames([Frame(0, 256, bytes(size), "bus")]))) == (size == 4)
     assert door.hop().set_aside == {"too short for its checksum": 2, "longer than its checksum covers": 3}
 
 
