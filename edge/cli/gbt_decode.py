@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -165,8 +166,8 @@ def _data(source: str) -> bytes:
     raw: bytes
     if source == "-":
         raw = sys.stdin.buffer.read()
-    elif _HEX.fullmatch(source.encode()) and not (len(source) < _LONGEST_NAME and Path(source).exists()):
-        raw = source.encode()
+    elif _HEX.fullmatch(os.fsencode(source)) and not (len(source) < _LONGEST_NAME and Path(source).exists()):
+        raw = os.fsencode(source)
     else:
         try:
             raw = Path(source).read_bytes()

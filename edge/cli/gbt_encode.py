@@ -128,7 +128,7 @@ def _given(source: str) -> Record:
         raise GbtError(f"{source} is no text in UTF-8") from error
     try:
         asked = json.loads(text, parse_float=Decimal)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise GbtError(f"{source} is no JSON: {error}") from error
     return record_from_json(asked, builtin())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -81,7 +82,7 @@ def security_options(command: Callable[..., Any]) -> Callable[..., Any]:
             fixed_iv=first,
             rsa_padding=RsaPadding(rsa_padding),
             sm2_format=Sm2Format(sm2_format),
-            sm2_id=sm2_id.encode(),
+            sm2_id=os.fsencode(sm2_id),
         )
         command(security=security, **rest)
 

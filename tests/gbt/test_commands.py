@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -123,6 +124,7 @@ def test_encode_tells_what_the_edition_cannot_say(nevgate: Program) -> None:
         ({"pack[1].cells": 3.9}, "pack[1].cells is a list"),
         ({"vehicle.speed": [1]}, "vehicle.speed is no list"),
         ({"vehicle.speed": None}, "None is no value"),
+        ({"vehicle.speed": True}, "True is no value"),
     ],
 )
 def test_a_record_that_cannot_be_is_one_line(nevgate: Program, values: dict[str, object], said: str) -> None:
@@ -138,6 +140,24 @@ def test_encode_wants_one_record_and_a_whole_vin(nevgate: Program) -> None:
     assert "names no record" in nevgate("gbt", "encode", "--vin", VIN.decode()).err
     Path("record.json").write_text("{", "utf-8")
     assert "no JSON" in nevgate("gbt", "encode", "record.json", "--vin", VIN.decode()).err
+    Path("record.json").write_text("[" * 100_000, "utf-8")
+    assert "no JSON" in nevgate("gbt", "encode", "record.json", "--vin", VIN.decode()).err
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "1e-999999999", "1.00000000000000000000000000000000001"])
+def test_a_number_that_cannot_be_reckoned_with_is_one_line(nevgate: Program, number: str) -> None:
+    text = f'{{"time": "2026-03-01T00:00:00Z", "values": {{"vehicle.speed": {number}}}}}'
+    Path("record.json").write_text(text, "utf-8")
+    shown = nevgate("gbt", "encode", "record.json", "--vin", VIN.decode())
+    assert shown.code == 1
+    assert len(shown.err.splitlines()) == 1
+
+
+def test_names_in_no_encoding_are_taken(nevgate: Program) -> None:
+    name = os.fsdecode(b"\xff.hex")
+    assert "No such file" in nevgate("gbt", "decode", name).err
+    Path(name).write_text(MESSAGE_2016.hex(), "utf-8")
+    assert nevgate("gbt", "decode", name, "--sm2-id", os.fsdecode(b"\xfe")).code == 0
 
 
 PROFILE = """

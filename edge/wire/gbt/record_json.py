@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from edge.catalogue.catalogue import Catalogue
@@ -103,14 +103,13 @@ def _steps(value: object, item: Item, item_id: str) -> Element:
             raise GbtError(
                 f"{item_id}: '{value}' is no value", todo=f"A number, or one of {words}"
             ) from error
-    if not isinstance(value, int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise GbtError(f"{item_id}: {value!r} is no value")
     try:
-        steps = Decimal(value) / item.resolution
-        whole = steps.to_integral_value()
-    except InvalidOperation as error:
+        whole = (Decimal(value) / item.resolution).to_integral_value()
+    except ArithmeticError as error:
         raise GbtError(f"{item_id}: {value} is no number") from error
-    if steps != whole or not item.least_steps <= whole <= item.most_steps:
+    if whole * item.resolution != value or not item.least_steps <= whole <= item.most_steps:
         todo = f"It goes from {item.minimum} to {item.maximum} {item.unit} in steps of {item.resolution}"
         raise GbtError(f"{item_id}: {value} cannot be", todo=todo)
     return int(whole)
