@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge.wire.gbt.beijing import TIME_BYTES
-from edge.wire.gbt.frame import Frame
+from edge.wire.gbt.frame import Frame, Response
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +61,21 @@ class Part:
         return self.arrived or bool(self.over)
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What an answer says of one report.
+
+    Attributes:
+        part: the report, which is no longer under way.
+        flag: the answer.
+        sure: whether it was meant for this one; not where it may have been meant for another of that second.
+    """
+
+    part: Part
+    flag: int
+    sure: bool = True
+
+
 class UnderWay(ABC):
     """The reports of one connection that were sent and are not known to be received, in the order of sending.
 
@@ -88,18 +103,33 @@ class UnderWay(ABC):
         self._parts.append(part)
         self.bytes += part.bytes
 
-    def answered(self, command: int, time: bytes) -> Part | None:
-        """Let go of the report that is answered, whatever the answer: the oldest of that command and time."""
-        for part in self._parts:
-            if part.command == command and part.time == time:
-                self._take((part,))
-                return part
-        return None
+    def withdraw(self) -> Part:
+        """The report sent last was not sent after all."""
+        part = self._parts.pop()
+        self.bytes -= part.bytes
+        return part
+
+    def of(self, command: int, time: bytes) -> tuple[Part, ...]:
+        """Those of a command and time, which is all that an answer names; the oldest first."""
+        return tuple(part for part in self._parts if part.command == command and part.time == time)
+
+    def answered(self, command: int, time: bytes, flag: int) -> tuple[Judged, ...] | None:
+        """The platform has answered a report.
+
+        Returns:
+            What this says of which reports, as far as that can be said yet; None if it answers none.
+        """
+        named = self.of(command, time)
+        return self._judge(named, flag) if named else None
 
     def clear(self) -> None:
         """The connection is gone."""
         self._parts.clear()
         self.bytes = 0
+
+    @abstractmethod
+    def _judge(self, named: tuple[Part, ...], flag: int) -> tuple[Judged, ...]:
+        """See `answered`; `named` are those that may be meant."""
 
     @abstractmethod
     def beaten(self, beats: int) -> tuple[Part, ...]:
@@ -138,13 +168,29 @@ class Silence(UnderWay):
         self._take(arrived)
         return arrived
 
+    def _judge(self, named: tuple[Part, ...], flag: int) -> tuple[Judged, ...]:
+        """See `UnderWay.answered`: which of several is in error is unknown, as right ones go unanswered."""
+        sure = len(named) == 1
+        if flag == Response.SUCCESS and not sure:
+            return ()
+        self._take(named)
+        return tuple(Judged(part, flag, sure) for part in named)
+
     def waits_since_ns(self) -> int | None:
         """See `UnderWay.waits_since_ns`: the heartbeats have a time of their own."""
         return None
 
 
 class Responses(UnderWay):
-    """The platform answers each report with success."""
+    """The platform answers each report with success.
+
+    Those of one second count together: their answers name no one of them, and belong to them in order once
+    there are as many. Where one is missing, nobody knows whose.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._flags: dict[tuple[int, bytes], list[int]] = {}
 
     @property
     def by_heartbeat(self) -> bool:
@@ -155,6 +201,21 @@ class Responses(UnderWay):
         """See `UnderWay.beaten`: it says nothing of reports."""
         del beats
         return ()
+
+    def clear(self) -> None:
+        """See `UnderWay.clear`."""
+        super().clear()
+        self._flags.clear()
+
+    def _judge(self, named: tuple[Part, ...], flag: int) -> tuple[Judged, ...]:
+        """See `UnderWay.answered`."""
+        key = (named[0].command, named[0].time)
+        flags = [*self._flags.pop(key, ()), flag]
+        if len(flags) < len(named):
+            self._flags[key] = flags
+            return ()
+        self._take(named)
+        return tuple(Judged(part, one) for part, one in zip(named, flags, strict=True))
 
     def waits_since_ns(self) -> int | None:
         """See `UnderWay.waits_since_ns`."""

@@ -102,6 +102,6 @@ class AtWork:
             try:
                 self._actions.send_report(frame, now_ns)
             except GbtError:
-                self._reports.too_long(frame)
+                self._reports.too_long()
                 continue
             self._actions.facts["reports sent"] += 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from edge.clock import NS_PER_S
-from edge.uplink.gbt.acknowledging import Part, under_way
+from edge.uplink.gbt.acknowledging import Judged, Part, under_way
 from edge.uplink.gbt.rules import SessionRules
 from edge.uplink.outbox import Progress, Store
 from edge.uplink.outgoing import Kind, Outgoing
@@ -69,6 +69,7 @@ class Reports:
         self._unsent: dict[int, _Message] = {}
         self._cursor: dict[Kind, int] = dict.fromkeys(Kind, 0)
         self._refused: list[Part] = []
+        self._next_alone: Part | None = None
         self._newest: dict[bytes, int] = {}
         self._last_answered = 0
         self._causes: list[tuple[str, str]] = []
@@ -88,7 +89,7 @@ class Reports:
     def urgent(self) -> bool:
         """Whether what may be sent waits for what is under way."""
         half_full = 2 * self._under_way.bytes > self.rules.in_flight_bytes
-        return half_full or self._alone()
+        return half_full or self._alone() or self._next_alone is not None
 
     def empty(self) -> bool:
         """Whether nothing is left to be sent or to be let go of."""
@@ -136,32 +137,38 @@ class Reports:
         self._store.note(message.position, Progress.IN_FLIGHT)
         return frame
 
-    def too_long(self, frame: Frame) -> None:
-        """The frame from `next` cannot be sent: encrypted it does not fit a frame."""
-        part = self._under_way.answered(frame.command, frame.unit[:6])
-        if part is not None:
-            part.over = TOO_LONG
-            self._settle(part)
+    def too_long(self) -> None:
+        """The frame that `next` gave last cannot be sent: encrypted it does not fit a frame."""
+        part = self._under_way.withdraw()
+        part.over = TOO_LONG
+        self._settle(part)
 
     def answered(self, command: int, time: bytes, flag: int, now_ns: int) -> bool:
         """The platform has answered a report; False if it answers none that is under way."""
-        part = self._under_way.answered(command, time)
-        if part is None:
+        judged = self._under_way.answered(command, time, flag)
+        if judged is None:
             return False
-        if flag == Response.SUCCESS:
-            part.arrived = True
-            self._last_answered = max(self._last_answered, part.order)
-            self._settle(part)
-            return True
-        part.refusals += 1
-        self.facts[f"reports answered with flag {flag:02X}"] += 1
+        for one in judged:
+            if one.flag == Response.SUCCESS:
+                one.part.arrived = True
+                self._last_answered = max(self._last_answered, one.part.order)
+                self._settle(one.part)
+            else:
+                self._refuse(one, now_ns)
+        return True
+
+    def _refuse(self, judged: Judged, now_ns: int) -> None:
+        """A report was answered with an error, or one of its second: it goes again, alone of its second."""
+        part = judged.part
+        fact = f"reports answered with flag {judged.flag:02X}"
+        self.facts[fact if judged.sure else f"{fact}, or another of the same second"] += 1
+        part.refusals += judged.sure
         if part.refusals > self.rules.report_retries:
-            part.over = refused_cause(flag)
+            part.over = refused_cause(judged.flag)
             self._settle(part)
         else:
             part.due_ns = now_ns + ns(self.rules.report_retry_s)
             self._refused.append(part)
-        return True
 
     def beaten(self, beats: int) -> None:
         """The heartbeat of that number on this connection was answered."""
@@ -186,6 +193,7 @@ class Reports:
         """
         lost = self._under_way.parts
         self._under_way.clear()
+        self._next_alone = None
         self._newest.clear()
         if lost and lost[0].order < self._last_answered:
             # Later ones were answered: it was passed over, not lost.
@@ -218,10 +226,17 @@ class Reports:
                 part.over = BREAKS_CONNECTION
 
     def _choose(self, now_ns: int, unsent: int) -> tuple[_Message, Part] | None:
-        if self._alone():
+        if self._alone() or (self._next_alone is not None and self._under_way):
             return None
+        alone, self._next_alone = self._next_alone, None
+        if alone is not None and alone in self._refused + self._waiting_parts(alone.position):
+            message = self._held(alone.position)
+            if message is not None:
+                return message, alone
         for part, message in self._candidates(now_ns, unsent):
             if self._suspect(part) and self._under_way:
+                # What comes meanwhile waits too, or this one might never find nothing under way.
+                self._next_alone = part
                 return None
             if self._under_way and self._under_way.bytes + part.bytes > self.rules.in_flight_bytes:
                 return None
@@ -242,12 +257,19 @@ class Reports:
         if unsent > self.rules.ahead_bytes:
             return
         for part in sorted(self._refused, key=lambda one: one.due_ns):
-            if part.due_ns <= now_ns and (message := self._held(part.position)) is not None:
+            if part.due_ns > now_ns:
+                break
+            # An answer would not tell it from another of its second that is under way.
+            if self._under_way.of(Command.REISSUE, part.time):
+                continue
+            if (message := self._held(part.position)) is not None:
                 yield part, message
         for position in sorted(self._unsent):
             if self._unsent[position].again and (message := self._held(position)) is not None:
                 yield from ((part, message) for part in message.waiting)
-        yield from self._of_kind(Kind.BACKLOG)
+        if sum(part.bytes for part in self._refused) < self.rules.in_flight_bytes:
+            # Of a platform that refuses all, no more is held in memory than may be under way.
+            yield from self._of_kind(Kind.BACKLOG)
 
     def _of_kind(self, kind: Kind) -> Iterator[tuple[Part, _Message]]:
         """What was begun of a kind on this connection, then what is new."""
@@ -274,6 +296,11 @@ class Reports:
         message = _Message(position, item, parts, waiting=list(parts))
         self._messages[position] = self._unsent[position] = message
         return message
+
+    def _waiting_parts(self, position: int) -> list[Part]:
+        """What waits of a message that was begun."""
+        message = self._unsent.get(position)
+        return [] if message is None else message.waiting
 
     def _held(self, position: int) -> _Message | None:
         """A message that was begun, unless the store has let go of it meanwhile."""
