@@ -8,7 +8,7 @@ from edge.catalogue.item import Edition
 from edge.clock import NS_PER_S, Timebase, TimeQuality
 from edge.uplink.gbt.activation import Activation
 from edge.uplink.gbt.data_keys import DataKeyRules
-from edge.uplink.gbt.events import Log, Received, Tick
+from edge.uplink.gbt.events import Log, Opened, Received, Stop, Tick
 from edge.uplink.gbt.phases import TerminalPhase
 from edge.uplink.gbt.secrecy import Secrecy
 from edge.wire.gbt.frame import Command, Encryption, Response
@@ -18,6 +18,7 @@ from tests.gbt_session.desk import LOST, Desk
 from tests.gbt_terminal.terminal import VIN
 from tests.gbt_terminal.test_activation import Desk as ActivationDesk
 from tests.gbt_terminal.test_data_keys import Terminal as KeyTerminal
+from tests.gbt_terminal.test_data_keys import key_message
 
 
 def activated(desk: Desk, status: int, info: int) -> None:
@@ -170,3 +171,76 @@ def test_an_answer_under_a_key_that_nobody_knows_is_none() -> None:
     desk.tell(Received(secret.write()))
     assert desk.at(TerminalPhase.LOGGING_IN)
     assert desk.session.facts()["frames that do not decrypt"] == 1
+
+
+def platform_key(desk: Desk, after_s: int = 0) -> Received:
+    wall_s = desk.wall_s
+    return Received(key_message(from_s=wall_s + after_s, to_s=wall_s + 86_400).write())
+
+
+def test_a_key_of_the_platforms_own_instead_of_an_answer_does_not_end_renewal() -> None:
+    desk, _ = keyed(DataKeyRules(validity_s=3600, ahead_s=600))
+    desk.open()
+    desk.tell(Received(key_message(from_s=desk.wall_s, to_s=desk.wall_s + 3600).write()))
+    desk.answer(desk.last(Command.VEHICLE_LOGIN), time=desk.unix())
+    assert desk.at(TerminalPhase.ONLINE)
+    while desk.now_s < 3100:
+        desk.beat()
+    assert desk.times_s(Command.DATA_KEY)[1:] != []
+    assert any(at_s >= 3000 for at_s in desk.times_s(Command.DATA_KEY))
+
+
+def test_a_platforms_key_that_holds_from_a_moment_later_lets_the_login_go_then() -> None:
+    """Its clock is ahead by a little."""
+    terminal = KeyTerminal(DataKeyRules(offers=False))
+    desk = Desk(Edition.Y2025, secrecy=Secrecy(keys=terminal.keys), clock=terminal.clock)
+    before = len(desk.sent)
+    while not desk.at(TerminalPhase.CONNECTING):
+        desk.tell(Tick())
+    desk.tell(Opened())
+    assert desk.sent[before:] == []
+    desk.tell(platform_key(desk, 2))
+    desk.run(5)
+    assert desk.times_s(Command.VEHICLE_LOGIN) == [2]
+
+
+def test_a_pause_between_two_offers_is_no_login_that_failed() -> None:
+    """A key was refused just before a cut, and the one before it is over."""
+    desk, _ = keyed(DataKeyRules(validity_s=3600, ahead_s=30, retry_s=60))
+    desk.open()
+    desk.tell(key_answer())
+    desk.answer(desk.last(Command.VEHICLE_LOGIN), time=desk.unix())
+    while len(desk.times_s(Command.DATA_KEY)) < 2:
+        assert desk.wake_ns is not None
+        desk.clock.advance_to(desk.wake_ns)
+        desk.tell(Tick())
+        if desk.marks()[-1] == Command.HEARTBEAT:
+            desk.answer(desk.last(Command.HEARTBEAT), time=b"")
+    desk.run(29)
+    desk.tell(key_answer(Response.ERROR))
+    refused_s = desk.now_s
+    desk.run(1)
+    desk.tell(LOST)
+    while not desk.at(TerminalPhase.CONNECTING):
+        desk.run(1)
+    desk.tell(Opened())
+    desk.run(refused_s + 61 - desk.now_s)
+    assert desk.times_s(Command.DATA_KEY)[2:] == [refused_s + 60]
+    assert desk.session.facts().get("logins that failed", 0) == 0
+
+
+def test_nothing_with_a_data_unit_goes_in_plain_while_there_is_no_data_key() -> None:
+    desk, _ = keyed(DataKeyRules(validity_s=1200, ahead_s=600))
+    desk.open()
+    desk.tell(key_answer())
+    desk.answer(desk.last(Command.VEHICLE_LOGIN), time=desk.unix())
+    while desk.now_s < 1300:
+        desk.beat()
+    content = Values("query", (desk.unix(), 1, (9,)))
+    before = len(desk.sent)
+    desk.tell(Received(Message(Edition.Y2025, Command.QUERY, Response.COMMAND, VIN, content).write()))
+    desk.tell(Stop(desk.clock.boot_ns()))
+    said = [message for _, message in desk.sent[before:] if message.command != Command.DATA_KEY]
+    assert all(not message.frame().unit for message in said)
+    assert desk.at(TerminalPhase.CLOSING)
+    assert desk.session.facts()["messages not sent for want of a data key"] >= 1

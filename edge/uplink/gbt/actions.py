@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from edge.uplink.gbt.events import Action, Send
-from edge.uplink.gbt.secrecy import Secrecy
+from edge.uplink.gbt.secrecy import NoDataKeyError, Secrecy
 from edge.uplink.notices import Notices
 from edge.uplink.reasons import Reason
 from edge.wire.gbt.frame import Encryption, Frame
@@ -47,20 +47,27 @@ class Actions:
         """Have these carried out."""
         self._gathered += actions
 
-    def send(self, message: Message, now_ns: int) -> None:
-        """Send a message, encrypted if need be."""
+    def send(self, message: Message, now_ns: int) -> bool:
+        """Send a message, encrypted if need be; False where it would have to go in plain."""
         frame = message.frame()
         if message.encryption == Encryption.NONE:
-            frame = self._secrecy.sealed(frame, now_ns)
-        self._put(frame.write())
+            try:
+                frame = self._secrecy.sealed(frame, now_ns)
+            except NoDataKeyError:
+                self.facts["messages not sent for want of a data key"] += 1
+                return False
+        self.send_frame(frame)
+        return True
 
-    def send_report(self, frame: Frame, now_ns: int) -> None:
-        """Send a report, encrypted if need be.
+    def send_frame(self, frame: Frame) -> None:
+        """Send a frame as it is.
 
         Raises:
-            GbtError: encrypted it is too long.
+            GbtError: it is too long.
         """
-        self._put(self._secrecy.sealed(frame, now_ns).write())
+        data = frame.write()
+        self.unsent += len(data)
+        self._gathered.append(Send(data))
 
     def tell(self, reason: Reason) -> None:
         """Tell people of a trouble, once."""
@@ -77,7 +84,3 @@ class Actions:
     def relieve(self) -> None:
         """Tell people that a trouble is over."""
         self._gathered += self._notices.relieve(self._tongue)
-
-    def _put(self, data: bytes) -> None:
-        self.unsent += len(data)
-        self._gathered.append(Send(data))

@@ -95,12 +95,13 @@ class AtWork:
 
     def _send_reports(self, now_ns: int, login_ns: int) -> None:
         wall_s = self._clock.timebase().wall_ns(now_ns) // NS_PER_S
-        while self._keys.ready(now_ns):
+        seal = self._keys.sealing(now_ns)
+        while seal is not None:
             frame = self._reports.next(now_ns, wall_s, login_ns, self._actions.unsent, self._beats.count)
             if frame is None:
                 return
             try:
-                self._actions.send_report(frame, now_ns)
+                self._actions.send_frame(seal(frame))
             except GbtError:
                 self._reports.too_long()
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from edge.clock import NS_PER_S
 from edge.uplink.gbt import troubles
 from edge.uplink.gbt.actions import Actions
 from edge.uplink.gbt.activation import Activation
@@ -36,6 +37,8 @@ from edge.wire.gbt.faults import GbtError
 from edge.wire.gbt.frame import Command, Response
 from edge.wire.gbt.message import REPORTS, Message, answer
 
+_LOOK_NS = NS_PER_S
+"""How often is looked whether a key that is there holds: it says so by wall time, which may be set."""
 _FROM_PLATFORM = frozenset({Command.QUERY, Command.SET, Command.CONTROL})
 
 
@@ -120,6 +123,9 @@ class Dialogue:
         standing = self._standing
         if standing.phase is TerminalPhase.PAUSED and now_ns >= standing.at_ns:
             standing.phase = TerminalPhase.PREPARING
+        if self._waits_for_key and (self._keys.ready(now_ns) or self._keys.due(now_ns)):
+            # One that was agreed upon holds only now, or the pause after one that was refused is over.
+            standing.ask = None
         if standing.ask is not None and now_ns >= standing.ask.due_ns:
             self._unanswered(standing.ask, now_ns)
         if standing.phase is TerminalPhase.PREPARING and standing.ask is None:
@@ -133,6 +139,8 @@ class Dialogue:
         times = [None if standing.ask is None else standing.ask.due_ns]
         if standing.phase is TerminalPhase.PAUSED:
             times.append(standing.at_ns)
+        if self._waits_for_key:
+            times.append(now_ns + _LOOK_NS)
         if standing.online:
             times += [self._work.wake_ns(now_ns), self._away.settles_ns(self._logins.at_ns)]
         return min((at_ns for at_ns in times if at_ns is not None and at_ns > now_ns), default=None)
@@ -183,7 +191,13 @@ class Dialogue:
         self._wait_for(Command.VEHICLE_LOGIN, self._logins.time, now_ns)
 
     def _wait_for(self, command: Command, time: bytes, now_ns: int) -> None:
-        self._standing.ask = Ask(command, time, now_ns + ns(self._rules.answer_timeout_s))
+        from_ns = max(now_ns, self._keys.due_ns(now_ns)) if command == Command.DATA_KEY else now_ns
+        self._standing.ask = Ask(command, time, from_ns + ns(self._rules.answer_timeout_s))
+
+    @property
+    def _waits_for_key(self) -> bool:
+        ask = self._standing.ask
+        return ask is not None and ask.command == Command.DATA_KEY
 
     def _logged_in(self, now_ns: int) -> None:
         self._standing.ask = None
@@ -209,7 +223,9 @@ class Dialogue:
         except GbtError:
             self._logged_out()
             return
-        self._actions.send(logout, now_ns)
+        if not self._actions.send(logout, now_ns):
+            self._logged_out()
+            return
         self._standing.ask = Ask(Command.VEHICLE_LOGOUT, time, now_ns + ns(self._rules.farewell_s))
 
     def _logged_out(self) -> None:

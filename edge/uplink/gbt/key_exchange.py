@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edge.uplink.gbt.actions import Actions
 from edge.uplink.gbt.answered import Answered
 from edge.uplink.gbt.rules import SessionRules
@@ -9,7 +11,7 @@ from edge.uplink.gbt.secrecy import Secrecy
 from edge.uplink.reasons import Reason
 from edge.uplink.settings import ns
 from edge.wire.gbt.faults import GbtError
-from edge.wire.gbt.frame import Response
+from edge.wire.gbt.frame import Frame, Response
 from edge.wire.gbt.message import Message
 
 
@@ -38,14 +40,29 @@ class KeyExchange:
         """Whether data units may go now."""
         return self._secrecy.ready(now_ns)
 
+    def sealing(self, now_ns: int) -> Callable[[Frame], Frame] | None:
+        """See `Secrecy.sealing`."""
+        return self._secrecy.sealing(now_ns)
+
+    def due(self, now_ns: int) -> bool:
+        """Whether a key is to be offered now."""
+        return self._keys is not None and self._keys.due(now_ns)
+
+    def due_ns(self, now_ns: int) -> int:
+        """When `due` may hold next; now where a message of the platform's has to come before."""
+        wake_ns = None if self._keys is None else self._keys.wake_ns(now_ns)
+        return now_ns if wake_ns is None else wake_ns
+
     def begin(self, now_ns: int) -> None:
-        """Offer a key before the login, unless the platform is to make one.
+        """Offer a key before the login, unless the platform is to make one or has refused one just now.
 
         Raises:
             GbtError: none can be made.
         """
         if self._keys is not None and self._keys.due(now_ns):
             self._actions.send(self._keys.offer(now_ns), now_ns)
+            # The platform may make a key of its own instead, and never answer this one.
+            self._due_ns = now_ns + ns(self.rules.answer_timeout_s)
 
     def renew(self, now_ns: int) -> None:
         """Offer a key during the session once it is due, again after one that was not answered."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edge.uplink.gbt.data_keys import DataKeys
+from edge.wire.gbt.faults import GbtError
 from edge.wire.gbt.frame import Command, Encryption, Frame
 from edge.wire.gbt.security.ciphers import UnitCipher, decrypted, encrypted
 from edge.wire.gbt.security.faults import DecryptionError
 
 _NEVER = frozenset({Command.ACTIVATE, Command.ACTIVATION_RESULT, Command.DATA_KEY})
 """Commands that come before there is a data key; what they protect they protect themselves."""
+
+
+class NoDataKeyError(GbtError):
+    """What was to be encrypted cannot go: no data key holds."""
 
 
 class Secrecy:
@@ -31,12 +38,22 @@ class Secrecy:
         """The frame as it goes, under the key that holds now.
 
         Raises:
+            NoDataKeyError: none does, and the frame has a data unit.
             GbtError: encrypted it is too long.
         """
-        if frame.command in _NEVER or frame.encryption != Encryption.NONE:
+        if frame.command in _NEVER or frame.encryption != Encryption.NONE or not frame.unit:
             return frame
+        seal = self.sealing(now_ns)
+        if seal is None:
+            raise NoDataKeyError("no data key holds, and nothing that is to be encrypted goes in plain")
+        return seal(frame)
+
+    def sealing(self, now_ns: int) -> Callable[[Frame], Frame] | None:
+        """What encrypts under the key that holds now, for several frames; None where none does."""
         cipher = self._agreed if self.keys is None else self.keys.current(now_ns)
-        return frame if cipher is None else encrypted(frame, cipher)
+        if cipher is not None:
+            return lambda frame: encrypted(frame, cipher)
+        return None if self.keys is not None else lambda frame: frame
 
     def opened(self, frame: Frame, now_ns: int) -> Frame:
         """The frame in plain; a data key under a public key stays as it is.
