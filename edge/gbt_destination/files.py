@@ -14,7 +14,7 @@ from edge.wire.gbt.message import Message
 from edge.wire.gbt.options import Options
 from edge.wire.gbt.profile import Profile, load_profile
 from edge.wire.gbt.recording import RecordCodec
-from edge.wire.gbt.security.ciphers import UnitCipher
+from edge.wire.gbt.security.ciphers import UnitCipher, require_mark
 from edge.wire.gbt.security.keys import GbtKey, cipher_of, read_gbt_key, signer_of
 from edge.wire.gbt.security.signatures import ReportSigner, signed
 
@@ -66,6 +66,8 @@ def open_gbt_files(section: GbtSection, catalogue: Catalogue) -> GbtFiles:
         )
         if files.chip is not None:
             signer_of(files.chip)
+        if files.cipher is not None:
+            require_mark(section.edition, files.cipher)
         files.codec(section, catalogue)
     except NevgateError as error:
         if error.where:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from edge.catalogue.catalogue import builtin
 from edge.catalogue.item import Edition
 from edge.config import Config, DestinationSection, load_config
 from edge.config_gbt import GbtDestinationSection, GbtSection
 from edge.errors import ConfigError
+from edge.gbt_destination.files import open_gbt_files
 from edge.uplink.gbt.answered import Order
 from edge.wire.gbt.options import Overflow
 from edge.wire.gbt.security.choices import BlockMode
@@ -130,6 +132,16 @@ def test_all_that_a_platform_may_ask_for_can_be_said(tmp_path: Path) -> None:
     assert section.cipher.security.block_mode is BlockMode.CBC_FIXED_IV
     assert section.cipher.security.fixed_iv == b"\x0f" * 16
     assert section.commands.order_rules.allowed == {Order.ALARM}
+
+
+def test_a_cipher_that_the_edition_has_no_mark_for_is_refused_with_the_files(tmp_path: Path) -> None:
+    (tmp_path / "sm4.key").touch(0o600)
+    (tmp_path / "sm4.key").write_text(f"sm4 {'0f' * 16}", "ascii")
+    section = city(tmp_path, "[destination.cipher]\nkey = 'sm4.key'\n")
+    assert open_gbt_files(section, builtin()).cipher is not None
+    older = section.model_copy(update={"protocol": "gb/t 32960-2016"})
+    with pytest.raises(ConfigError, match="2016 has no mark for SM4"):
+        open_gbt_files(older, builtin())
 
 
 @pytest.mark.parametrize(

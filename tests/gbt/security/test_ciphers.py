@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.catalogue.item import Edition
 from edge.errors import KeyFileError
 from edge.wire.gbt.faults import GbtError
 from edge.wire.gbt.frame import UNIT_BYTES_MAX, Encryption, read_frame
@@ -111,6 +112,14 @@ class TestEveryCipher:
             with pytest.raises(DecryptionError, match=f"no known algorithm \\({mark:02X}\\)"):
                 decrypted(replace(hidden, encryption=mark), cipher)
         assert decrypted(message.frame(), cipher) == message.frame()
+
+    def test_only_what_2016_has_a_mark_for_encrypts_its_messages(self, cipher: UnitCipher) -> None:
+        frame = replace(report()[0].frame(), edition=Edition.Y2016)
+        if cipher.code in {Encryption.RSA, Encryption.AES}:
+            assert decrypted(encrypted(frame, cipher), cipher) == frame
+            return
+        with pytest.raises(GbtError, match=f"2016 has no mark for {NAMES[cipher.code]}"):
+            encrypted(frame, cipher)
 
 
 @pytest.mark.parametrize("key", [_AES, _SM4])

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from edge.catalogue.item import Edition
 from edge.wire.gbt.faults import GbtError
 from edge.wire.gbt.frame import UNIT_BYTES_MAX, Encryption, Frame
 from edge.wire.gbt.security.choices import (
@@ -35,6 +36,7 @@ NAMES = {
     Encryption.SM4: "SM4",
 }
 
+_OF_2016 = frozenset({Encryption.RSA, Encryption.AES})
 _PKCS1_OVERHEAD_BYTES = 11
 
 
@@ -221,16 +223,30 @@ class Sm2UnitCipher(UnitCipher):
         return self._private.decrypt(unit, self._form, self._random_bytes)
 
 
+def require_mark(edition: Edition, cipher: UnitCipher) -> None:
+    """See that messages of an edition can be encrypted by a cipher.
+
+    Raises:
+        GbtError: the edition has no mark for it.
+    """
+    if edition is Edition.Y2016 and cipher.code not in _OF_2016:
+        raise GbtError(
+            f"the edition of 2016 has no mark for {NAMES[cipher.code]}",
+            todo="It has RSA and AES-128; SM2 and SM4 are of 2025",
+        )
+
+
 def encrypted(frame: Frame, cipher: UnitCipher) -> Frame:
     """The frame with its data unit encrypted; an empty one stays empty, and the frame as it is.
 
     The check code is made of the encrypted unit, when the frame is written (6.2).
 
     Raises:
-        GbtError: the unit is encrypted already, or too long.
+        GbtError: the unit is encrypted already, or too long, or the edition has no mark for the cipher.
     """
     if frame.encryption != Encryption.NONE:
         raise GbtError("the data unit is encrypted already")
+    require_mark(frame.edition, cipher)
     if not frame.unit:
         return frame
     return replace(frame, encryption=cipher.code, unit=cipher.encrypt(frame.unit))
