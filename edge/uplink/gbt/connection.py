@@ -23,6 +23,7 @@ _READ_BYTES = 65_536
 _UNREAD_MOST = 262_144
 _MS_PER_S = 1000
 _WAITS = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError, InterruptedError)
+_ENDED_BY_PEER = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 ENDED = Reason("ended-by-platform", "the platform has ended the connection", "See the platform's log")
 
@@ -51,14 +52,24 @@ class Connection:
         self._out = bytearray()
         self._ended = False
         self._stands = False
+        self._over_told = False
         self._closing = threading.Event()
         self._poked, self._poke = socket.socketpair()
         self._poked.setblocking(False)
         self._poke.setblocking(False)
 
     def start(self) -> None:
-        """Begin, on a thread of its own."""
-        threading.Thread(target=self.run, name="uplink-network", daemon=True).start()
+        """Begin, on a thread of its own.
+
+        Raises:
+            RuntimeError: the machine has none left.
+        """
+        try:
+            threading.Thread(target=self.run, name="uplink-network", daemon=True).start()
+        except RuntimeError:
+            self._poke.close()
+            self._poked.close()
+            raise
 
     def take(self) -> list[LinkEvent]:
         """What has happened, in order; ends with `Closed` once."""
@@ -93,7 +104,7 @@ class Connection:
         self._closing.set()
         with self._lock:
             if not self._stands:
-                self._happened.append(Closed(STOPPED))
+                self._end(Closed(STOPPED))
         self._wake.set()
         self._stir()
 
@@ -104,10 +115,16 @@ class Connection:
             closed = self._run()
         finally:
             with self._lock:
-                self._happened.append(closed)
+                self._end(closed)
                 self._poke.close()
                 self._poked.close()
             self._wake.set()
+
+    def _end(self, closed: Closed) -> None:
+        """Tell of the end, unless it was told."""
+        if not self._over_told:
+            self._over_told = True
+            self._happened.append(closed)
 
     def _run(self) -> Closed:
         opened = self._open()
@@ -115,11 +132,13 @@ class Connection:
             return Closed(STOPPED if self._closing.is_set() else opened)
         with opened:
             with self._lock:
+                if self._over_told:
+                    return Closed(STOPPED)
                 self._stands = True
             self._tell(Opened())
             try:
                 return self._serve(opened)
-            except ConnectionResetError:
+            except _ENDED_BY_PEER:
                 return self._over(Closed(ENDED, by_peer=True))
             except (OSError, ValueError) as error:
                 return self._over(Closed(self._lost(error)))

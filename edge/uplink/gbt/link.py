@@ -69,6 +69,7 @@ class TcpLink(TerminalLink):
         self._settings = settings
         self._wake = threading.Event()
         self._connection: Connection | None = None
+        self._refusal: Closed | None = None
 
     def attach(self, wake: threading.Event) -> None:
         """See `TerminalLink.attach`."""
@@ -76,11 +77,21 @@ class TcpLink(TerminalLink):
 
     def open(self, host: str, port: int) -> None:
         """See `TerminalLink.open`."""
-        self._connection = Connection(self._settings, host, port, self._wake)
-        self._connection.start()
+        try:
+            connection = Connection(self._settings, host, port, self._wake)
+            connection.start()
+        except (OSError, RuntimeError) as error:
+            what = f"this machine has nothing left to open a connection with: {error}"
+            self._refusal = Closed(Reason("exhausted", what, "See what holds so many files or threads"))
+            self._wake.set()
+            return
+        self._connection = connection
 
     def poll(self) -> Sequence[LinkEvent]:
         """See `TerminalLink.poll`."""
+        if self._refusal is not None:
+            refusal, self._refusal = self._refusal, None
+            return (refusal,)
         if self._connection is None:
             return ()
         events = self._connection.take()
