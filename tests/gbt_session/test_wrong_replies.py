@@ -203,3 +203,16 @@ def test_any_frame_leaves_the_session_standing(
     desk.tell(Received(message.write()))
     desk.run(1)
     assert desk.held == 1
+
+
+def test_the_start_of_a_frame_that_never_ends_does_not_swallow_the_answers_behind_it() -> None:
+    """A platform that answers once a second, and once began a frame that it did not finish."""
+    desk = Desk(acknowledge="response")
+    desk.online()
+    desk.tell(Received(b"##" + bytes(19) + b"\x01\xff\x00"))
+    for _ in range(30):
+        desk.put(0)
+        desk.run(1)
+        desk.answer(desk.reports()[-1])
+    assert desk.acknowledged == 30
+    assert desk.session.facts()["bytes that are no frame"] > 0

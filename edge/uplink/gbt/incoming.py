@@ -57,8 +57,12 @@ class Incoming:
 
     def take(self, data: bytes, now_ns: int) -> Iterator[Message | Unreadable]:
         """What some bytes complete, in order."""
-        self._fed_ns = now_ns
-        yield from self._sort(self._decoder.feed(data), now_ns)
+        waited = self._decoder.pending
+        found = self._decoder.feed(data)
+        if found or not waited:
+            # What only adds to a frame that was begun may as well be what it hides.
+            self._fed_ns = now_ns
+        yield from self._sort(found, now_ns)
 
     def stalled_ns(self) -> int | None:
         """When the rest of a frame is no longer waited for; None if none is."""
