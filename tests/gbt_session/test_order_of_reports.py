@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge.catalogue.item import Edition
 from edge.clock import NS_PER_S, Timebase, TimeQuality
-from edge.uplink.gbt.events import Opened, Tick
+from edge.uplink.gbt.events import LogInAgain, Opened, Stop, Tick
 from edge.uplink.gbt.phases import TerminalPhase
 from edge.uplink.gbt.reports import NO_REPORT
 from edge.uplink.outgoing import Kind, Outgoing
@@ -227,3 +227,53 @@ def test_each_report_arrives_and_only_a_cut_doubles_one(
     assert len(set(platform.arrived)) == put
     if ("cut", 0) not in steps:
         assert len(platform.arrived) == put
+
+
+def test_a_heartbeat_that_is_answered_after_the_logout_was_sent_lets_go_of_reports() -> None:
+    desk = Desk()
+    desk.online()
+    desk.put(0)
+    desk.run(60)
+    desk.tell(Stop(desk.clock.boot_ns()))
+    assert desk.at(TerminalPhase.LOGGING_OUT)
+    desk.answer(desk.last(Command.HEARTBEAT), time=b"")
+    assert (desk.held, desk.acknowledged) == (0, 1)
+
+
+def test_what_was_under_way_when_the_vehicle_logged_in_again_arrives_with_the_next_heartbeat() -> None:
+    desk = Desk()
+    desk.online()
+    for _ in range(5):
+        desk.beat()
+    desk.put(0)
+    desk.tell(Tick())
+    desk.tell(LogInAgain())
+    desk.answer(desk.last(Command.VEHICLE_LOGOUT))
+    desk.answer(desk.last(Command.VEHICLE_LOGIN))
+    assert desk.at(TerminalPhase.ONLINE)
+    desk.beat()
+    assert (desk.held, desk.acknowledged) == (0, 1)
+
+
+def test_answers_to_some_heartbeats_alone_do_not_put_off_what_has_arrived_for_ever() -> None:
+    """A platform that answers every other heartbeat; each answer is taken for the oldest one's."""
+    desk = Desk(heartbeat_s=10, answer_timeout_s=10)
+    beats = 0
+    longest_s = 0.0
+    since: dict[int, float] = {}
+    while desk.now_s < 3600:
+        if desk.at(TerminalPhase.CLOSING):
+            desk.tell(LOST)
+        if desk.at(TerminalPhase.WAITING):
+            desk.online()
+            beats = desk.marks().count(Command.HEARTBEAT)
+        desk.put(0)
+        since[desk.number] = desk.now_s
+        desk.run(5)
+        while beats < desk.marks().count(Command.HEARTBEAT):
+            beats += 1
+            if beats % 2 == 0:
+                desk.answer(desk.last(Command.HEARTBEAT), time=b"")
+        for number in [number for number in since if desk.outbox.get(number) is None]:
+            longest_s = max(longest_s, desk.now_s - since.pop(number))
+    assert max(longest_s, desk.now_s - min(since.values())) < 300

@@ -91,7 +91,7 @@ class Dialogue:
         self._logins = Logins(terminal, numbers, clock)
         self._tries = LoginTries(rules)
         self._reports = Reports(store, rules, options.acknowledge)
-        self._beats = Heartbeats(rules)
+        self._beats = Heartbeats(rules, counted=self._reports.by_heartbeat)
         self._work = AtWork(terminal, clock, self._reports, self._beats, self._keys, actions)
 
     @property
@@ -320,6 +320,8 @@ class Dialogue:
                 self._relieve()
         elif command == Command.HEARTBEAT and self._standing.online:
             self._beat(flag, now_ns)
+        elif command == Command.HEARTBEAT and flag == Response.SUCCESS and self._logs_out:
+            self._work.beaten(now_ns)
         elif ask is not None and ask.answered_by(command, time, self._options.answer_time):
             self._asked(ask, flag, time, now_ns)
         elif self._standing.phase is TerminalPhase.PAUSED and self._logins.accepted_by(message, time):
@@ -327,6 +329,10 @@ class Dialogue:
             self._logged_in(now_ns)
         else:
             self._facts["answers to nothing"] += 1
+
+    @property
+    def _logs_out(self) -> bool:
+        return self._standing.phase is TerminalPhase.LOGGING_OUT
 
     def _beat(self, flag: int, now_ns: int) -> None:
         if flag != Response.SUCCESS:
