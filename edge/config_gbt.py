@@ -206,8 +206,8 @@ class GbtSection(PlatformSection):
         description="what lets go of a report: a later heartbeat's answer without an error before it, or the "
         "platform's own answer to the report",
     )
-    report_period_s: Annotated[float, Field(ge=0.01, le=30)] = Field(
-        default=10.0, description="one record is told in this time, and all around an alarm of level 3 or 4"
+    report_period_s: Annotated[int, Field(ge=1, le=30)] = Field(
+        default=10, description="one record is told in this time, and all around an alarm of level 3 or 4"
     )
     session: dict[str, float] = Field(
         default_factory=dict,

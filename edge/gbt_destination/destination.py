@@ -152,19 +152,26 @@ def make_gbt_uplink(
         report_every(round(live.report_period_s * NS_PER_S))
 
     settings_changed(parameters.live)
+    numbers = SessionNumbers(destination.durable_file("sessions"))
+    activation = activation_of(
+        section, destination.files, vehicle.vin, clock, destination.durable_file("activation")
+    )
+    said = [*parameters.said, *(() if activation is None else activation.said)]
+    if numbers.trouble is not None:
+        said.append(Notice(f"{numbers.trouble}; logins are numbered by the time of day", trouble=True))
+    for notice in said:
+        _tell(notice, sender.notify)
     session = TerminalSession(
         section.rules.with_settings(parameters.live),
         section.session_options,
         section.terminal(vehicle.vin, vehicle.iccid, vehicle.packs),
         parameters.live.server,
         store,
-        SessionNumbers(destination.durable_file("sessions")),
+        numbers,
         clock,
         rng=sender.rng,
         secrecy=secrecy_of(section, destination.files, vehicle.vin, clock, secrets.token_bytes),
-        activation=activation_of(
-            section, destination.files, vehicle.vin, clock, destination.durable_file("activation")
-        ),
+        activation=activation,
         commands=commands,
     )
     return GbtUplink(
@@ -185,17 +192,15 @@ def commands_of(
     section, vin = destination.section, destination.vehicle.vin.encode("ascii")
     configured = ConfiguredParameters(
         Server(section.host, section.port),
-        report_period_s=max(1, round(section.report_period_s)),
+        report_period_s=section.report_period_s,
         storage_period_ms=min(60_000, destination.sampling.period_ns // 1_000_000),
         heartbeat_s=round(section.rules.heartbeat_s),
         terminal_timeout_s=round(section.rules.answer_timeout_s),
-        login_pause_min=max(1, round(section.rules.login_pause_s / 60)),
+        login_pause_min=round(section.rules.login_pause_s / 60),
     )
     parameters = TerminalParameters(
         section.edition, configured, destination.durable_file("parameters"), section.commands.parameters
     )
-    for notice in parameters.said:
-        _tell(notice, notify)
 
     def alarm(given: Given) -> None:
         level = given.argument[0] if given.argument else 0

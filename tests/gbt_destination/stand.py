@@ -68,6 +68,20 @@ class Far:
         )
 
 
+CITY = """
+[[destination]]
+name = "city"
+protocol = "gb/t 32960-2016"
+host = "127.0.0.1"
+port = 32960
+tls.enabled = false
+"""
+
+
+def journal(folder: Path) -> str:
+    return f'[journal]\nfolder = "{folder / "journal"}"\n'
+
+
 class FarLink(TerminalLink):
     """Carries bytes to the platform and its answers back, both at once."""
 

@@ -22,16 +22,7 @@ from edge.wire.gbt.security.keys import (
 )
 from simulator.gbt.register import Register, VehicleEntry
 from tests.gateway.rig import VIN, WALL_NS, S
-from tests.gbt_destination.stand import Far, Stand
-
-CITY = """
-[[destination]]
-name = "city"
-protocol = "gb/t 32960-2016"
-host = "127.0.0.1"
-port = 32960
-tls.enabled = false
-"""
+from tests.gbt_destination.stand import CITY, Far, Stand, journal
 
 NATIONAL = """
 [[destination]]
@@ -45,10 +36,6 @@ key = "sign.pem"
 [destination.cipher]
 key = "session.key"
 """
-
-
-def journal(folder: Path) -> str:
-    return f'[journal]\nfolder = "{folder / "journal"}"\n'
 
 
 def national(folder: Path) -> Far:

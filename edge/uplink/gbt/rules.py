@@ -58,11 +58,19 @@ class Rule:
     keeper: Keeper = Keeper.SESSION
 
     @property
+    def step(self) -> int | None:
+        """The resolution of what a platform may query: minutes in 0C, seconds in the others; else None."""
+        if self.parameter is None:
+            return None
+        return 60 if self.parameter == _MINUTES else 1
+
+    @property
     def configurable(self) -> bool:
         """Whether something else may be configured."""
         return self.least is not None
 
 
+_MINUTES = 0x0C
 _LOGIN = "annex B, login"
 _REISSUE = "annex B, reissue"
 _REPORTS = "annex B, real-time reports"
@@ -320,6 +328,10 @@ def session_rules(edition: Edition, **configured: float) -> SessionRules:
             raise ConfigError(f"{name} is {rule.value:g} {rule.unit} ({rule.clause}), and nothing else")
         if not rule.least <= value <= rule.most:
             raise ConfigError(f"{name} is {rule.least:g} to {rule.most:g} {rule.unit}, not {value:g}")
+        if rule.step is not None and value % rule.step:
+            raise ConfigError(
+                f"{name} is counted in steps of {rule.step} {rule.unit}, which {value:g} is none of"
+            )
         values[name] = value
     return SessionRules(edition, **values)
 
