@@ -25,7 +25,7 @@ class Unit(StrEnum):
 class Keeper(StrEnum):
     """Which room sees to a rule."""
 
-    SESSION = "edge/uplink/gbt/session.py"
+    SESSION = "edge/uplink/gbt/"
     REPORTS = "edge/uplink/gbt/reports.py"
     STORE = "edge/forward/rules.py"
     THINNING = "edge/forward/thinning.py"
