@@ -8,7 +8,7 @@ ACCELERATOR := $(VENV)/.accelerator
 # What is compiled once is read by all workers of pytest, and by the hundreds of processes that tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers gbt-fuzz gbt-oracle packages venv clean
+.PHONY: help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers gbt-fuzz gbt-oracle gbt-alarms packages venv clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -101,6 +101,9 @@ canary-live: packages venv ## real processes, consents that change, forced core 
 
 gbt-fuzz: venv ## ten million inputs through every reader of GB/T 32960.3, on two processes
 	$(BIN)/python -m tests.gbt.fuzz
+
+gbt-alarms: venv ## alarms of level 3 and 4 to platforms of both editions: what arrives when, and what they judge
+	$(BIN)/python -m tests.conversion.alarm_drive
 
 gbt-oracle: venv ## a thousand messages of each GB/T 32960.3 body and command beside the public peer (GPL, out of process)
 	@$(PYTHON) -m venv $(VENV)/rtm-con && $(VENV)/rtm-con/bin/python -m pip install --quiet --disable-pip-version-check 'rtm-con[excel]==1.0.4'
