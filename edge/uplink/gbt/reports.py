@@ -160,8 +160,10 @@ class Reports:
     def _refuse(self, judged: Judged, now_ns: int) -> None:
         """A report was answered with an error, or one of its second: it goes again, alone of its second."""
         part = judged.part
-        fact = f"reports answered with flag {judged.flag:02X}"
-        self.facts[fact if judged.sure else f"{fact}, or another of the same second"] += 1
+        if judged.sure:
+            self.facts[f"reports answered with flag {judged.flag:02X}"] += 1
+        else:
+            self.facts["reports of a second of which one was answered with an error"] += 1
         part.refusals += judged.sure
         if part.refusals > self.rules.report_retries:
             part.over = refused_cause(judged.flag)
