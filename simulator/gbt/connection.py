@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
 
 from edge.catalogue.item import Edition
 from edge.clock import NS_PER_S
@@ -14,14 +13,12 @@ from edge.wire.gbt.message import Values, read_unit
 from edge.wire.gbt.security.faults import DecryptionError
 from edge.wire.gbt.steps import Raws
 from edge.wire.gbt.stream import Skipped, StreamDecoder
+from simulator.gbt.books import Books
 from simulator.gbt.checks import PARSE_FAULTS, Fault, RefusedError, flag_of
-from simulator.gbt.events import Closed, Event, Garbage, Refused
+from simulator.gbt.events import Closed, Event, Garbage, Refused, Turn
 from simulator.gbt.owed_answers import OwedAnswers
 from simulator.gbt.register import PlatformEntry
 from simulator.gbt.vehicle_state import VehicleState
-
-if TYPE_CHECKING:
-    from simulator.gbt.platform import GbtPlatform
 
 _TIMED = frozenset(
     {
@@ -34,20 +31,6 @@ _TIMED = frozenset(
         Command.ACTIVATE,
     }
 )
-
-
-class Turn(NamedTuple):
-    """What becomes of what came in.
-
-    Attributes:
-        send: bytes for the other side.
-        events: what happened.
-        close: why the connection is to be closed behind `send`; empty while it is not.
-    """
-
-    send: bytes = b""
-    events: tuple[Event, ...] = ()
-    close: str = ""
 
 
 class Connection(ABC):
@@ -68,7 +51,7 @@ class Connection(ABC):
         closed: why it was closed; empty while it is open.
     """
 
-    def __init__(self, platform: GbtPlatform, now_ns: int, peer: str = "") -> None:
+    def __init__(self, platform: Books, now_ns: int, peer: str = "") -> None:
         self.peer = peer
         self.who = ""
         self.edition: Edition | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from edge.catalogue.item import Edition
 from edge.errors import KeyFileError
@@ -16,12 +16,10 @@ from edge.wire.gbt.security.faults import DecryptionError, SignatureError
 from edge.wire.gbt.security.keys import cipher_of, key_from_exchange, verifier_of
 from edge.wire.gbt.security.signatures import read_signature
 from edge.wire.gbt.steps import Raws
+from simulator.gbt.books import Books
 from simulator.gbt.checks import Fault, RefusedError
 from simulator.gbt.keys import DataKey, activated_key
 from simulator.gbt.vehicle_state import VehicleState
-
-if TYPE_CHECKING:
-    from simulator.gbt.platform import GbtPlatform
 
 _SYMMETRIC = frozenset({Encryption.AES, Encryption.SM4})
 _DONE, _FAILED = 1, 2
@@ -40,7 +38,7 @@ class OfferedKey(NamedTuple):
     key: DataKey
 
 
-def activate(platform: GbtPlatform, state: VehicleState, raws: Raws) -> tuple[int, int]:
+def activate(platform: Books, state: VehicleState, raws: Raws) -> tuple[int, int]:
     """Take an activation.
 
     The signature covers all before it: time, chip, key and VIN, under the key that it brings.
@@ -75,7 +73,7 @@ def activate(platform: GbtPlatform, state: VehicleState, raws: Raws) -> tuple[in
     return _DONE, base + _ACTIVATED
 
 
-def take_data_key(platform: GbtPlatform, state: VehicleState, raws: Raws, *, encrypted: bool) -> None:
+def take_data_key(platform: Books, state: VehicleState, raws: Raws, *, encrypted: bool) -> None:
     """Take a data key that the terminal has made.
 
     A key of AES or SM4 may be encrypted in its field under one of the platform's own keys, or stand plain in
@@ -106,7 +104,7 @@ def take_data_key(platform: GbtPlatform, state: VehicleState, raws: Raws, *, enc
     state.keys.take(DataKey(cipher, from_s, to_s))
 
 
-def _opened_field(platform: GbtPlatform, field: bytes) -> bytes:
+def _opened_field(platform: Books, field: bytes) -> bytes:
     for cipher in platform.register.own.values():
         try:
             return cipher.decrypt(field)
@@ -116,7 +114,7 @@ def _opened_field(platform: GbtPlatform, field: bytes) -> bytes:
 
 
 def offer_data_key(
-    platform: GbtPlatform, state: VehicleState, code: Encryption, unix_s: int, secret: bytes
+    platform: Books, state: VehicleState, code: Encryption, unix_s: int, secret: bytes
 ) -> OfferedKey:
     """Make a data key for a vehicle, encrypted in its field under the public key that it was activated with.
 

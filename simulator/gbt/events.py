@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge.catalogue.item import Edition
 from edge.wire.gbt.frame import Response
@@ -153,3 +154,17 @@ class Closed:
 
 
 Event = LoggedIn | LoggedOut | Refused | Doubled | Garbage | Answered | Unanswered | KeyAnswered | Closed
+
+
+class Turn(NamedTuple):
+    """What becomes of what came in.
+
+    Attributes:
+        send: bytes for the other side.
+        events: what happened.
+        close: why the connection is to be closed behind `send`; empty while it is not.
+    """
+
+    send: bytes = b""
+    events: tuple[Event, ...] = ()
+    close: str = ""

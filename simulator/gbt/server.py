@@ -15,9 +15,10 @@ from edge.clock import Clock, SystemClock
 from edge.errors import NevgateError, UplinkError
 from edge.wire.gbt.frame import Encryption
 from simulator.gbt.asks import Ask
-from simulator.gbt.events import Event
+from simulator.gbt.events import Event, Turn
 from simulator.gbt.platform import GbtPlatform
-from simulator.gbt.session import PlatformConnection, Turn
+from simulator.gbt.session import PlatformConnection
+from simulator.gbt.vehicle_state import Standing
 
 LOOPBACK = "127.0.0.1"
 TICK_S = 0.25
@@ -161,7 +162,7 @@ class GbtServer:
         self.platform = platform
         self.clock = clock or SystemClock()
         self.limits = limits or ServerLimits()
-        self.links: dict[PlatformConnection, _Link] = {}
+        self.links: dict[Standing, _Link] = {}
         self.opened = self.closed = self.refused = 0
         self.changed = asyncio.Event()
         self._host, self._port, self._tls = host, port, tls

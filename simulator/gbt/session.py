@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from edge.catalogue.item import Edition
 from edge.clock import NS_PER_S
@@ -23,20 +22,19 @@ from edge.wire.gbt.security.signatures import check_signature
 from edge.wire.gbt.steps import Raws
 from simulator.gbt.accepted import Accepted
 from simulator.gbt.asks import Ask
+from simulator.gbt.books import Books
 from simulator.gbt.checks import Fault, RefusedError, judge_number
-from simulator.gbt.connection import Connection, Turn, vin_text
+from simulator.gbt.connection import Connection, vin_text
 from simulator.gbt.enrolment import OfferedKey, activate, offer_data_key, take_data_key
 from simulator.gbt.events import (
     Doubled,
     KeyAnswered,
     LoggedIn,
     LoggedOut,
+    Turn,
 )
 from simulator.gbt.settings import Answers, SecondLogin, SessionNumbers, Signatures
-from simulator.gbt.vehicle_state import VehicleState
-
-if TYPE_CHECKING:
-    from simulator.gbt.platform import GbtPlatform
+from simulator.gbt.vehicle_state import Standing, VehicleState
 
 _BEIJING_S, _DAY_S = 8 * 3600, 86_400
 
@@ -48,7 +46,7 @@ class PlatformConnection(Connection):
     many vehicles may come. See `Connection` for its arguments and attributes.
     """
 
-    def __init__(self, platform: GbtPlatform, now_ns: int, peer: str = "") -> None:
+    def __init__(self, platform: Books, now_ns: int, peer: str = "") -> None:
         super().__init__(platform, now_ns, peer)
         self._number = 0
         self._forwarded: dict[bytes, int] = {}
@@ -56,7 +54,7 @@ class PlatformConnection(Connection):
         self._offered: OfferedKey | None = None
 
     def ask(self, ask: Ask, now_ns: int) -> bytes:
-        """A command to the vehicle's terminal, as bytes to send; see `GbtPlatform.ask`.
+        """A command to the vehicle's terminal, as bytes to send; see `Books.ask`.
 
         Raises:
             GbtError: no vehicle is logged in, too many answers are owed, or its edition cannot say that.
@@ -190,7 +188,7 @@ class PlatformConnection(Connection):
             self._platform.facts["session numbers that do not rise"] += 1
         return raws[1], judged.missed, judged.rises
 
-    def _supersede(self, other: PlatformConnection | None, identity: str) -> None:
+    def _supersede(self, other: Standing | None, identity: str) -> None:
         """Deal with the connection that has the same identity, if there is one."""
         if other is None or other is self:
             return

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from edge.catalogue.item import Edition
+from simulator.gbt.asks import Ask
+from simulator.gbt.events import Turn
 from simulator.gbt.keys import VehicleKeys
 from simulator.gbt.kpis import VehicleFigures
 from simulator.gbt.register import VehicleEntry
 from simulator.gbt.store import VehicleShelf
 
-if TYPE_CHECKING:
-    from simulator.gbt.session import PlatformConnection
+
+class Standing(Protocol):
+    """A connection, as others than itself see it.
+
+    Attributes:
+        peer: address of the other side.
+        edition: that it speaks; None before login.
+    """
+
+    peer: str
+    edition: Edition | None
+
+    def end(self, why: str) -> Turn:
+        """End it."""
+
+    def ask(self, ask: Ask, now_ns: int) -> bytes:
+        """The bytes of a command to its terminal."""
 
 
 @dataclass(slots=True)
@@ -35,5 +53,5 @@ class VehicleState:
     shelf: VehicleShelf
     keys: VehicleKeys
     session: tuple[int, int] | None = None
-    connection: PlatformConnection | None = field(default=None, repr=False)
+    connection: Standing | None = field(default=None, repr=False)
     chip: bytes | None = None

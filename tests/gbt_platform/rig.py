@@ -11,10 +11,10 @@ from edge.wire.gbt.beijing import time_bytes
 from edge.wire.gbt.frame import Command, Encryption, Frame, Response
 from edge.wire.gbt.message import Body, Content, Message, Opaque, Report, Values, write_unit
 from edge.wire.gbt.stream import StreamDecoder
-from simulator.gbt.events import Event, Refused
+from simulator.gbt.events import Event, Refused, Turn
 from simulator.gbt.platform import GbtPlatform
 from simulator.gbt.register import OPEN_REGISTER, Register
-from simulator.gbt.session import PlatformConnection, Turn
+from simulator.gbt.session import PlatformConnection
 from simulator.gbt.settings import PlatformSettings
 from tests.gbt.grammar import T_S, VIN
 
