@@ -30,7 +30,7 @@ from edge.wire.gbt.options import Options
 from edge.wire.gbt.profile import Profile
 from edge.wire.gbt.recording import RecordCodec
 from edge.wire.gbt.security.choices import SecurityOptions
-from edge.wire.gbt.security.ciphers import UnitCipher
+from edge.wire.gbt.security.ciphers import UnitCipher, require_mark
 from edge.wire.gbt.security.keys import cipher_of, read_gbt_key, signer_of
 from edge.wire.gbt.security.signatures import signed
 from simulator.conversion.account_file import read_account
@@ -217,6 +217,8 @@ def command(
         )
         _check(asked)
         codec = RecordCodec(Edition(int(edition)), options, profile)
+        if asked.cipher is not None:
+            require_mark(codec.edition, asked.cipher)
         book = VinBook() if vins is None else load_vin_book(vins)
         report = _convert(asked, Converter(codec, book, sign=_signing(sign, codec, security)))
     if as_json:

@@ -18,9 +18,10 @@ from edge.catalogue.item import Edition
 from edge.cli.gbt_convert import command
 from edge.clock import NS_PER_S, SystemClock
 from edge.frames import FrameBatch
-from edge.wire.gbt.frame import Frame
+from edge.wire.gbt.frame import Encryption, Frame
 from edge.wire.gbt.message import message_of
 from edge.wire.gbt.recording import RecordCodec, reports_of
+from edge.wire.gbt.security.keys import SymmetricKey, write_gbt_key
 from edge.wire.gbt.stream import StreamDecoder
 from edge.wire.key_files import write_signing_key
 from simulator.broker import LOOPBACK, EmbeddedBroker
@@ -350,3 +351,14 @@ def test_a_file_that_is_there_is_not_replaced_unless_that_is_asked_for(
         nevgate("gbt", "convert", "--store", store, "--out", out, "--force", "--format", "frames").code == 0
     )
     assert out.read_bytes() == b"".join(map(bytes.fromhex, first.decode().splitlines()))
+
+
+def test_a_cipher_that_the_edition_has_no_mark_for_is_refused_before_anything_goes(
+    nevgate: Program, store: Path, account: Path, tmp_path: Path
+) -> None:
+    key = tmp_path / "session.key"
+    write_gbt_key(key, SymmetricKey(Encryption.SM4, bytes(range(16))))
+    words = ("--platform", "127.0.0.1:1", "--account", account, "--encrypt", key, "--edition", "2016")
+    done = nevgate("gbt", "convert", "--store", store, *words)
+    assert done.code != 0
+    assert "the edition of 2016 has no mark for SM4" in done.err
