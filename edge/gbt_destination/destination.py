@@ -19,10 +19,11 @@ from edge.forward.thinning import Thinning, ThinningRules
 from edge.forward.view import View, whole
 from edge.gbt_destination.dispatch import GbtDispatch
 from edge.gbt_destination.files import GbtFiles
+from edge.gbt_destination.security_log import SecurityLog
 from edge.gbt_destination.session_parts import activation_of, durable_file, secrecy_of
 from edge.loading import tls_settings
 from edge.uplink.events import Notice
-from edge.uplink.gbt.answered import Given, LiveSettings, Order, SecurityEvent
+from edge.uplink.gbt.answered import Given, LiveSettings, Order
 from edge.uplink.gbt.commands import PlatformCommands
 from edge.uplink.gbt.done_commands import DoneCommands
 from edge.uplink.gbt.durable_file import DurableFile
@@ -181,7 +182,7 @@ def make_gbt_uplink(
         clock=sender.clock,
         notify=sender.notify,
         on_settings=settings_changed,
-        on_security_event=_log_security,
+        on_security_event=SecurityLog(sender.clock),
     )
 
 
@@ -224,7 +225,3 @@ def _tell(notice: Notice, notify: Callable[[Notice], None] | None) -> None:
         logger.log(logging.WARNING if notice.trouble else logging.INFO, "%s", notice.text)
     else:
         notify(notice)
-
-
-def _log_security(event: SecurityEvent) -> None:
-    logger.warning("security event: %s", event)

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from edge.catalogue.item import Edition
+from edge.clock import VirtualClock
 from edge.errors import ConfigError
+from edge.gbt_destination.security_log import SecurityLog
+from edge.uplink.gbt.answered import SecurityEvent
 from edge.uplink.gbt.rules import session_rules
+from tests.gateway.rig import VIN, S
 from tests.gbt_destination.stand import CITY, Far, Stand, journal
 
 
@@ -32,3 +36,16 @@ def test_a_file_of_the_session_that_cannot_be_read_is_told_and_reports_go_all_th
     stand.run(stand.source(12))
     assert any("numbered by the time of day" in text for text in stand.rig.told)
     assert city.reports
+
+
+def test_a_peer_that_goes_on_cannot_fill_the_log() -> None:
+    clock, lines = VirtualClock(), list[str]()
+    log = SecurityLog(clock, lines.append)
+    for second in range(150):
+        log(SecurityEvent(second, VIN.encode(), "set refused", f"is {second} s old"))
+        if not second:
+            log(SecurityEvent(second, VIN.encode(), "control order refused", "is not allowed"))
+        clock.advance_to(clock.boot_ns() + S)
+    assert len(lines) == 4
+    assert lines[0].endswith("set refused: is 0 s old")
+    assert lines[2].endswith("set refused: is 60 s old; 59 more of this kind since the last")
