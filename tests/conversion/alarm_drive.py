@@ -5,20 +5,30 @@ from __future__ import annotations
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from edge.catalogue.item import Edition
+from edge.frames import FrameBatch
 from edge.wire.gbt.frame import Command
 from simulator.gbt.kpis import KpiReport
 from simulator.vehicle.scenario import ForcedAlarm, Phase, Scenario
 from simulator.vehicle.vehicle import ReferenceVehicle
+from simulator.vehicle.wiring import DATABASES
 from tests.conversion.both_at_once import BEGIN_NS, Both, drive
+from tests.conversion.comparison import compare, spans
 from tests.gateway.rig import WALL_NS, S
 
 ALARM_BODY = {Edition.Y2016: 0x07, Edition.Y2025: 0x06}
 PERIOD_S = 10
+FROM_S, TO_S, LENGTH_S = 33, 36, 42
+"""Of the short drive that tests share."""
+BUSES = "".join(
+    f'[[bus]]\nname = "{bus}"\n[[bus.database]]\nfile = "{DATABASES / f"nev-{bus}.dbc"}"\n'
+    for bus in ReferenceVehicle.buses
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +67,24 @@ class AlarmDrive:
         return self.both.far[edition].platform.kpis()
 
 
-def drive_with_alarm(
-    folder: Path, patch: pytest.MonkeyPatch, level: int, from_s: int, to_s: int, length_s: int
-) -> AlarmDrive:
-    """Drive so long, with an alarm in the midst."""
-    bit = 23 if level == 4 else 1
+@cache
+def alarm_batches(level: int, from_s: int, to_s: int, length_s: int) -> list[FrameBatch]:
+    """A drive of the reference vehicle with an alarm that is forced, in batches of 100 ms."""
     scenario = Scenario(
         "alarm",
         "an alarm while driving",
         ((0, Phase.DRIVE),),
-        forced_alarms=(ForcedAlarm(bit, level, from_s, to_s),),
+        forced_alarms=(ForcedAlarm(23 if level == 4 else 1, level, from_s, to_s),),
     )
-    vehicle = ReferenceVehicle(1, scenario)
-    buses = "".join(
-        f'[[bus]]\nname = "{bus}"\n[[bus.database]]\nfile = "{database.path}"\n'
-        for bus, database in vehicle.databases.items()
-    )
-    both = drive(folder, patch, buses, vehicle.frames(length_s), period_s=PERIOD_S)
-    return AlarmDrive(level, from_s, to_s, both)
+    return list(ReferenceVehicle(1, scenario).frames(length_s))
 
 
-def spans(seconds: list[int]) -> str:
-    """Seconds for people: ``10, 20, 31 to 60``."""
-    parts: list[list[int]] = []
-    for second in seconds:
-        if parts and second == parts[-1][-1] + 1:
-            parts[-1].append(second)
-        else:
-            parts.append([second])
-    return ", ".join(f"{one[0]} to {one[-1]}" if len(one) > 1 else f"{one[0]}" for one in parts)
+def drive_with_alarm(
+    folder: Path, patch: pytest.MonkeyPatch, level: int, from_s: int, to_s: int, length_s: int
+) -> AlarmDrive:
+    """Drive so long, with an alarm in the midst."""
+    batches = alarm_batches(level, from_s, to_s, length_s)
+    return AlarmDrive(level, from_s, to_s, drive(folder, patch, BUSES, batches, period_s=PERIOD_S))
 
 
 def main() -> int:
@@ -103,6 +102,7 @@ def main() -> int:
                     verdict = {True: "met", False: "NOT MET", None: "nothing to judge"}[figure.met]
                     value = "-" if figure.value is None else f"{figure.value:.4g}"
                     out(f"  {figure.name:15} {value:>8}  {verdict:16} {figure.basis}\n")
+                out(f"  by MQTT and conversion: {compare(told.both, edition)}\n")
     return 0
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from edge.catalogue.item import Edition
+from edge.frames import FrameBatch
 from edge.wire.gbt.frame import Command
-from tests.conversion.alarm_drive import AlarmDrive, drive_with_alarm
-from tests.conversion.both_at_once import as_reissue, late
+from tests.conversion.alarm_drive import FROM_S, LENGTH_S, TO_S, AlarmDrive, drive_with_alarm
+from tests.conversion.both_at_once import Both, drive
+from tests.conversion.comparison import compare
+from tests.gateway.rig import BINDING, CLASSES, MADE_UP, MS, S, alarm, motion
 
-FROM_S, TO_S, LENGTH_S = 33, 36, 42
 BEFORE_S = 30
 
 
@@ -52,9 +54,38 @@ def test_the_platform_sees_position_and_cells_and_too_much_reissued(
 
 @pytest.mark.parametrize("edition", Edition)
 def test_the_same_comes_by_mqtt_and_conversion(told: AlarmDrive, edition: Edition) -> None:
-    converted = told.both.converted(edition)
-    for second, messages in told.both.reported(edition).items():
-        expected = converted[second]
-        if late(messages):
-            expected = as_reissue(expected)
-        assert [one.write() for one in messages] == [one.write() for one in expected]
+    found = compare(told.both, edition)
+    late = told.seconds(edition, Command.REISSUE)
+    assert found.unlike == []
+    assert found.messages == len(told.seconds(edition, Command.REAL_TIME))
+    # By MQTT each record had gone in time: what waited for an alarm is late on the other way alone.
+    assert (found.late_by_tcp, found.late_by_mqtt) == (len(late), 0)
+    assert len(found.not_told) == found.records - found.messages - found.late_by_tcp
+
+
+@pytest.fixture(scope="module")
+def sparse(tmp_path_factory: pytest.TempPathFactory) -> Both:
+    """A vehicle that makes a record every 10 s, and each second around an alarm; it lasts from 43 to 47."""
+    files = tmp_path_factory.mktemp("sparse")
+    (files / "classes.toml").write_text(CLASSES)
+    (files / "binding.toml").write_text(BINDING)
+    buses = (
+        f'[[bus]]\nname = "pt"\n[[bus.database]]\nfile = "{MADE_UP}"\n'
+        f'classes = "{files / "classes.toml"}"\nbinding = "{files / "binding.toml"}"\n'
+    )
+    batches = [
+        FrameBatch.from_frames([motion(at_ns, at_ns // S), alarm(at_ns + MS, up=at_ns // S in range(43, 47))])
+        for at_ns in range(0, 60 * S, S // 2)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        return drive(files / "run", patch, buses, batches, sampling="collect_period_s = 10")
+
+
+@pytest.mark.parametrize("edition", Edition)
+def test_what_an_alarm_alone_has_made_a_record_is_late_on_both_ways(sparse: Both, edition: Edition) -> None:
+    found = compare(sparse, edition)
+    assert (found.unlike, found.not_told) == ([], [])
+    assert (found.late_by_tcp, found.late_by_mqtt) == (0, 0), "command and check code are the same, too"
+    assert found.messages == found.records
+    assert 25 <= len(found.times_late) <= 28
+    assert max(found.times_late) - min(found.times_late) <= 30
