@@ -73,6 +73,8 @@ def test_what_a_cut_kept_back_goes_as_reissue_and_nothing_else_does(both: Both, 
     found = compare(both, edition)
     late = {second - (WALL_NS + BEGIN_NS) // NS_PER_S for second in found.times_late}
     assert found.late_by_tcp == len(late)
+    # A record that waits when an alarm comes is overtaken by it; the long form gets that far.
+    late.discard(FROM_S)
     assert late == set(range(min(late), max(late) + 1))
     # A record is sent up to a second after it was made, and bears a whole second.
     assert min(late) in range(CUT_S[0] - 2, CUT_S[0] + 1)
