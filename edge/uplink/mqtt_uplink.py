@@ -23,8 +23,7 @@ from edge.uplink.events import (
 )
 from edge.uplink.link import Link
 from edge.uplink.outbox import Store
-from edge.uplink.outgoing import Kind
-from edge.uplink.session import Phase, Session
+from edge.uplink.session import Session
 from edge.uplink.uplink import Uplink
 from edge.wire.mac0 import MAC0_HEAD
 from edge.wire.receipt import Receipt
@@ -54,40 +53,16 @@ class MqttUplink(Uplink):
         read_receipt: Callable[[bytes], Receipt],
         notify: Callable[[Notice], None] | None = None,
     ) -> None:
-        super().__init__(store, clock, notify)
+        super().__init__(session, store, clock, notify)
         self._session = session
         self._link = link
         self._read_receipt = read_receipt
         self._facts: Counter[str] = Counter()
         link.attach(self.awakened)
 
-    @property
-    def done(self) -> bool:
-        """See `Uplink.done`."""
-        return self._session.done
-
-    @property
-    def online(self) -> bool:
-        """See `Uplink.online`."""
-        return self._session.online
-
-    @property
-    def phase(self) -> Phase:
-        """See `Uplink.phase`."""
-        return self._session.phase
-
-    @property
-    def trouble(self) -> str:
-        """See `Uplink.trouble`."""
-        return self._session.trouble
-
-    def largest_payload(self, kind: Kind) -> int | None:
-        """See `Uplink.largest_payload`."""
-        return self._session.largest_payload(kind)
-
     def facts(self) -> Mapping[str, int]:
         """See `Uplink.facts`."""
-        return {**self._session.facts(), **self._facts}
+        return {**super().facts(), **self._facts}
 
     def step(self) -> int | None:
         """See `Uplink.step`."""

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 from edge.account import Hop
 from edge.clock import NS_PER_S, Clock
@@ -41,6 +42,32 @@ class UplinkState:
     waiting_bytes: int
 
 
+class Standing(Protocol):
+    """What an uplink of any tongue tells of its session; see `Uplink` for what each says."""
+
+    @property
+    def done(self) -> bool:
+        """See `Uplink.done`."""
+
+    @property
+    def online(self) -> bool:
+        """See `Uplink.online`."""
+
+    @property
+    def phase(self) -> Enum:
+        """See `Uplink.phase`."""
+
+    @property
+    def trouble(self) -> str:
+        """See `Uplink.trouble`."""
+
+    def largest_payload(self, kind: Kind) -> int | None:
+        """See `Uplink.largest_payload`."""
+
+    def facts(self) -> Mapping[str, int]:
+        """See `Uplink.facts`."""
+
+
 class Uplink(ABC):
     """Carries a session's actions to its link, and the link's events to the session.
 
@@ -48,6 +75,7 @@ class Uplink(ABC):
     and the caller moves the clock on to the time that it returns.
 
     Args:
+        session: the rules.
         store: the session's own store.
         clock: time.
         notify: told each notice; without one, they go to the log.
@@ -56,8 +84,11 @@ class Uplink(ABC):
         awakened: set whenever `step` may have something to do.
     """
 
-    def __init__(self, store: Store, clock: Clock, notify: Callable[[Notice], None] | None) -> None:
+    def __init__(
+        self, session: Standing, store: Store, clock: Clock, notify: Callable[[Notice], None] | None
+    ) -> None:
         self.awakened = threading.Event()
+        self._standing = session
         self._store = store
         self._clock = clock
         self._notify = notify or _log
@@ -66,32 +97,32 @@ class Uplink(ABC):
         self._failure: UplinkError | None = None
 
     @property
-    @abstractmethod
     def done(self) -> bool:
         """Whether it has ended after `stop`."""
+        return self._standing.done
 
     @property
-    @abstractmethod
     def online(self) -> bool:
         """Whether messages can go now."""
+        return self._standing.online
 
     @property
-    @abstractmethod
     def phase(self) -> Enum:
         """Where the session stands; its value is for people."""
+        return self._standing.phase
 
     @property
-    @abstractmethod
     def trouble(self) -> str:
         """The key of the trouble last told and not yet over; empty if there is none."""
+        return self._standing.trouble
 
-    @abstractmethod
     def largest_payload(self, kind: Kind) -> int | None:
         """Bytes of the largest payload that should be made for `kind` now; None if no limit is known."""
+        return self._standing.largest_payload(kind)
 
-    @abstractmethod
     def facts(self) -> Mapping[str, int]:
         """Exact counts that explain the hop and are no part of its balance."""
+        return self._standing.facts()
 
     @abstractmethod
     def step(self) -> int | None:

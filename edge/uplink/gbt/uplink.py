@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from edge.clock import NS_PER_S, Clock
 from edge.uplink.events import Notice, WakeAt
@@ -21,10 +21,8 @@ from edge.uplink.gbt.events import (
     Tick,
 )
 from edge.uplink.gbt.link import TerminalLink
-from edge.uplink.gbt.phases import TerminalPhase
 from edge.uplink.gbt.session import TerminalSession
 from edge.uplink.outbox import Store
-from edge.uplink.outgoing import Kind
 from edge.uplink.uplink import Uplink
 
 _ORDER_WAITS_NS = 2 * NS_PER_S
@@ -54,7 +52,7 @@ class GbtUplink(Uplink):
         on_settings: Callable[[LiveSettings], None] = lambda _: None,
         on_security_event: Callable[[SecurityEvent], None] = lambda _: None,
     ) -> None:
-        super().__init__(store, clock, notify)
+        super().__init__(session, store, clock, notify)
         self._session = session
         self._link = link
         self._on_settings = on_settings
@@ -62,34 +60,6 @@ class GbtUplink(Uplink):
         self._orders: list[tuple[int, Callable[[], None]]] = []
         self._log_in_again = False
         link.attach(self.awakened)
-
-    @property
-    def done(self) -> bool:
-        """See `Uplink.done`."""
-        return self._session.done
-
-    @property
-    def online(self) -> bool:
-        """See `Uplink.online`."""
-        return self._session.online
-
-    @property
-    def phase(self) -> TerminalPhase:
-        """See `Uplink.phase`."""
-        return self._session.phase
-
-    @property
-    def trouble(self) -> str:
-        """See `Uplink.trouble`."""
-        return self._session.trouble
-
-    def largest_payload(self, kind: Kind) -> int | None:
-        """See `Uplink.largest_payload`."""
-        return self._session.largest_payload(kind)
-
-    def facts(self) -> Mapping[str, int]:
-        """See `Uplink.facts`."""
-        return self._session.facts()
 
     def hurry(self) -> None:
         """See `Uplink.hurry`."""
