@@ -138,7 +138,13 @@ class FrameRing:
         if self._first_ns is None:
             self._first_ns = int(batch.t_ns[0])
         lost, kept = _split(batch, self._most_bytes)
-        self._lose(lost)
+        if len(lost):
+            # What is older than a frame that does not fit does not fit either.
+            gone_ns = [chunk.newest_ns for chunk in self._chunks]
+            self._lost_ns = max(self._lost_ns, int(lost.t_ns.max()), *gone_ns)
+            self._chunks.clear()
+            self._loose = []
+            self._bytes = 0
         if len(kept):
             if self._loose and not alike(self._loose[0], kept):
                 self._pack()
@@ -185,10 +191,6 @@ class FrameRing:
         self._loose = []
         for batch in _joined([chunk.batch() for chunk in reversed(held)]):
             self._chunks.append(_Chunk.of(batch, _Packed.of(batch)))
-
-    def _lose(self, frames: FrameBatch) -> None:
-        if len(frames):
-            self._lost_ns = max(self._lost_ns, int(frames.t_ns.max()))
 
 
 def _sizes(batch: FrameBatch) -> npt.NDArray[np.int64]:

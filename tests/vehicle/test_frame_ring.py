@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge.clock import Timebase, TimeQuality
@@ -41,7 +41,13 @@ FRAMES = st.lists(
 
 
 @settings(max_examples=50, deadline=None)
-@given(FRAMES, st.sets(st.integers(1, 39)), st.integers(0, 20_000), st.integers(20, 3_000))
+@example(frames=[frame(0, 0)] * 5 + [frame(0, 64), frame(0, 0)], cuts={1, 6}, from_ms=0, most_bytes=34)
+@given(
+    frames=FRAMES,
+    cuts=st.sets(st.integers(1, 39)),
+    from_ms=st.integers(0, 20_000),
+    most_bytes=st.integers(20, 3_000),
+)
 def test_it_gives_the_last_frames_that_fit_however_they_came(
     frames: list[Frame], cuts: set[int], from_ms: int, most_bytes: int
 ) -> None:
