@@ -163,7 +163,9 @@ def test_the_account_balances_against_the_boards_counters(way_and_end: End) -> N
     # All but what went with the reset, of which an interval is told.
     unknown = ended["accepted"] + final["accepted"] + overruns - hop.entered
     interval_ms = hop.facts.get(UNCOUNTED_MS, 0) + 1
-    assert hop.at_least.get(naming.IN_RESETS, 0) <= unknown <= SATURATED * interval_ms / 1000 + 1
+    # A player that was not scheduled for a while makes up for it, faster than any bus.
+    made_up_ms = 10
+    assert hop.at_least.get(naming.IN_RESETS, 0) <= unknown <= SATURATED * (interval_ms + made_up_ms) / 1000
     assert (hop.facts[naming.RESETS], hop.facts[SESSIONS]) == (1, 2)
 
 
