@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from edge.uplink.reasons import Reason
 from edge.wire.gbt.frame import Command, Response
 
@@ -12,7 +14,7 @@ _NAMES = {
     Command.ACTIVATE: "request for activation",
     Command.DATA_KEY: "data key",
 }
-_FLAG_TODO = {
+_FLAG_TODO: Mapping[int, str] = {
     Response.VIN_DUPLICATE: "See whether another terminal is logged in with this VIN",
     Response.VIN_UNKNOWN: "Have the vehicle registered with the platform",
     Response.SIGNATURE_ERROR: "Have the platform check the public key that it has of this terminal",
@@ -57,7 +59,7 @@ def refused(command: int, flag: int) -> Reason:
     name = _NAMES.get(Command(command), f"command {command:02X}")
     known = Response(flag) if flag in set(Response) else None
     said = f"flag {flag:02X}, which has no meaning" if known is None else known.name.lower().replace("_", " ")
-    todo = _FLAG_TODO.get(known, "See the platform's log") if known is not None else "See the platform's log"
+    todo = _FLAG_TODO.get(flag, "See the platform's log")
     return Reason(f"refused-{command:02X}-{flag:02X}", f"the platform answers the {name} with '{said}'", todo)
 
 
