@@ -82,3 +82,7 @@ class ReportError(NevgateError):
 
 class FirmwareError(NevgateError):
     """The program of a board cannot be made, put on it, or does not hold."""
+
+
+class VisionError(NevgateError):
+    """A camera, a model, a detector or an encoder cannot do its part; what it was to judge is not kept."""

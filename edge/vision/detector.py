@@ -1,0 +1,40 @@
+"""`Detector`: what finds faces or plates in a picture."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from edge.vision.boxes import Boxes, Subject
+from edge.vision.picture import Pixels
+
+
+class Detector(ABC):
+    """Finds one subject in pictures of any size; single-threaded, keeps nothing of what it saw."""
+
+    @property
+    @abstractmethod
+    def subject(self) -> Subject:
+        """What it finds."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Of the model and its settings, for reports and for what is kept beside a picture."""
+
+    @abstractmethod
+    def detect(self, pixels: Pixels) -> Boxes:
+        """Find the subject in `pixels`, (height, width, 3) uint8 blue, green, red.
+
+        Raises:
+            VisionError: the detector cannot judge this picture, which then must not be kept.
+        """
+
+
+def detect_all(detectors: Sequence[Detector], pixels: Pixels) -> Boxes:
+    """What several detectors find in one picture.
+
+    Raises:
+        VisionError: as `Detector.detect`.
+    """
+    return Boxes.joined([detector.detect(pixels) for detector in detectors])
