@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from edge.clock import Clock
-from edge.config import AnyPlatform, UplinkSection
+from edge.config.configuration import AnyPlatform
+from edge.config.uplink import UplinkSection
 from edge.errors import UplinkError
 from edge.forward.view import View, whole
 from edge.loading import tls_settings

@@ -19,9 +19,11 @@ from edge.bus.vlink.board_report import Member
 from edge.bus.vlink.ports import open_board
 from edge.bus.vlink.source import VlinkSource
 from edge.clock import Clock
-from edge.config import BusSection, Config, GpsdSection, IioSection, NmeaSection
-from edge.config_socketcan import PYTHON_CAN, SOCKETCAN, SocketCanOptions
-from edge.config_vlink import VLINK, VlinkOptions
+from edge.config.bus import BusSection
+from edge.config.configuration import Config
+from edge.config.sensor import GpsdSection, IioSection, NmeaSection
+from edge.config.socketcan import PYTHON_CAN, SOCKETCAN, SocketCanOptions
+from edge.config.vlink import VLINK, VlinkOptions
 from edge.errors import ConfigError
 from edge.power.board_line import BoardLine
 from edge.sensors.gpsd import Gpsd

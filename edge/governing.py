@@ -10,7 +10,7 @@ from types import MappingProxyType
 import apsw
 
 from edge.clock import Clock, TimeQuality
-from edge.config import MAIN_DESTINATION, Config
+from edge.config.configuration import MAIN_DESTINATION, Config
 from edge.consent.desk import ConsentDesk
 from edge.consent.keeping import JournalKeeping
 from edge.destination import configured_destination

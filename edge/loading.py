@@ -10,9 +10,9 @@ from types import MappingProxyType
 from edge.catalogue.binding import load_binding
 from edge.catalogue.bound import Binding
 from edge.catalogue.catalogue import Catalogue, builtin
-from edge.config import AnyPlatform, Config
-from edge.config_gbt import GbtSection
-from edge.config_platform import PlatformSection
+from edge.config.configuration import AnyPlatform, Config
+from edge.config.gbt import GbtSection
+from edge.config.platform import PlatformSection
 from edge.database.load import load_database
 from edge.database.model import Database, Defect
 from edge.errors import BindingError, ConfigError

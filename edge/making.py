@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 import apsw
 
 from edge.clock import Clock
-from edge.config import MAIN_DESTINATION, SamplingSection
-from edge.config_gbt import GbtSection
+from edge.config.configuration import MAIN_DESTINATION
+from edge.config.gbt import GbtSection
+from edge.config.sampling import SamplingSection
 from edge.destination import Destination, Sender, permit_of, refusal_notice
 from edge.dispatch import Identity
 from edge.errors import ConfigError, JournalError

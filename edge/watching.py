@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from edge.catalogue.condition import NOT_ZERO, parse_condition
 from edge.catalogue.units import conversion
 from edge.clock import NS_PER_S
-from edge.config import Config, SamplingSection
-from edge.config_events import COLLISION, CollisionSection, EventSection
+from edge.config.configuration import Config
+from edge.config.events import COLLISION, CollisionSection, EventSection
+from edge.config.sampling import SamplingSection
 from edge.database.model import Database, Message, Signal, SignalRef
 from edge.errors import ConfigError
 from edge.vehicle.event_watch import EventWatch

@@ -14,7 +14,7 @@ from pathlib import Path
 from edge.account import Account, Hop
 from edge.bus.source import FrameSource
 from edge.clock import NS_PER_S, Clock
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.devices import open_buses
 from edge.gateway import Gateway
 from edge.loading import Loaded, load

@@ -12,7 +12,7 @@ import apsw
 from edge.archive.opening import Archive
 from edge.catalogue.catalogue import builtin
 from edge.clock import SystemClock, kernel_boot_id
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.errors import JournalError
 from edge.journal.block import BOOT_BYTES, BlockKind, read_header
 from edge.journal.database import lock_folder, open_to_read

@@ -19,7 +19,7 @@ from edge.policy.classfile import load_classes
 from edge.policy.gates import Gate, Gates
 
 if TYPE_CHECKING:
-    from edge.config import Config
+    from edge.config.configuration import Config
 
 OTHER_MASK = "frames of a door over other databases or classes than the configuration's"
 

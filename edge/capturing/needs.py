@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from edge.config import BusSection, Config, GpsdSection, IioSection, NmeaSection
-from edge.config_socketcan import PYTHON_CAN, SOCKETCAN
-from edge.config_vlink import VLINK
+from edge.config.bus import BusSection
+from edge.config.configuration import Config
+from edge.config.sensor import GpsdSection, IioSection, NmeaSection
+from edge.config.socketcan import PYTHON_CAN, SOCKETCAN
+from edge.config.vlink import VLINK
 from edge.sensors.gpsd import WATCH
 
 SHORT_BYTES = 12

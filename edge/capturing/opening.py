@@ -23,7 +23,7 @@ from edge.catalogue.binding import load_binding
 from edge.catalogue.bound import Binding
 from edge.catalogue.catalogue import builtin
 from edge.clock import Clock
-from edge.config import Config, load_config
+from edge.config.configuration import Config, load_config
 from edge.database.load import load_database
 from edge.database.model import Database
 from edge.devices import open_buses, open_sensors

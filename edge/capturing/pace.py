@@ -8,8 +8,8 @@ from math import ceil
 from types import MappingProxyType
 
 from edge.clock import NS_PER_S
-from edge.config import Config
-from edge.config_socketcan import PYTHON_CAN, SOCKETCAN
+from edge.config.configuration import Config
+from edge.config.socketcan import PYTHON_CAN, SOCKETCAN
 
 TICKS_S: Mapping[str, float] = MappingProxyType({"normal": 0.07, "low": 0.004})
 """How often, where a condition or a sensor is to be seen soon."""

@@ -8,7 +8,7 @@ import apsw
 import click
 
 from edge.clock import Clock, TimeQuality
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.errors import JournalError
 from edge.journal.configuration_notes import believed_ns, seen_versions
 from edge.journal.database import open_to_read

@@ -11,7 +11,7 @@ from edge.cli.chosen_policy import chosen_policy, policy_lines
 from edge.cli.program import emit_json
 from edge.clock import SystemClock
 from edge.collecting import Collecting, Described
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.decode.plan import DecodePlan
 from edge.governing import served_purposes
 from edge.loading import Loaded, load

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from edge.cli.program import emit_json
-from edge.config import Config
+from edge.config.configuration import Config
 
 
 @click.command()

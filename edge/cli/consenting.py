@@ -16,7 +16,7 @@ from edge.cli.chosen_policy import chosen_policy
 from edge.cli.console import counted
 from edge.cli.place import DEFAULT_CONFIG, Place
 from edge.clock import SystemClock, kernel_boot_id
-from edge.config import Config, load_config
+from edge.config.configuration import Config, load_config
 from edge.consent.consent_notes import load_ledger
 from edge.consent.desk import ConsentDesk
 from edge.consent.entries import Role

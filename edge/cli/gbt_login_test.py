@@ -15,9 +15,9 @@ from edge.catalogue.catalogue import builtin
 from edge.catalogue.item import Edition
 from edge.cli.program import Finite, emit_json
 from edge.clock import NS_PER_S, SystemClock
-from edge.config import MAIN_DESTINATION, Config, load_config
-from edge.config_gbt import GbtSection
-from edge.config_platform import is_loopback
+from edge.config.configuration import MAIN_DESTINATION, Config, load_config
+from edge.config.gbt import GbtSection
+from edge.config.platform import is_loopback
 from edge.errors import ConfigError
 from edge.gbt_destination.files import open_gbt_files
 from edge.gbt_destination.session_parts import activation_of, durable_file, secrecy_of

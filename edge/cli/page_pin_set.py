@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.errors import ConfigError
 from edge.page.making import pins_path
 from edge.page.pins import Pins, Role, check, write_private

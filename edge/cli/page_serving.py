@@ -8,7 +8,7 @@ from pathlib import Path
 from edge.cli.ending import stop_on_signal
 from edge.cli.running import log_to_stderr
 from edge.clock import SystemClock, kernel_boot_id
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.control.client import ControlClient
 from edge.control.socket_path import socket_path
 from edge.errors import ConfigError

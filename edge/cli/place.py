@@ -17,7 +17,7 @@ from edge.archive.opening import Archive, open_archive, reading
 from edge.archive.selection import Selection
 from edge.catalogue.catalogue import builtin
 from edge.cli.moment import moment_ns
-from edge.config import Config, load_config
+from edge.config.configuration import Config, load_config
 from edge.errors import ConfigError
 from edge.journal.block import BlockKind
 from edge.journal.keys.key_provider import FileKeyProvider, KeyProvider

@@ -10,8 +10,8 @@ import click
 from edge.cli.chosen_policy import chosen_policy, policy_lines, policy_record
 from edge.cli.program import emit_json
 from edge.clock import Clock, SystemClock, TimeQuality
-from edge.config import load_config
-from edge.config_policy import PolicySection
+from edge.config.configuration import load_config
+from edge.config.policy import PolicySection
 from edge.errors import PolicyError
 from edge.policy.policy_choice import REFUSED, PolicyChoice, ShortMemory, choose_policy, shown
 from edge.policy.policyfile import STRICTEST, load_policy, profile

@@ -20,7 +20,7 @@ from edge.cli.ending import stop_on_signal
 from edge.cli.place import progress_bar
 from edge.cli.program import Finite, complete_file, emit_json
 from edge.clock import Clock, SystemClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.egress.assembling import Yardstick, assemble, count_phase, missing_interfaces, shared_time
 from edge.egress.capture_writer import CaptureWriter
 from edge.egress.flows import FlowTable, Network

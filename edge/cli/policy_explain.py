@@ -18,7 +18,7 @@ from edge.cli.place import DEFAULT_CONFIG
 from edge.cli.program import emit_json
 from edge.clock import SystemClock
 from edge.collecting import Described
-from edge.config import Config, load_config
+from edge.config.configuration import Config, load_config
 from edge.control.client import ControlClient, NotRunningError
 from edge.control.socket_path import socket_path
 from edge.errors import NevgateError

@@ -15,7 +15,7 @@ from edge.archive.export_file import whole_file
 from edge.cli.moment import moment_ns
 from edge.cli.place import Place, find_place, progress_bar
 from edge.clock import Clock, SystemClock, TimeQuality
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.errors import ConfigError, KeyFileError, PolicyError, ReportError
 from edge.policy.jurisdictions import jurisdiction_fault, spelled_out
 from edge.policy.policyfile import load_policy

@@ -23,7 +23,7 @@ from edge.cli.program import emit_json
 from edge.cli.replay import channel_names
 from edge.clock import SystemClock
 from edge.collecting import Described
-from edge.config import Config, load_config
+from edge.config.configuration import Config, load_config
 from edge.explaining.situation import observed_items
 from edge.loading import load_buses
 from edge.proving.finding import Counterexample, Tally

@@ -13,7 +13,8 @@ from edge.bus.recording import open_recording
 from edge.cli.program import Finite
 from edge.cli.running import log_to_stderr, make_gateway, run_watched, watching_options
 from edge.clock import SystemClock
-from edge.config import BusSection, load_config
+from edge.config.bus import BusSection
+from edge.config.configuration import load_config
 from edge.loading import load
 
 

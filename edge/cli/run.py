@@ -16,7 +16,7 @@ from edge.capturing.opening import observed_items, plan_of
 from edge.capturing.process import CaptureProcess
 from edge.cli.running import log_to_stderr, make_gateway, run_watched, watching_options
 from edge.clock import SystemClock, kernel_boot_id
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.devices import open_buses, open_sensors
 from edge.loading import load
 from edge.power.board_line import BoardLine

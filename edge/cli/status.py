@@ -14,7 +14,7 @@ from edge.cli.consenting import reaching_options
 from edge.cli.console import page
 from edge.cli.place import DEFAULT_CONFIG
 from edge.cli.program import emit_json
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.control.client import ControlClient
 from edge.control.socket_path import socket_path
 from edge.errors import ConfigError

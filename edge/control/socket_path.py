@@ -8,7 +8,7 @@ import socket
 import stat
 from pathlib import Path
 
-from edge.config_policy import ControlSection
+from edge.config.policy import ControlSection
 from edge.errors import ControlError
 
 SOCKET_FILE = "control.sock"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Network, ip_address, ip_network
 
-from edge.config import MAIN_DESTINATION, Config
+from edge.config.configuration import MAIN_DESTINATION, Config
 from edge.egress.domain_names import DNS_PORT
 from edge.egress.flows import Flow, FlowKey, FlowTable, NameSource, Network
 from edge.egress.packet import TCP, UDP

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from edge.collecting import Collecting, Described
-from edge.config import MAIN_DESTINATION, Config, IioSection
+from edge.config.configuration import MAIN_DESTINATION, Config
+from edge.config.sensor import IioSection
 from edge.database.model import SignalRef
 from edge.destination import configured_destination
 from edge.frames import Frame, FrameBatch

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from edge.catalogue.catalogue import Catalogue
 from edge.clock import NS_PER_S, Timebase
-from edge.config import VehicleSection
-from edge.config_gbt import GbtSection
+from edge.config.gbt import GbtSection
+from edge.config.vehicle import VehicleSection
 from edge.destination import Sender
 from edge.dispatch import Identity
 from edge.forward.gbt_composer import GbtComposer

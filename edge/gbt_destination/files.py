@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from edge.catalogue.catalogue import Catalogue
-from edge.config_gbt import GbtSection
+from edge.config.gbt import GbtSection
 from edge.errors import ConfigError, NevgateError
 from edge.wire.gbt.message import Message
 from edge.wire.gbt.options import Options

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from edge.clock import Clock
-from edge.config_gbt import GbtSection
+from edge.config.gbt import GbtSection
 from edge.errors import ConfigError
 from edge.gbt_destination.files import GbtFiles
 from edge.uplink.gbt.activation import Activation, Identity

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from edge.config_section import ConfigPath, Section
+from edge.config.section import ConfigPath, Section
 from edge.journal.settings import JournalSettings
 from edge.journal.upkeep.limits import BoundsSettings, usual_limits
 

@@ -16,7 +16,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
-from edge.config_page import PageSection
+from edge.config.page import PageSection
 from edge.errors import NevgateError
 from edge.page.asking import Asking
 from edge.page.door_keeper import DoorKeeper, Verdict

@@ -10,8 +10,8 @@ from pathlib import Path
 from edge.archive.opening import Archive, open_archive, reading
 from edge.catalogue.catalogue import builtin
 from edge.clock import Clock
-from edge.config import Config
-from edge.config_page import PageSection
+from edge.config.configuration import Config
+from edge.config.page import PageSection
 from edge.errors import ConfigError
 from edge.making import wrapping_keys
 from edge.page.app import Page

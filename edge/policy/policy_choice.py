@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from edge.clock import NS_PER_S
-from edge.config_policy import PolicySection
+from edge.config.policy import PolicySection
 from edge.errors import KeyFileError, NevgateError, PolicyError
 from edge.policy.guarded_file import read_guarded
 from edge.policy.policy_signature import LARGEST_BYTES as LARGEST_SIGNATURE

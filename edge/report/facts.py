@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.journal.evidence.verify import JournalReport
 from edge.policy.rules import Policy
 from edge.report.agreements import Agreements

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge.archive.destinations import read_destinations
 from edge.archive.opening import Archive
 from edge.clock import NS_PER_DAY, NS_PER_S
-from edge.config import MAIN_DESTINATION, Config
+from edge.config.configuration import MAIN_DESTINATION, Config
 from edge.errors import JournalError
 from edge.journal.block import BlockKind
 from edge.journal.configuration_notes import believed_ns

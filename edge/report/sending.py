@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge.archive.destinations import DestinationState
-from edge.config import MAIN_DESTINATION, AnyPlatform, Config
+from edge.config.configuration import MAIN_DESTINATION, AnyPlatform, Config
 from edge.destination import configured_destination
 from edge.policy.admission import Admission
 from edge.policy.classes import DataClass

@@ -25,7 +25,7 @@ import numpy as np
 
 from edge.bus.memory import MemorySource
 from edge.clock import NS_PER_S, SystemClock, Timebase, TimeQuality
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.frames import FrameBatch, concatenate
 from edge.gateway import Gateway
 from edge.loading import Loaded, load

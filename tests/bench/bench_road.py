@@ -19,7 +19,7 @@ from edge.bus.memory import MemorySource
 from edge.bus.merge import merge
 from edge.bus.recording import open_recording
 from edge.clock import NS_PER_S, SystemClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.dispatch import CoseDispatch
 from edge.gateway import Gateway
 from edge.loading import load

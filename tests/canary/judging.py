@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edge.config import MAIN_DESTINATION
+from edge.config.configuration import MAIN_DESTINATION
 from edge.policy.classes import DataClass
 from edge.policy.rules import Purpose
 from edge.records import Missing, Record

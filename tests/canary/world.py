@@ -16,7 +16,7 @@ from unittest.mock import patch
 from edge.account import Hop
 from edge.bus.memory import MemorySource
 from edge.clock import NS_PER_S, Timebase, TimeQuality
-from edge.config import MAIN_DESTINATION, load_config
+from edge.config.configuration import MAIN_DESTINATION, load_config
 from edge.control.client import ControlClient
 from edge.control.requests import Requests
 from edge.errors import NevgateError

@@ -12,7 +12,7 @@ from edge.account import Account
 from edge.capturing.opening import observed_items, plan_of
 from edge.capturing.process import CaptureProcess
 from edge.clock import SystemClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.errors import ConfigError
 from edge.policy.classes import DataClass
 from edge.policy.rules import Area, Datum

@@ -8,7 +8,7 @@ import pytest
 
 from edge.capturing.pace import AFTER_INSTANT_S, IDLE_MOST_S, Pace, pace_of
 from edge.clock import NS_PER_S
-from edge.config import Config, load_config
+from edge.config.configuration import Config, load_config
 
 HEAD = '[vehicle]\nvin = "LNVGATE00XDEM0001"\n'
 TAIL = '[uplink]\nhost = "127.0.0.1"\ntls.enabled = false\n[signing]\nkey = "k.pem"\nplatform = "p.pem"\n'

@@ -17,7 +17,7 @@ from edge.capturing.opening import plan_of
 from edge.capturing.process import CaptureProcess
 from edge.capturing.rights import Rights, User, of_text
 from edge.clock import SystemClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.errors import ConfigError
 from edge.uplink.events import Notice
 from edge.wire.key_files import write_signing_key

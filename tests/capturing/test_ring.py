@@ -24,7 +24,7 @@ from edge.account import Account
 from edge.capturing.opening import plan_of
 from edge.capturing.process import CaptureProcess
 from edge.clock import SystemClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from tests.capturing.driving import Reader
 from tests.capturing.sources import OPERATION
 from tests.capturing.test_rights import sets, threads

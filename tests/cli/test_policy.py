@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.journal.configuration_notes import JournalVersions
 from edge.policy.policy_choice import ShortMemory, choose_policy
 from edge.policy.policyfile import profile

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from edge.archive.changing import inside_of
 from edge.cli.policy_explain import command
 from edge.clock import SystemClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.control.server import ControlServer
 from edge.journal.keys.key_provider import FileKeyProvider
 from edge.journal.opening import open_journal

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config, load_config
+from edge.config.configuration import Config, load_config
 from edge.errors import ConfigError
 
 GOOD = """\

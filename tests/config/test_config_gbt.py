@@ -8,8 +8,9 @@ import pytest
 
 from edge.catalogue.catalogue import builtin
 from edge.catalogue.item import Edition
-from edge.config import Config, DestinationSection, load_config
-from edge.config_gbt import GbtDestinationSection, GbtSection
+from edge.config.configuration import Config, load_config
+from edge.config.gbt import GbtDestinationSection, GbtSection
+from edge.config.uplink import DestinationSection
 from edge.errors import ConfigError
 from edge.gbt_destination.files import open_gbt_files
 from edge.uplink.gbt.answered import Order

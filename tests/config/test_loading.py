@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.errors import BindingError
 from edge.loading import Loaded, load
 from edge.wire.key_files import write_signing_key

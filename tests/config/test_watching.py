@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.database.load import load_database
 from edge.database.model import SignalRef
 from edge.errors import ConfigError

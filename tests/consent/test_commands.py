@@ -10,7 +10,7 @@ import pytest
 
 from edge.archive.changing import inside_of
 from edge.clock import SystemClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.consent.entries import Erased, Granted, Withdrawn
 from edge.consent.keeping import JournalKeeping
 from edge.control.server import ControlServer

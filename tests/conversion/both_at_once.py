@@ -16,7 +16,7 @@ import pytest
 from edge.bus.memory import MemorySource
 from edge.catalogue.item import Edition
 from edge.clock import Timebase, TimeQuality
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.database.load import load_database
 from edge.frames import FrameBatch
 from edge.gateway import Gateway

@@ -9,7 +9,7 @@ from random import Random
 from threading import Event
 
 from edge.clock import NS_PER_S, Clock
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.frames import Frame, FrameBatch
 from edge.loading import Loaded, load
 from edge.records import Record

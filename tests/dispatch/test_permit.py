@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from edge.clock import VirtualClock
-from edge.config import MAIN_DESTINATION, DestinationSection, UplinkSection
-from edge.config_platform import TlsSection
+from edge.config.configuration import MAIN_DESTINATION
+from edge.config.platform import TlsSection
+from edge.config.uplink import DestinationSection, UplinkSection
 from edge.destination import (
     Destination,
     Sender,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.egress.flows import FlowTable
 from edge.egress.frame import Direction
 from edge.egress.judge import Judge, Judgement, destinations_of, why_refused

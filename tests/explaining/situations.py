@@ -8,7 +8,7 @@ from typing import Any
 from edge.catalogue.bound import Binding
 from edge.catalogue.catalogue import builtin
 from edge.collecting import Described
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.explaining.situation import Agreed, Situation
 from edge.policy.classed import ClassedDatabase
 from edge.policy.classes import DataClass

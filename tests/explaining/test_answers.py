@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.clock import SystemClock
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.devices import open_sensors
 from edge.errors import PolicyError
 from edge.explaining.destinations import DestinationAnswer

@@ -11,7 +11,7 @@ from pathlib import Path
 from edge.bus.memory import MemorySource
 from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S, Timebase, TimeQuality, VirtualClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.frames import Frame, FrameBatch
 from edge.gateway import Gateway
 from edge.loading import Loaded, load

@@ -18,7 +18,7 @@ from typing import Any
 import can
 
 from edge.clock import SystemClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.control.client import ControlClient
 from edge.errors import ControlError
 from edge.uplink.tls import TlsSettings, tls_context

@@ -13,7 +13,7 @@ from edge.bus.source import FrameSource
 from edge.bus.tally import Tally
 from edge.capturing import opening
 from edge.clock import NS_PER_S, Clock, Timebase
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.frames import FD_BYTES, FrameBatch, FrameFlag
 from edge.policy.classes import DataClass
 from tests.live_canary.tokens import Tokens

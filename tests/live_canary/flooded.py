@@ -19,7 +19,7 @@ from edge.capturing.opening import CapturePlan
 from edge.capturing.process import CaptureProcess
 from edge.cli import run
 from edge.clock import SystemClock
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.policy.rules import Area
 from tests.live_canary.flood import last_position_ns, open_flooded
 

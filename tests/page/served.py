@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.clock import NS_PER_S, Clock, VirtualClock
-from edge.config_page import PageSection
+from edge.config.page import PageSection
 from edge.page.app import Page, PageApp
 from edge.page.asking import Asking
 from edge.page.attempts import Attempts

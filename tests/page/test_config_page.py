@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from edge.config_page import PageSection
+from edge.config.page import PageSection
 
 
 def test_it_is_closed_by_itself() -> None:

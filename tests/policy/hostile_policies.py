@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from edge.config_policy import PolicySection
+from edge.config.policy import PolicySection
 from edge.policy.policy_choice import PolicyChoice, ShortMemory, choose_policy
 from edge.policy.policy_signature import sign_policy
 from edge.wire.cose import Role, Signer

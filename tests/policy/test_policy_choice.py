@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.clock import NS_PER_DAY
-from edge.config_policy import PolicySection
+from edge.config.policy import PolicySection
 from edge.errors import JournalError, PolicyError
 from edge.journal.block import BlockKind
 from edge.journal.configuration_notes import JournalVersions, seen_versions

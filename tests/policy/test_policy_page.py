@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config_policy import PolicySection
+from edge.config.policy import PolicySection
 from edge.policy.classes import DataClass
 from edge.policy.policy_tables import AreaTable, DenyTable, DestinationTable, PolicyTables, RuleTable, Table
 from edge.policy.policyfile import PROFILES, profile, read_policy

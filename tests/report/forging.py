@@ -15,7 +15,7 @@ import apsw
 from edge.archive.opening import Archive, open_archive
 from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S, Timebase, TimeQuality, VirtualClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.consent.consent_notes import consent_note
 from edge.consent.entries import Entry, Stamp
 from edge.journal.block import BlockKind

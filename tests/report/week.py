@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from edge.bus.memory import MemorySource
 from edge.clock import NS_PER_S, Timebase, TimeQuality
-from edge.config import Config, load_config
+from edge.config.configuration import Config, load_config
 from edge.consent.entries import Role
 from edge.frames import Frame, FrameBatch
 from edge.gateway import Gateway

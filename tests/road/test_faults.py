@@ -13,7 +13,7 @@ import pytest
 
 from edge.bus.memory import MemorySource
 from edge.clock import SystemClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.frames import FrameBatch
 from edge.gateway import Gateway
 from edge.loading import load

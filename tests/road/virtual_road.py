@@ -15,7 +15,7 @@ import pytest
 
 from edge.bus.source import FrameSource
 from edge.clock import NS_PER_S, VirtualClock
-from edge.config import Config, load_config
+from edge.config.configuration import Config, load_config
 from edge.database.load import load_database
 from edge.gateway import Gateway
 from edge.loading import load

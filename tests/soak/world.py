@@ -14,7 +14,7 @@ from unittest.mock import patch
 from edge.bus.memory import MemorySource
 from edge.catalogue.catalogue import builtin
 from edge.clock import NS_PER_S, Timebase, TimeQuality
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.forward.forwarder import Forwarder
 from edge.frames import FrameBatch
 from edge.gateway import Gateway

@@ -18,7 +18,7 @@ from pathlib import Path
 import edge.capturing.child
 from edge.capturing.opening import open_configuration, plan_of
 from edge.clock import SystemClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 path = Path(sys.argv[1])
 opened = open_configuration(plan_of(path, load_config(path)).arguments, (), "first", SystemClock())
 with opened.capture as capture:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from pydantic import ValidationError
 
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.power.keeper import KeeperRules
 
 

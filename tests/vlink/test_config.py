@@ -12,8 +12,9 @@ from edge.bus.condition import BoardHealth, BusCondition
 from edge.capturing.border import Decoder, encode
 from edge.capturing.message import Report
 from edge.cli.status import _board
-from edge.config import BusSection, Config
-from edge.config_vlink import VlinkOptions
+from edge.config.bus import BusSection
+from edge.config.configuration import Config
+from edge.config.vlink import VlinkOptions
 
 
 def bus(name: str = "pt", more: Mapping[str, object] | None = None) -> dict[str, object]:

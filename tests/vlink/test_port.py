@@ -25,7 +25,7 @@ from edge.capturing.needs import SHORT_BYTES, Need, needs_of
 from edge.capturing.opening import plan_of
 from edge.capturing.process import CaptureProcess
 from edge.clock import SystemClock
-from edge.config import load_config
+from edge.config.configuration import load_config
 from edge.devices import open_buses
 from edge.errors import SourceError
 from edge.wire.key_files import write_signing_key

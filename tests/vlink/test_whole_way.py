@@ -23,7 +23,7 @@ from edge.bus.vlink import source as naming
 from edge.bus.vlink.session import DAMAGED, SESSIONS
 from edge.bus.vlink.stamped_frames import UNCOUNTED_MS
 from edge.clock import SystemClock
-from edge.config import Config
+from edge.config.configuration import Config
 from edge.devices import open_buses
 from edge.frames import FrameBatch
 from simulator.board import traffic

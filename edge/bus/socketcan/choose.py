@@ -19,7 +19,7 @@ from edge.bus.socketcan.source import SocketCanSource
 from edge.bus.socketcan.watched import WatchedSource
 from edge.bus.source import FrameSource
 from edge.clock import Clock
-from edge.config_socketcan import PYTHON_CAN, REQUIRED, SOCKETCAN
+from edge.config.socketcan import PYTHON_CAN, REQUIRED, SOCKETCAN
 from edge.errors import ConfigError, SourceError
 
 RING, RAW = "ring", "raw"

@@ -16,7 +16,7 @@ from edge.bus.socketcan.state_log import StateLog
 from edge.bus.socketcan.together import Member, TogetherSource
 from edge.bus.source import FrameSource
 from edge.clock import Clock
-from edge.config_socketcan import REQUIRED
+from edge.config.socketcan import REQUIRED
 from edge.errors import SourceError
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from edge.bus.condition import AlarmKind, BoardHealth, BusAlarm, BusCondition, Conditions, Listening
 from edge.clock import NS_PER_S, Clock
-from edge.config_vlink import VLINK
+from edge.config.vlink import VLINK
 from edge.wire.vlink_messages import (
     BUS_OFF,
     BUS_STOPPED,

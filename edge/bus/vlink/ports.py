@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.bus.vlink.port import Port, SerialPort
-from edge.config_vlink import AUTO, wanted_serial_number
+from edge.config.vlink import AUTO, wanted_serial_number
 from edge.errors import SourceError
 
 BOARDS: tuple[tuple[int, frozenset[int] | None, str], ...] = (
