@@ -6,6 +6,7 @@ import ast
 import importlib
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -45,7 +46,8 @@ BALANCE = frozenset({"", "entered", "left", "stored"})
 """Keys under which the balance itself is counted."""
 
 
-def account_words() -> set[tuple[str, str]]:
+@cache
+def account_words() -> frozenset[tuple[str, str]]:
     """Every cause and fact, after the file that it stands in; what varies in it is written as an ellipsis."""
     found: set[tuple[str, str]] = set()
     for path in _files():
@@ -54,10 +56,11 @@ def account_words() -> set[tuple[str, str]]:
             for word in _words_of(node, module):
                 if word.strip(" …") not in BALANCE:
                     found.add((path.relative_to(ROOT).as_posix(), word))
-    return found
+    return frozenset(found)
 
 
-def hop_names() -> set[tuple[str, str]]:
+@cache
+def hop_names() -> frozenset[tuple[str, str]]:
     """Every name that a hop is given where it is built, after its file."""
     found: set[tuple[str, str]] = set()
     for path in _files():
@@ -68,7 +71,7 @@ def hop_names() -> set[tuple[str, str]]:
                 for value in named or node.args[:1]:
                     for word in _texts(value, module):
                         found.add((path.relative_to(ROOT).as_posix(), word))
-    return found
+    return frozenset(found)
 
 
 def _files() -> Iterator[Path]:
