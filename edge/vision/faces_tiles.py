@@ -1,0 +1,87 @@
+"""A picture at one scale, cut into overlapping tiles, so that memory does not grow with the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+import cv2
+import numpy as np
+
+from edge.vision.picture import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One piece of a picture.
+
+    Attributes:
+        left: of the piece in the picture, pixels of the picture.
+        top: the same.
+        core: (left, top, right, bottom) in pixels of the picture: the centres that this tile answers for; the
+            cores of all tiles of a picture part the plane among them.
+        pixels: the piece at its scale, sides multiples of the grid, black beyond the picture's edge.
+    """
+
+    left: float
+    top: float
+    core: tuple[float, float, float, float]
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    start: int
+    stop: int
+    core_start: float
+    core_stop: float
+
+
+def tiles_of(pixels: Pixels, scale: float, side_max: int, overlap: int, grid: int) -> Iterator[Tile]:
+    """Cut a picture into tiles of at most about `side_max` x `side_max` pixels after scaling.
+
+    Args:
+        pixels: the picture.
+        scale: by which each piece is enlarged.
+        side_max: longest side of a piece after scaling.
+        overlap: by which neighbours overlap after scaling; whatever is smaller lies whole in the tile that
+            answers for its centre.
+        grid: sides of tiles are multiples of it.
+    """
+    height, width = pixels.shape[:2]
+    rows = _spans(height, scale, side_max, overlap)
+    columns = _spans(width, scale, side_max, overlap)
+    for row in rows:
+        for column in columns:
+            piece = pixels[row.start : row.stop, column.start : column.stop]
+            yield Tile(
+                column.start,
+                row.start,
+                (column.core_start, row.core_start, column.core_stop, row.core_stop),
+                _scaled(piece, scale, grid),
+            )
+
+
+def _spans(length: int, scale: float, side_max: int, overlap: int) -> list[_Span]:
+    scaled = ceil(length * scale)
+    count = 1 if scaled <= side_max else ceil((scaled - overlap) / (side_max - overlap))
+    over = overlap / scale
+    side = (length + (count - 1) * over) / count
+    starts = [round(at * (side - over)) for at in range(count)]
+    stops = [min(length, ceil(start + side)) for start in starts]
+    stops[-1] = length
+    middles = [(stop + start) / 2 for stop, start in zip(stops[:-1], starts[1:], strict=True)]
+    edges = [-np.inf, *middles, np.inf]
+    return [_Span(starts[at], stops[at], edges[at], edges[at + 1]) for at in range(count)]
+
+
+def _scaled(piece: Pixels, scale: float, grid: int) -> Pixels:
+    height, width = max(1, round(piece.shape[0] * scale)), max(1, round(piece.shape[1] * scale))
+    tile = np.zeros((ceil(height / grid) * grid, ceil(width / grid) * grid, 3), np.uint8)
+    if (height, width) == piece.shape[:2]:
+        tile[:height, :width] = piece
+    else:
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        cv2.resize(piece, (width, height), dst=tile[:height, :width], interpolation=how)
+    return tile
