@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "dbc": "Look into databases.",
         "keys": "Make and show signing keys.",
         "firmware": "Programs for the microcontroller beside the gateway.",
+        "vision": "How well faces and plates are found and hidden, and what that costs.",
     }
 )
 """Each subcommand and its one line of help; the file is `edge/cli/<name>.py`, the object in it `command`."""

@@ -74,13 +74,16 @@ class Measurement:
         return next((one for one in self.subjects if one.subject is subject), None)
 
     @property
-    def passed(self) -> bool:
+    def passed(self) -> bool | None:
         """Whether the standard's detection rate is reached for faces and for plates.
 
-        The rate of false detections is a recommendation there. A subject that was not measured is not passed.
+        None where it is for what was measured, and something was not. The rate of false detections is a
+        recommendation there.
         """
         measured = {one.subject: one.enough_detected for one in self.subjects}
-        return all(measured.get(subject) for subject in Subject)
+        if any(enough is False for enough in measured.values()):
+            return False
+        return True if all(measured.get(subject) for subject in Subject) else None
 
     def as_json(self) -> dict[str, object]:
         """Plain values."""

@@ -29,6 +29,11 @@ from edge.vision.picture import Pixels
 
 _ALLOWED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _NAMES = {Subject.FACE: "Faces", Subject.PLATE: "Plates"}
+_VERDICTS = {
+    True: ("met", "good"),
+    False: ("not met", "bad"),
+    None: ("met by what was measured, which is not all", "unknown"),
+}
 _MOST_CROPS = 60
 _CROP_PX = 160
 _AROUND = 1.5
@@ -52,13 +57,13 @@ def page_of(measurement: Measurement, settings: Sequence[tuple[str, str]], crops
         element("title", "Faces and plates, measured"),
         element("style", Html(style)),
     )
-    verdict = "met" if measurement.passed else "not met"
+    verdict, kind = _VERDICTS[measurement.passed]
     parts = [
         element("h1", "Faces and plates, measured"),
         element(
             "p",
             f"Detection rate of GB/T 44464-2024, 5.6.2, for faces and plates: {verdict}",
-            kind=f"verdict {'good' if measurement.passed else 'bad'}",
+            kind=f"verdict {kind}",
         ),
         *_remarks(measurement),
         element("h2", "The standard's measure"),
