@@ -18,6 +18,7 @@ from edge.journal.block import Block, BlockHeader, BlockKind, read_header
 from edge.journal.database import open_to_read
 from edge.journal.keys.key_provider import KeyProvider
 from edge.journal.keys.key_store import KeyStore
+from edge.journal.media_files import MEDIA_FOLDER, MediaFiles
 from edge.journal.opening import JOURNAL_FILE, KEYS_FILE
 from edge.journal.reader import Reader
 from edge.wire.item_keys import ItemKeys
@@ -63,7 +64,7 @@ class Archive(Closing):
         self.connection = connection
         self.keys = keys
         self.items = items
-        self.reader = Reader(connection, keys, items)
+        self.reader = Reader(connection, keys, items, files=MediaFiles(folder / MEDIA_FOLDER))
         self.stream = self.reader.stream()
         self.streams: dict[int, bytes] = dict(connection.execute("SELECT ordinal, id FROM stream"))
         self.wall_times = WallTimes(read_corrections(self._times()) if keys is not None else ())

@@ -208,7 +208,8 @@ class Block:
         header_bytes: the header as it was written, which is what is hashed and authenticated.
         commitment: SHA-256 over salt and plaintext, 32 bytes.
         ciphertext_hash: SHA-256 over nonce, ciphertext and tag, 32 bytes.
-        ciphertext: nonce, ciphertext and tag; None when retention or an erasure has removed them.
+        ciphertext: nonce, ciphertext and tag; None when retention or an erasure has removed them, empty
+            where they should be in a file and it is not there.
         link: hash of the chain up to this block, 32 bytes.
     """
 

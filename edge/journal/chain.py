@@ -57,7 +57,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A block as the database holds it."""
+    """A block as the database holds it; `outside` where its ciphertext lies in a file (`MediaFiles`)."""
 
     number: int
     draft: Draft
@@ -68,6 +68,7 @@ class Row:
     link: bytes
     ciphertext: bytes
     leaf: bytes
+    outside: bool = False
 
 
 @dataclass(slots=True)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import apsw
 
 from edge.clock import Clock
-from edge.journal.chain import Chain, Row
+from edge.journal.block import BlockKind
+from edge.journal.chain import Chain, Draft, Row
 from edge.journal.checkpoints import Checkpointer
 from edge.journal.database import transaction
 from edge.journal.keys.key_store import KeyStore
-from edge.journal.pending import Addition, DraftMaker, Edit, Pending
+from edge.journal.media_files import IN_ROW_BYTES, MediaFiles
+from edge.journal.pending import NO_ROOM, Addition, DraftMaker, Edit, Pending
 from edge.journal.rows import insert
 
 _RECOVERY = (
@@ -21,6 +25,8 @@ _RECOVERY = (
     " ON CONFLICT (hop, name) DO UPDATE SET count = count + 1"
 )
 """Writes something although nothing waits: a transaction that writes nothing succeeds on any disk."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class Committer:
         checkpoints: signs checkpoints.
         clock: time.
         draw: draws random bytes for nonces and salts.
+        files: of its media; None where they stay in their rows.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class Committer:
         checkpoints: Checkpointer,
         clock: Clock,
         draw: Callable[[int], bytes],
+        files: MediaFiles | None = None,
     ) -> None:
         self._connection = connection
         self._keys = keys
@@ -71,6 +79,8 @@ class Committer:
         self._checkpoints = checkpoints
         self._clock = clock
         self._draw = draw
+        self._files = files
+        self._room_told = False
 
     def write(
         self,
@@ -98,7 +108,16 @@ class Committer:
         """
         counts: Counter[str] = Counter()
         chain = self._chain.copy()
-        rows = [chain.add(draft, self._keys, self._draw) for draft in self._drafts.drafts(taken, counts)]
+        rows: list[Row] = []
+        for draft in self._drafts.drafts(taken, counts):
+            before = chain.copy() if draft.kind is BlockKind.MEDIA else chain
+            row = self._placed(chain, draft)
+            if row is None:
+                chain = before
+                counts["media"] -= 1
+                counts[f"media {NO_ROOM}"] += 1
+            else:
+                rows.append(row)
         checkpoint = self._checkpoints.make(chain, last_number, self._clock, now=sealing)
         added = [add(checkpoint) for add in on_checkpoint] if checkpoint is not None else []
         edits = [*taken.edits, *(edit for each in added for edit in each.edits)]
@@ -119,14 +138,49 @@ class Committer:
         try:
             self._transact(rows, edits)
         except apsw.FullError:
-            if not make_room(self._connection):
+            try:
+                if not make_room(self._connection):
+                    raise
+                self._remove_gone()
+                facts["times the disk was full and room was made"] += 1
+                self._transact(rows, edits)
+            except apsw.FullError:
+                self._let_go(rows)
                 raise
-            facts["times the disk was full and room was made"] += 1
-            self._transact(rows, edits)
         self._chain = chain
         if checkpoint is not None:
             self._checkpoints.made(chain, checkpoint, self._clock)
         return Written(counts, facts, checkpoint, (*taken.then, *(each.then for each in added)))
+
+    def _placed(self, chain: Chain, draft: Draft) -> Row | None:
+        """A draft as the next block, its file on the disk if it has one; None where that has no room."""
+        row = chain.add(draft, self._keys, self._draw)
+        if self._files is None or draft.kind is not BlockKind.MEDIA or len(row.ciphertext) <= IN_ROW_BYTES:
+            return row
+        try:
+            self._files.keep(row.ciphertext_hash, row.ciphertext)
+        except OSError as error:
+            if not self._room_told:
+                logger.warning("a picture could not be kept (%s); further ones are only counted", error)
+            self._room_told = True
+            return None
+        self._room_told = False
+        return replace(row, outside=True)
+
+    def _remove_gone(self) -> None:
+        """Let the room that was made come to the disk at once."""
+        if self._files is not None:
+            with suppress(OSError):
+                while self._files.remove_gone(self._connection):
+                    pass
+
+    def _let_go(self, rows: Sequence[Row]) -> None:
+        """Remove the files of blocks that were not written, for certain."""
+        if self._files is not None:
+            for row in rows:
+                if row.outside:
+                    with suppress(OSError):
+                        self._files.remove(row.ciphertext_hash)
 
     def _transact(self, rows: Sequence[Row], edits: Sequence[Edit]) -> None:
         with transaction(self._connection):

@@ -20,10 +20,21 @@ from edge.journal.chain import Chain, Draft
 from edge.journal.checkpoints import Checkpointer
 from edge.journal.committer import Committer, Written
 from edge.journal.keys.key_store import KeyStore
-from edge.journal.pending import TOO_SLOW, Addition, DraftMaker, Edit, EventFrames, Pending, batch_bytes
+from edge.journal.media_files import MediaFiles
+from edge.journal.pending import (
+    TOO_SLOW,
+    Addition,
+    DraftMaker,
+    Edit,
+    EventFrames,
+    Pending,
+    WaitingMedia,
+    batch_bytes,
+)
 from edge.journal.settings import JournalSettings
 from edge.journal.tally import NOT_WRITABLE, Tally
 from edge.records import Record
+from edge.vision.media import Media
 
 FULL = "disk full"
 
@@ -93,6 +104,7 @@ class Journal(Closing):
         settings: JournalSettings,
         clock: Clock,
         draw: Callable[[int], bytes],
+        files: MediaFiles | None = None,
     ) -> None:
         self.stream = stream
         self.on_commit: list[Callable[[Committed], None]] = []
@@ -104,7 +116,14 @@ class Journal(Closing):
         self._connection = connection
         self._keys = keys
         self._committer = Committer(
-            connection, keys=keys, drafts=drafts, chain=chain, checkpoints=checkpoints, clock=clock, draw=draw
+            connection,
+            keys=keys,
+            drafts=drafts,
+            chain=chain,
+            checkpoints=checkpoints,
+            clock=clock,
+            draw=draw,
+            files=files,
         )
         self._committed_number = last_number
         self._next_number = last_number + 1
@@ -199,6 +218,24 @@ class Journal(Closing):
             self._pending.notes.append(draft)
             self._came(urgent=draft.locked)
 
+    def add_media(self, media: Media, mask: str = "") -> None:
+        """Keep a still or clip; it is never in the way of an alarm, whose commit goes before.
+
+        Args:
+            media: in which nobody can be recognised.
+            mask: name of what was admitted when it was taken, by which it is judged whether it may be kept.
+        """
+        with self._lock:
+            self._tally.entered["media"] += 1
+            waiting = self._pending.media_bytes() + len(media.content)
+            if self._failure:
+                self._tally.set_aside["media", NOT_WRITABLE] += 1
+            elif waiting > self._settings.media_waiting_bytes:
+                self._tally.set_aside["media", TOO_SLOW] += 1
+            else:
+                self._pending.media.append(WaitingMedia(media, mask, self._clock.timebase()))
+                self._came()
+
     def edit(
         self, edits: Sequence[Edit], *, urgent: bool = False, then: Callable[[], None] | None = None
     ) -> None:
@@ -230,10 +267,11 @@ class Journal(Closing):
             self._came(urgent=True)
 
     def idle(self) -> bool:
-        """Whether no record waits to be committed, and no commit is under way that others have to hear of."""
+        """Whether no record, still or clip waits, and no commit is under way that others have to hear of."""
         with self._lock:
             busy = self._busy or self._sealing
-            return not self._pending.records and (not busy or bool(self._failure))
+            waits = self._pending.records or self._pending.media
+            return not waits and (not busy or bool(self._failure))
 
     def room(self) -> bool:
         """Whether what waits is less than half of what may wait."""
@@ -260,16 +298,24 @@ class Journal(Closing):
         if due_ns is not None:
             with self._lock:
                 ripe = self._pending.span_ns() >= round(self._settings.block_period_s * NS_PER_S)
+                hurried = self._urgent and not self._sealing
             if due_ns <= self._clock.boot_ns() or (ripe and not self._failure):
-                self.commit()
+                self.commit(media=not hurried)
         if self.chores and not self._failure:
             self._do_chores()
 
-    def commit(self) -> bool:
-        """Write all that waits in one transaction; tell whether that worked."""
+    def commit(self, *, media: bool = True) -> bool:
+        """Write all that waits in one transaction; tell whether that worked.
+
+        Args:
+            media: whether stills and clips go too, whose files take their time.
+        """
         with self._writing:
             with self._lock:
                 taken, self._pending = self._pending, Pending()
+                if taken.media and not media:
+                    self._pending.media, taken.media = taken.media, []
+                    self._pending.oldest_ns = taken.oldest_ns
                 self._urgent = False
                 self._busy = bool(taken.records or taken.then)
             if not taken and not self._failure:

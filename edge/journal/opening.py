@@ -24,6 +24,7 @@ from edge.journal.grounds import Ground, Grounds, by_law
 from edge.journal.journal import Journal
 from edge.journal.keys.key_provider import KeyProvider
 from edge.journal.keys.key_store import KeyStore
+from edge.journal.media_files import MEDIA_FOLDER, MediaFiles
 from edge.journal.pending import DraftMaker, Split
 from edge.journal.reader import Reader
 from edge.journal.settings import JournalSettings
@@ -78,6 +79,7 @@ class OpenJournal(Closing):
         boot: 16 bytes that name the boot in it: the one asked for, or another where that one was over.
         inside: what it was opened with, under that boot.
         grounds: tells what data rest on at this moment.
+        files: of its media; None where they stay in their rows.
     """
 
     def __init__(
@@ -89,8 +91,10 @@ class OpenJournal(Closing):
         make_reader: Callable[[], Reader],
         grounds: Callable[[], Grounds],
         stack: ExitStack,
+        files: MediaFiles | None = None,
     ) -> None:
         self.journal = journal
+        self.files = files
         self.boot = inside.boot
         self.inside = inside
         self.grounds = grounds
@@ -175,6 +179,7 @@ def open_journal(
     """
     with ExitStack() as stack:
         path, keys_path = IN_MEMORY, IN_MEMORY
+        files = MediaFiles(folder / MEDIA_FOLDER) if folder is not None and vfs is None else None
         if folder is not None:
             if vfs is None:
                 folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -186,6 +191,7 @@ def open_journal(
         stack.callback(connection.close)
         _settle(connection)
         _finish_erasure(connection, keys)
+        _tidy(connection, files)
         stream = _own_stream(connection, inside, predecessor)
         inside = replace(inside, boot=_boot(connection, inside))
         drafts = DraftMaker(
@@ -214,14 +220,19 @@ def open_journal(
             settings=settings,
             clock=inside.clock,
             draw=inside.draw,
+            files=files,
         )
+        if files is not None:
+            journal.chores.append(files.remove_gone)
 
         def make_reader() -> Reader:
             if path == IN_MEMORY:
                 return Reader(connection, keys, inside.items, borrowed=True)
-            return Reader(open_to_read(path, vfs=vfs), keys, inside.items)
+            return Reader(open_to_read(path, vfs=vfs), keys, inside.items, files=files)
 
-        return OpenJournal(journal, inside, keys, connection, make_reader, drafts.grounds, stack.pop_all())
+        return OpenJournal(
+            journal, inside, keys, connection, make_reader, drafts.grounds, stack.pop_all(), files
+        )
 
 
 def _settle(connection: apsw.Connection) -> None:
@@ -243,6 +254,15 @@ def _finish_erasure(connection: apsw.Connection, keys: KeyStore) -> None:
             logger.warning("an erasure that was interrupted has been finished")
     except JournalError:
         logger.exception("an erasure that was interrupted cannot be finished yet")
+
+
+def _tidy(connection: apsw.Connection, files: MediaFiles | None) -> None:
+    """Remove files of media that a crash has left without a block; what cannot be removed stays for now."""
+    if files is not None:
+        try:
+            files.tidy(connection)
+        except (OSError, apsw.Error):
+            logger.exception("files of media that no block speaks of cannot be removed yet")
 
 
 def _own_stream(connection: apsw.Connection, inside: Inside, predecessor: bytes | None) -> bytes:

@@ -18,10 +18,12 @@ from edge.journal.block import BlockKind
 from edge.journal.chain import Draft
 from edge.journal.frames.frame_block import DEFAULT_FRAME_LIMITS, encode_frames
 from edge.journal.grounds import EVENT_FRAMES_FOR, FRAMES_FOR, RECORDS_FOR, Ground, Grounds, by_law
+from edge.journal.media_block import media_draft
 from edge.journal.record_block import CARRIER, encode_records
 from edge.policy.classes import DataClass
 from edge.policy.rules import Purpose
 from edge.records import Record
+from edge.vision.media import Media
 from edge.wire.item_keys import ItemKeys
 
 Edit = tuple[str, tuple[int | str | bytes | None, ...]]
@@ -47,6 +49,7 @@ Split = Callable[[FrameBatch], Mapping[DataClass, tuple[FrameBatch, Int64s]]]
 TOO_SLOW = "journal too slow"
 UNWRITABLE = "cannot be written as a block"
 NOT_KEPT = "not kept for this purpose"
+NO_ROOM = "no room for its file"
 _SAME_OFFSET_NS = 1_000_000
 _FRAMES_FOR: Mapping[BlockKind, tuple[Purpose, ...]] = MappingProxyType(
     {BlockKind.FRAMES: FRAMES_FOR, BlockKind.EVENT_FRAMES: EVENT_FRAMES_FOR}
@@ -63,6 +66,15 @@ class EventFrames:
     locked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingMedia:
+    """A still or clip, the mask under which it was taken, and how its times relate to wall time."""
+
+    media: Media
+    mask: str
+    timebase: Timebase
+
+
 @dataclass(slots=True)
 class Pending:
     """What one transaction takes.
@@ -73,6 +85,7 @@ class Pending:
         event_frames: those of event windows.
         records: numbered.
         notes: finished drafts.
+        media: stills and clips.
         edits: changes of cursors and messages, in order.
         then: called in order when the transaction is on the disk.
         oldest_ns: when the first of it came in.
@@ -83,16 +96,22 @@ class Pending:
     event_frames: list[EventFrames] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     notes: list[Draft] = field(default_factory=list)
+    media: list[WaitingMedia] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     then: list[Callable[[], None]] = field(default_factory=list)
     oldest_ns: int | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.frames or self.event_frames or self.records or self.notes or self.edits or self.then)
+        data = self.frames or self.event_frames or self.records or self.notes or self.media
+        return bool(data or self.edits or self.then)
 
     def frame_count(self) -> int:
         """How many raw frames wait."""
         return sum(map(len, self.frames))
+
+    def media_bytes(self) -> int:
+        """Bytes of all stills and clips that wait."""
+        return sum(len(one.media.content) for one in self.media)
 
     def span_ns(self) -> int:
         """From the oldest to the newest datum, in the data's own time."""
@@ -166,6 +185,8 @@ class DraftMaker:
                 yield note
         for _, run in groupby(pending.records, key=lambda one: one.mask):
             yield from self._of_writable(list(run), written)
+        for one in pending.media:
+            yield from self._of_media(one, written)
 
     def of_records(self, records: Sequence[Record], *, stream: int = 1) -> Iterator[Draft]:
         """The blocks of some records of one mask, one for each class; what may not be kept is out of them.
@@ -214,6 +235,22 @@ class DraftMaker:
             return
         written["records"] += len(records)
         yield from drafts
+
+    def _of_media(self, waiting: WaitingMedia, written: Counter[str]) -> Iterator[Draft]:
+        """The block of a still or clip; one that may not be kept or cannot be written is counted."""
+        media, mask = waiting.media, waiting.mask
+        label = self._grounds.label(mask, media.data_class, (media.purpose,))
+        if label is None:
+            written[f"media {NOT_KEPT}"] += 1
+            return
+        try:
+            draft = media_draft(media, boot=self.boot, timebase=waiting.timebase, mask=mask, label=label)
+        except JournalError as error:
+            logger.warning("a picture of camera %s is left out: %s", media.camera, error)
+            written[f"media {UNWRITABLE}"] += 1
+            return
+        written["media"] += 1
+        yield draft
 
     def _of_sound(
         self, batch: FrameBatch, kind: BlockKind, unit: str, written: Counter[str], *, locked: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apsw
 
@@ -15,19 +15,24 @@ from edge.journal.frames.frame_block import FrameBlock, decode_frames
 from edge.journal.keys.key_database import DamagedKeyError
 from edge.journal.keys.key_store import KeyStore
 from edge.journal.keys.sealing import open_sealed
+from edge.journal.media_block import decode_media
+from edge.journal.media_files import MediaFiles
 from edge.journal.record_block import CARRIER, decode_records, join_records
 from edge.records import Record
+from edge.vision.media import Media
 from edge.wire.item_keys import ItemKeys
 
-_COLUMNS = "header, commitment, ciphertext_hash, ciphertext, link"
+_COLUMNS = "header, commitment, ciphertext_hash, ciphertext, link, size"
 _HEADERS_AT_ONCE = 2_000
+
+NO_FILE = "its file is missing"
 
 
 class DamagedRowError(JournalError):
     """The row of one block is damaged."""
 
 
-_BlockRow = tuple[bytes, bytes, bytes, bytes | None, bytes]
+_BlockRow = tuple[bytes, bytes, bytes, bytes | None, bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Reader(Closing):
         keys: the data keys; None where only what is clear is wanted.
         items: the catalogue's wire keys.
         borrowed: whether the connection is another's, who closes it.
+        files: of its media.
     """
 
     def __init__(
@@ -55,7 +61,9 @@ class Reader(Closing):
         items: ItemKeys,
         *,
         borrowed: bool = False,
+        files: MediaFiles | None = None,
     ) -> None:
+        self._files = files
         self._connection = connection
         self._keys = keys
         self._items = items
@@ -87,7 +95,7 @@ class Reader(Closing):
             f"SELECT {_COLUMNS} FROM block WHERE number BETWEEN ? AND ? ORDER BY number",  # noqa: S608 - a constant
             (first, last if last is not None else self.last_block()),
         ):
-            yield _block(row)
+            yield self._whole(_block(row), row[-1])
 
     def block(self, number: int) -> Block | None:
         """One block, or None if its row is gone."""
@@ -111,6 +119,8 @@ class Reader(Closing):
         key = self._key(block)
         if key is None or block.ciphertext is None:
             return None
+        if not block.ciphertext:
+            raise JournalError(NO_FILE, where=f"block {block.header.number}")
         return open_sealed(key, block.header_bytes, block.ciphertext)
 
     def frames(self, block: Block) -> FrameBlock | None:
@@ -123,6 +133,17 @@ class Reader(Closing):
             raise JournalError("holds no frames", where=f"block {block.header.number}")
         opened = self.plaintext(block)
         return None if opened is None else decode_frames(opened[1])
+
+    def media(self, block: Block) -> Media | None:
+        """The still or clip of a block; None as for `plaintext`.
+
+        Raises:
+            JournalError: it holds none, or was changed, or its file is not there.
+        """
+        if block.header.kind is not BlockKind.MEDIA:
+            raise JournalError("holds no media", where=f"block {block.header.number}")
+        opened = self.plaintext(block)
+        return None if opened is None else decode_media(opened[1], block.header)
 
     def records(self, first: int, last: int, *, stream: int = 1) -> list[BootRecord]:
         """The records from `first` to `last`, in order; what is gone or damaged is left out.
@@ -228,6 +249,14 @@ class Reader(Closing):
         except JournalError:
             return None
 
+    def _whole(self, block: Block, size: int) -> Block:
+        """A block with its ciphertext, from its file where it has one; empty bytes if that is not there."""
+        outside = block.header.kind is BlockKind.MEDIA and block.ciphertext is None and size > 0
+        if not outside:
+            return block
+        found = None if self._files is None else self._files.read(block.ciphertext_hash)
+        return replace(block, ciphertext=found or b"")
+
     def _key(self, block: Block) -> bytes | None:
         """The key of a block's content; None where there is nothing to be opened."""
         if block.ciphertext is None or self._keys is None:
@@ -236,8 +265,9 @@ class Reader(Closing):
 
 
 def _block(row: _BlockRow) -> Block:
-    header_bytes, commitment, ciphertext_hash, ciphertext, link = row
-    if not all(isinstance(part, bytes) for part in (*row[:3], link, ciphertext or b"")):
+    header_bytes, commitment, ciphertext_hash, ciphertext, link, size = row
+    sound = all(isinstance(part, bytes) for part in (*row[:3], link, ciphertext or b""))
+    if not sound or not isinstance(size, int):
         raise DamagedRowError("the row of a block is damaged")
     try:
         header = read_header(header_bytes)

@@ -36,6 +36,6 @@ def insert(connection: apsw.Connection, row: Row) -> None:
             row.commitment,
             row.ciphertext_hash,
             row.link,
-            row.ciphertext,
+            None if row.outside else row.ciphertext,
         ),
     )

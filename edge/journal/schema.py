@@ -7,7 +7,7 @@ from types import MappingProxyType
 APPLICATION_ID = 0x4E455647
 """What marks a file as a journal: "NEVG" (SQLite's ``application_id``)."""
 
-VERSION = 1
+VERSION = 2
 
 _V1 = """
 CREATE TABLE stream (
@@ -104,5 +104,28 @@ CREATE TABLE erasing (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS = MappingProxyType({1: _V1})
+_V2 = """
+CREATE TABLE media_given (
+  destination TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  PRIMARY KEY (destination, number, first)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE media_ended (
+  destination TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  cause INTEGER NOT NULL,
+  PRIMARY KEY (destination, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE media_gone (
+  hash BLOB PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER media_emptied AFTER UPDATE OF size ON block
+WHEN OLD.kind = 5 AND OLD.size > 0 AND NEW.size = 0 AND OLD.ciphertext IS NULL BEGIN
+  INSERT OR IGNORE INTO media_gone VALUES (OLD.ciphertext_hash);
+END;
+"""
+
+MIGRATIONS = MappingProxyType({1: _V1, 2: _V2})
 """The statements that make a database of one version out of the one before; 0 is an empty file."""

@@ -37,6 +37,7 @@ class BoundsSection(Section):
     frames_days: Annotated[float, Field(ge=0)] = 7.0
     frames_mb: Annotated[int, Field(ge=0)] = 2_000
     events_mb: Annotated[int, Field(ge=0)] = 1_000
+    media_mb: Annotated[int, Field(ge=0)] = 2_000
     private_days: Annotated[float, Field(gt=0, le=14)] = Field(
         default=14.0, description="whatever is of class position or exterior, sent or not (at most 14)"
     )
@@ -54,6 +55,7 @@ class BoundsSection(Section):
                 frames_days=self.frames_days,
                 frames_bytes=self.frames_mb * _MB,
                 events_bytes=self.events_mb * _MB,
+                media_bytes=self.media_mb * _MB,
                 private_days=self.private_days,
             ),
             total_bytes=self.total_mb * _MB,

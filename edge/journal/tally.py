@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from edge.account import Hop
-from edge.journal.pending import NOT_KEPT, UNWRITABLE, Pending
+from edge.journal.pending import NO_ROOM, NOT_KEPT, UNWRITABLE, Pending
 
 NOT_WRITABLE = "journal not writable"
 HANDED_BACK = "journal not writable, handed back"
 
-UNITS = ("frames", "event frames", "records", "notes")
+UNITS = ("frames", "event frames", "records", "notes", "media")
 WAITING = "waiting to be committed"
 
 
@@ -34,12 +34,10 @@ class Tally:
     def add(self, written: Counter[str]) -> None:
         """Count what one transaction wrote, and what in it could or may not be written as a block."""
         for unit in UNITS:
-            unwritable = written.pop(f"{unit} {UNWRITABLE}", 0)
-            if unwritable:
-                self.set_aside[unit, UNWRITABLE] += unwritable
-            not_kept = written.pop(f"{unit} {NOT_KEPT}", 0)
-            if not_kept:
-                self.set_aside[unit, NOT_KEPT] += not_kept
+            for cause in (UNWRITABLE, NOT_KEPT, NO_ROOM):
+                count = written.pop(f"{unit} {cause}", 0)
+                if count:
+                    self.set_aside[unit, cause] += count
         self.written.update(written)
 
     def refuse(self, pending: Pending) -> None:
@@ -47,6 +45,7 @@ class Tally:
         self.set_aside["frames", NOT_WRITABLE] += pending.frame_count()
         self.set_aside["event frames", NOT_WRITABLE] += sum(len(one.batch) for one in pending.event_frames)
         self.set_aside["notes", NOT_WRITABLE] += len(pending.notes)
+        self.set_aside["media", NOT_WRITABLE] += len(pending.media)
         self.set_aside["records", HANDED_BACK] += len(pending.records)
 
     def hops(self) -> tuple[Hop, ...]:

@@ -46,7 +46,14 @@ def test_each_purpose_limits_its_own_kind_of_block() -> None:
         (BlockKind.FRAMES, "position"): 2,
         (BlockKind.EVENT_FRAMES, "position"): 30,
         (BlockKind.FRAMES, "cabin"): 1,
+        (BlockKind.MEDIA, "cabin"): 1,
     }
+
+
+def test_media_are_kept_as_long_as_the_shortest_rule_of_their_class_says() -> None:
+    found = days(rule(CABIN, Purpose.RECORDING, 3), rule(CABIN, Purpose.EVENT, 9))
+    assert found[BlockKind.MEDIA, "cabin"] == 3
+    assert (BlockKind.MEDIA, "cabin") not in days(rule(CABIN, Purpose.EVENT, 0))
 
 
 def test_records_are_kept_as_long_as_the_longest_of_their_purposes_says() -> None:

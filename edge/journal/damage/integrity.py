@@ -12,10 +12,12 @@ import apsw
 from edge.account import Hop
 from edge.clock import NS_PER_S, Clock
 from edge.errors import JournalError
-from edge.journal.block import first_link, leaf, link, read_header
+from edge.journal.block import BlockKind, first_link, leaf, link, read_header
+from edge.journal.media_files import MediaFiles
 from edge.journal.upkeep.ages import read_own
 
 _SMALL = ("stream", "checkpoint", "covered", "message", "gap", "erased", "total", "held", "erasing")
+_MEDIA = ("media_given", "media_ended", "media_gone")
 _NS_PER_MS = 1_000_000
 _NAMED = 8
 _LAST_CONTENTS = 64
@@ -37,7 +39,7 @@ def check_at_opening(connection: apsw.Connection) -> None:
         DamageError: something does not hold.
         apsw.Error: the file is no database, or its structure is broken.
     """
-    for table in _SMALL:
+    for table in (*_SMALL, *_MEDIA):
         findings = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check('{table}')")]
         if findings != ["ok"]:
             raise DamageError(f"table {table} is damaged: {findings[0].splitlines()[-1]}")
@@ -114,11 +116,19 @@ class Scrub:
         step_ms: one step takes about so long.
         step_blocks: and reads so many blocks at most.
         period_s: pause between two steps: at 50 ms in 10 s the scrub takes half a percent of one core.
+        files: of the journal's media; without, contents that are in files are passed over.
     """
 
     def __init__(
-        self, clock: Clock, *, step_ms: float = 50.0, step_blocks: int = 4_096, period_s: float = 10.0
+        self,
+        clock: Clock,
+        *,
+        step_ms: float = 50.0,
+        step_blocks: int = 4_096,
+        period_s: float = 10.0,
+        files: MediaFiles | None = None,
     ) -> None:
+        self._files = files
         self._clock = clock
         self._step_ns = round(step_ms * _NS_PER_MS)
         self._step_blocks = step_blocks
@@ -182,8 +192,11 @@ class Scrub:
             wrong = ""
             if before is not None and link(before, leaf(header, ciphertext_hash, commitment)) != kept:
                 wrong = "the chain does not lead to it"
-            if not _fits(header, number, place) or size != len(ciphertext or b""):
+            outside = place[1] == BlockKind.MEDIA and ciphertext is None and bool(size)
+            if not _fits(header, number, place) or (size != len(ciphertext or b"") and not outside):
                 wrong = "its row does not fit its header"
+            if outside and self._files is not None:
+                wrong = self._files.wrong(ciphertext_hash, size) or wrong
             if ciphertext is not None:
                 if hashlib.sha256(ciphertext).digest() != ciphertext_hash:
                     wrong = "its sealed content was changed"

@@ -20,6 +20,7 @@ from edge.journal.database import lock_folder, open_database
 from edge.journal.keys.key_database import DamagedKeysError, open_key_database
 from edge.journal.keys.key_provider import KeyProvider
 from edge.journal.keys.key_store import KeyStore
+from edge.journal.media_files import MEDIA_FOLDER
 from edge.journal.opening import JOURNAL_FILE, KEYS_FILE, Inside, OpenJournal, open_journal
 from edge.journal.settings import JournalSettings
 from edge.journal.syncing import sync_folder
@@ -180,7 +181,7 @@ def _put_aside_keys(folder: Path, provider: KeyProvider, inside: Inside) -> list
         with DamagedJournal(folder / JOURNAL_FILE) as unreadable:
             stream = unreadable.stream_id()
         kept = _new_folder(folder, _named(stream))
-        _move(folder, kept, [JOURNAL_FILE, KEYS_FILE], error.what, then=_DONE)
+        _move(folder, kept, [JOURNAL_FILE, KEYS_FILE, MEDIA_FOLDER], error.what, then=_DONE)
         return [Salvage(_WRAPPING, error.what, kept.name, stream)]
     return []
 
@@ -199,7 +200,7 @@ def _put_aside_journal(folder: Path, cause: str) -> Salvage:
     with DamagedJournal(folder / JOURNAL_FILE) as damaged:
         stream = damaged.stream_id()
     kept = _new_folder(folder, _named(stream))
-    _move(folder, kept, [JOURNAL_FILE], cause, then=_TO_RESCUE)
+    _move(folder, kept, [JOURNAL_FILE, MEDIA_FOLDER], cause, then=_TO_RESCUE)
     return Salvage("journal", cause, kept.name, stream)
 
 

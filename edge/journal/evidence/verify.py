@@ -276,6 +276,8 @@ class _Walk:
         series = block.header.kind, block.header.data_class
         if block.ciphertext is None:
             self.erased[series] += 1
+        elif not block.ciphertext:
+            self._fault("its file is missing", where)
         elif hashlib.sha256(block.ciphertext).digest() != block.ciphertext_hash:
             self._fault("its sealed content was changed", where)
         elif self.contents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,8 @@ from edge.policy.classes import DataClass
 RESUMED = "consents had ended, and their erasure was interrupted"
 
 _BATCH = 256
+
+logger = logging.getLogger(__name__)
 
 
 def erase(opened: OpenJournal, request: ErasureRequest, inside: Inside) -> Erasure:
@@ -52,6 +55,12 @@ def erase(opened: OpenJournal, request: ErasureRequest, inside: Inside) -> Erasu
         for start in range(0, len(blocks), _BATCH):
             empty_blocks(connection, blocks[start : start + _BATCH])
         forget_condemned(connection)
+        if opened.files is not None:
+            try:
+                while opened.files.remove_gone(connection):
+                    pass
+            except OSError:
+                logger.exception("files whose key is gone cannot be removed yet")
     return erasure_of(plan)
 
 

@@ -180,6 +180,12 @@ def bytes_in_use(connection: apsw.Connection) -> int:
     return (pages - free) * size
 
 
+def bytes_of_media(connection: apsw.Connection) -> int:
+    """Bytes of all stills and clips, which lie in files beside the database but for the smallest."""
+    query = "SELECT sum(bytes) FROM held WHERE kind = ?"
+    return int(connection.execute(query, (int(BlockKind.MEDIA),)).get or 0)
+
+
 def bytes_of_file(connection: apsw.Connection) -> int:
     """Bytes of all pages, free ones included."""
     return int(connection.pragma("page_count")) * int(connection.pragma("page_size"))

@@ -19,6 +19,7 @@ from edge.journal.upkeep.held import (
     Oldest,
     bytes_in_use,
     bytes_of_file,
+    bytes_of_media,
     empty_segments,
     series_of,
 )
@@ -110,6 +111,9 @@ class Removal:
         self._space = space
         self._clock = clock
         self._full = full
+        self._freed_bytes = 0
+        more = 2 * settings.reserve_bytes if full else 0
+        self._enough_bytes = settings.floor_bytes(space.size_bytes) + more
 
     def run(self) -> bool:
         """Remove what is due; tell whether time or number ended it before all was done."""
@@ -145,7 +149,7 @@ class Removal:
             yield from ((block, Cause.SPACE) for block in self._over_space())
 
     def _over_total(self) -> Iterator[HeldBlock]:
-        while bytes_in_use(self._connection) > self._settings.total_bytes:
+        while bytes_in_use(self._connection) + bytes_of_media(self._connection) > self._settings.total_bytes:
             block = self._next(young=False)
             if block is None:
                 return
@@ -159,7 +163,12 @@ class Removal:
             yield block
 
     def _must_not_grow(self) -> bool:
-        """Whether too little room is left inside the file, on a disk that is short of space."""
+        """Whether too little room is left inside the file, on a disk that is short of space.
+
+        Media lie in files: what goes of them is room on the disk, which may be enough.
+        """
+        if self._space.free_bytes + self._freed_bytes >= self._enough_bytes:
+            return False
         used, whole = bytes_in_use(self._connection), bytes_of_file(self._connection)
         return (self._full or used > self._settings.least_bytes) and whole - used < self._settings.spare_bytes
 
@@ -214,6 +223,8 @@ class Removal:
             unit = f"records' {data_class}"
         elif kind is BlockKind.RECORDS and cause is Cause.AGE:
             self._note_erased(block)
+        if kind is BlockKind.MEDIA:
+            self._freed_bytes += block.size
         self.removed[unit, told] += count
         self.facts[unit, "blocks"] += 1
         self.facts[unit, "bytes"] += block.size

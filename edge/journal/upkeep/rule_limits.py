@@ -20,20 +20,31 @@ _KINDS: Mapping[Purpose, BlockKind] = MappingProxyType(
 )
 
 
+_SEEN = frozenset({DataClass.CABIN, DataClass.EXTERIOR})
+"""The classes of what cameras see."""
+
+
 def limits_of(rules: Iterable[Rule]) -> tuple[Limit, ...]:
     """The limits in days that rules ask for, beside the journal's own; sent or not, nothing outlasts them.
 
     Records are kept once for all their purposes: the longest of the rules holds for them, and none where one
-    of the rules leaves it to the journal.
+    of the rules leaves it to the journal. A block of media does not tell for which purpose it is kept: for
+    all of its class the shortest of the rules holds.
 
     Args:
         rules: of a policy, whether a consent is given or not.
     """
     days: dict[tuple[BlockKind, DataClass], list[float]] = {}
+    media: dict[DataClass, list[float]] = {}
     for rule in rules:
         days.setdefault((_KINDS[rule.purpose], rule.data_class), []).append(rule.retention_days)
+        if rule.data_class in _SEEN and rule.retention_days:
+            media.setdefault(rule.data_class, []).append(rule.retention_days)
     return tuple(
         Limit(frozenset({kind}), frozenset({str(data_class)}), days=max(each), strict=True)
         for (kind, data_class), each in sorted(days.items())
         if all(each)
+    ) + tuple(
+        Limit(frozenset({BlockKind.MEDIA}), frozenset({str(data_class)}), days=min(each), strict=True)
+        for data_class, each in sorted(media.items())
     )
