@@ -22,6 +22,8 @@ class UpKind(IntEnum):
     CHECKPOINT = 4
     ACCOUNT = 5
     TIME_CORRECTIONS = 6
+    MEDIA_CHUNK = 7
+    MEDIA_ENDED = 8
 
     @property
     def holds_records(self) -> bool:

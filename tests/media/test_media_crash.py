@@ -1,4 +1,4 @@
-"""A process that keeps media is killed at any instant: no block is without its file, nor file without block."""
+"""A process that keeps media is killed at any instant: no block is without its file, no file without one."""
 
 from __future__ import annotations
 
