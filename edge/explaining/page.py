@@ -12,7 +12,7 @@ from rich.text import Text
 from edge.explaining.destinations import DestinationAnswer
 from edge.explaining.diagnostics import DiagnosticAnswer
 from edge.explaining.items import ItemAnswer
-from edge.explaining.media import MediaAnswer
+from edge.explaining.media import WORDS, MediaAnswer
 from edge.explaining.payloads import PayloadAnswer, RuleLine
 from edge.explaining.picture import picture
 from edge.explaining.question import Answer
@@ -56,10 +56,11 @@ def page_of(answer: Answer) -> Iterator[RenderableType]:
         case DestinationAnswer():
             yield from _destination(answer)
         case MediaAnswer():
-            yield _title(answer.device, collected=False)
+            yield _title(answer.device, collected=answer.collected)
             yield _line("why", answer.why)
             for policy in answer.policies:
-                yield _line("class", f"one would be of class {policy.data_class}")
+                named = answer.device not in WORDS
+                yield _line("class", f"{'it is' if named else 'one would be'} of class {policy.data_class}")
                 yield from _class(policy)
 
 

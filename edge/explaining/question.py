@@ -12,7 +12,7 @@ from edge.errors import PolicyError
 from edge.explaining.destinations import DestinationAnswer, explain_destination
 from edge.explaining.diagnostics import DiagnosticAnswer, explain_diagnostic
 from edge.explaining.items import ItemAnswer, explain_item, filled, item_ids
-from edge.explaining.media import WORDS, MediaAnswer, explain_media
+from edge.explaining.media import WORDS, MediaAnswer, camera_names, explain_media
 from edge.explaining.payloads import PayloadAnswer, explain_payload, is_known
 from edge.explaining.signals import SignalAnswer, explain_signal
 from edge.explaining.situation import Situation
@@ -63,8 +63,8 @@ def ask(situation: Situation, name: str) -> tuple[Answer, ...]:
     found: list[Answer] = []
     if name in {*DataClass}:
         found.append(explain_class(situation, DataClass(name)))
-    if name in WORDS:
-        found.append(explain_media(situation, name))
+    if name in {*WORDS, *camera_names(situation)}:
+        found += explain_media(situation, name)
     if name in situation.destinations:
         found.append(explain_destination(situation, name))
     found += [explain_item(situation, item) for item in item_ids(situation, name)]
@@ -85,6 +85,7 @@ def known_names(situation: Situation) -> Iterator[str]:
     refs = all_signals(situation)
     yield from DataClass
     yield from WORDS
+    yield from camera_names(situation)
     yield from situation.destinations
     yield from filled(situation)
     yield from dict.fromkeys(f"{ref.message}.{ref.signal}" for ref in refs)

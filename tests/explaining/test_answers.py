@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -457,6 +458,40 @@ class TestTheRest:
         assert isinstance(answer, MediaAnswer)
         assert not answer.collected
         assert CABIN in {one.data_class for one in answer.policies}
+
+    def test_a_camera_is_opened_only_for_what_is_agreed_to(self) -> None:
+        tables: dict[str, Any] = {
+            "journal": {"folder": "journal"},
+            "event": [{"name": "stop", "all_of": ["pt.M.S"]}],
+            "camera": [
+                {
+                    "name": "front",
+                    "source": "v4l2:/dev/video0",
+                    "class": "exterior",
+                    "every_s": 10,
+                    "events": ["stop"],
+                },
+                {"name": "inside", "source": "v4l2:/dev/video1", "class": "cabin", "requests": True},
+            ],
+        }
+        uses = {Purpose.RECORDING: Basis.CONSENT, Purpose.EVENT: Basis.LAW}
+        rules = {
+            (DataClass.EXTERIOR, one): Rule(
+                DataClass.EXTERIOR, one, basis, longest_days=30.0 * (basis is Basis.CONSENT)
+            )
+            for one, basis in uses.items()
+        }
+        situation = situation_of({BUS: []}, policy=Policy("made up", 1, "", rules), **tables)
+        front, inside = ask(situation, "cameras")
+        assert isinstance(front, MediaAnswer)
+        assert isinstance(inside, MediaAnswer)
+        assert (front.device, front.collected) == ("camera front", True)
+        assert "for event; recording: it needs the consent of a person in the vehicle" in front.why
+        assert (inside.collected, inside.why) == (
+            False,
+            "it is not opened; recording: no rule of the policy collects cabin for recording",
+        )
+        assert ask(situation, "front") == (front,)
 
     def test_a_destination(self, tmp_path: Path) -> None:
         answer = only(vehicle(tmp_path), "abroad")
