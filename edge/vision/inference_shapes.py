@@ -11,7 +11,13 @@ _GRAPH_OUTPUT = 12
 _GRAPH_VALUE_INFO = 13
 _NAME = 1
 _TYPE = 2
-_FLOAT_TENSOR_OF_ANY_SHAPE = bytes([0x0A, 0x02, 0x08, 0x01])
+_TENSOR = 1
+_ELEMENTS = bytes([0x08, 0x01])  # TypeProto.Tensor.elem_type = FLOAT
+_SHAPE = 2
+_DIMENSION = 1
+_DIMENSION_NAME = 2
+_PICTURE_DIMENSIONS = 4
+_FREE = {0: b"count", 2: b"height", 3: b"width"}
 
 _VARINT = 0
 _FIXED64 = 1
@@ -29,11 +35,13 @@ class _Field(NamedTuple):
 def with_free_shapes(model: bytes, outputs: Collection[str]) -> bytes:
     """Let an ONNX model take tensors of any shape, and compute no more than the outputs asked for.
 
-    The weights and the nodes stay as they are: only the declared shapes of inputs, outputs and what is
-    between them (`GraphProto`, fields 11 to 13 of onnx.proto3) go, and the outputs that nobody asked for.
+    The weights and the nodes stay as they are: of what is declared about inputs, outputs and what is between
+    them (`GraphProto`, fields 11 to 13 of onnx.proto3) only the channels of the inputs stay, and the outputs
+    that nobody asked for go.
 
     Args:
-        model: a serialised ``ModelProto`` whose inputs and outputs are tensors of float32.
+        model: a serialised ``ModelProto`` whose inputs are pictures of float32, (count, channels, height,
+            width).
         outputs: names of the outputs to keep.
 
     Raises:
@@ -63,9 +71,36 @@ def _freed(graph: bytes, outputs: Collection[str], kept: set[str]) -> Iterator[b
             if name.decode() not in outputs:
                 continue
             kept.add(name.decode())
+        tensor = _ELEMENTS
+        if field.number == _GRAPH_INPUT:
+            tensor += _delimited(_SHAPE, _free_picture(field.payload))
         yield _delimited(
-            field.number, _delimited(_NAME, name) + _delimited(_TYPE, _FLOAT_TENSOR_OF_ANY_SHAPE)
+            field.number, _delimited(_NAME, name) + _delimited(_TYPE, _delimited(_TENSOR, tensor))
         )
+
+
+def _free_picture(value: bytes) -> bytes:
+    """The dimensions of an input with names in place of count, height and width; channels stay.
+
+    ONNX Runtime has to know that there are four, and how many channels, to lay tensors out for its fast
+    kernels.
+    """
+    dimensions = [
+        field.payload for field in _within(value, _TYPE, _TENSOR, _SHAPE) if field.number == _DIMENSION
+    ]
+    if len(dimensions) != _PICTURE_DIMENSIONS:
+        raise ValueError(f"an input of {len(dimensions)} dimensions, not {_PICTURE_DIMENSIONS}")
+    return b"".join(
+        _delimited(_DIMENSION, _delimited(_DIMENSION_NAME, _FREE[at]) if at in _FREE else dimension)
+        for at, dimension in enumerate(dimensions)
+    )
+
+
+def _within(message: bytes, *path: int) -> Iterator[_Field]:
+    """The fields of the message that lies in others, found by their numbers from the outermost on."""
+    for number in path:
+        message = b"".join(field.payload for field in _fields(message) if field.number == number)
+    return _fields(message)
 
 
 def _fields(message: bytes) -> Iterator[_Field]:
