@@ -11,6 +11,7 @@ from edge.clock import Clock
 from edge.config.configuration import AnyPlatform
 from edge.config.uplink import UplinkSection
 from edge.errors import UplinkError
+from edge.forward.media.allowance import MediaAllowance, nothing_leaves
 from edge.forward.view import View, whole
 from edge.loading import tls_settings
 from edge.policy.destinations import ConfiguredDestination
@@ -40,12 +41,14 @@ class Destination:
         platform_key: verifies its receipts; None where a PUBACK is enough.
         permit: asked before each connection.
         view: what it may have of a record.
+        media: which stills and clips it may have.
     """
 
     section: UplinkSection
     platform_key: VerifyingKey | None
     permit: Permit = OPEN
     view: View = whole
+    media: MediaAllowance = nothing_leaves
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from edge.forward.composer import Composer
 from edge.forward.cose_composer import CoseComposer
 from edge.forward.erasing import Erasing
 from edge.forward.forwarder import Forwarder
+from edge.forward.media.sending import MediaSending
 from edge.forward.past_labels import PastLabels
 from edge.forward.recent import Recent
 from edge.forward.rules import ForwardRules
@@ -48,6 +49,7 @@ from edge.uplink.link import Link
 from edge.uplink.outgoing import Outgoing
 from edge.uplink.uplink import Uplink
 from edge.vehicle.outcome import EventFrames, EventOutcome
+from edge.vision.media import Media
 from edge.wire.cose import Signer
 from edge.wire.item_keys import ItemKeys
 from edge.wire.receipt import Receipt
@@ -167,6 +169,10 @@ class JournalRoad(Road):
             self._journal.add_event_frames(event.batch, locked=self._events.locked(event.event_id))
         else:
             self._journal.add_note(self._events.note(event, self._clock.timebase()))
+
+    def take_media(self, media: Media, mask: str = "") -> None:
+        """See `Road.take_media`; while the journal cannot be written, it is counted as lost."""
+        self._journal.add_media(media, mask)
 
     def take_change(self, change: TimeChange) -> None:
         """See `Road.take_change`; a step that corrects nothing is kept in the journal alone."""
@@ -292,7 +298,8 @@ class JournalRoad(Road):
         hops = [*self._journal.hops(), *self._bounds.hops(), self._scrub.hop()]
         hops += [dispatch.hop() for dispatch in self._past[:1]]
         for forwarder, uplink in zip(self.forwarders, self.uplinks, strict=True):
-            hops += [forwarder.hop(), *uplink.hops()]
+            media = forwarder.media_hop()
+            hops += [forwarder.hop(), *([] if media is None else [media]), *uplink.hops()]
         return tuple(hops)
 
     def close(self) -> None:
@@ -402,7 +409,15 @@ class JournalRoad(Road):
             boot=self.identity.boot,
             draw=self._draw,
             own_thread=False,
+            media=self._media(rules, destination),
         )
+
+    def _media(self, rules: ForwardRules, destination: Destination | GbtDestination) -> MediaSending | None:
+        """What sends stills and clips; GB/T 32960.3 has no message for any."""
+        if isinstance(destination, GbtDestination):
+            return None
+        signer = Signer(self._sender.key, vehicle=rules.vehicle)
+        return MediaSending(self._opened, rules.destination, rules.vehicle, signer.sign, destination.media)
 
     def _uplink(
         self, destination: Destination | GbtDestination, forwarder: Forwarder, link: Link | None

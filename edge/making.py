@@ -189,7 +189,7 @@ def _destinations(
                 notify(notice)
         view = RecordView(loaded.catalogue, standing.verdict_of)
         if not isinstance(section, GbtSection):
-            found.append(Destination(section, key, permit_of(standing), view))
+            found.append(Destination(section, key, permit_of(standing), view, standing.media_refused))
         elif files is not None and config.journal is not None:
             found.append(
                 GbtDestination(
@@ -253,7 +253,7 @@ def _through_journal(
         make_sender=make_sender,
         folder=section.folder,
         bounds=bounds,
-        scrub=Scrub(clock),
+        scrub=Scrub(clock, files=opened.files),
         salvaged=kept.salvaged,
         clock=clock,
         draw=draw,

@@ -19,10 +19,13 @@ from edge.uplink.outbox import MemoryOutbox
 from edge.uplink.outgoing import Kind, Outgoing, VehicleTopics
 from edge.uplink.uplink import Uplink
 from edge.vehicle.outcome import EventFrames, EventOutcome
+from edge.vision.media import Media
 from edge.wire.cose import Signer
 from edge.wire.item_keys import ItemKeys
 
 logger = logging.getLogger(__name__)
+
+NO_JOURNAL = "no journal to keep them in"
 
 _FULL_SHARE = 2
 _MESSAGE_SHARE = 4
@@ -82,6 +85,16 @@ class Road(ABC):
     @abstractmethod
     def take_event(self, event: EventOutcome) -> None:
         """Keep what became of an event."""
+
+    @abstractmethod
+    def take_media(self, media: Media, mask: str = "") -> None:
+        """Keep a still or clip and bring it to the platforms that may have it; never waits.
+
+        Args:
+            media: in which nobody can be recognised.
+            mask: name of what was admitted when it was taken (`edge.policy.admission.Admission.name`); under
+                a policy, what has none is not kept.
+        """
 
     @abstractmethod
     def take_change(self, change: TimeChange) -> None:
@@ -154,6 +167,7 @@ class VolatileRoad(Road):
         link: Link | None,
     ) -> None:
         section = destination.section
+        self._media_lost = 0
         self.identity = identity
         self._queue_messages = section.queue_messages
         self._queue_bytes = section.queue_bytes
@@ -192,6 +206,13 @@ class VolatileRoad(Road):
         """See `Road.take_event`: it is only logged."""
         if not isinstance(event, EventFrames):
             logger.info("event %s: %s", event.event_id, event.cause)
+
+    def take_media(self, media: Media, mask: str = "") -> None:
+        """See `Road.take_media`: without a journal it is kept nowhere, and counted."""
+        del mask
+        if not self._media_lost:
+            logger.warning("pictures of camera %s are not kept: there is no journal", media.camera)
+        self._media_lost += 1
 
     def take_change(self, change: TimeChange) -> None:
         """See `Road.take_change`."""
@@ -251,7 +272,9 @@ class VolatileRoad(Road):
 
     def hops(self) -> tuple[Hop, ...]:
         """See `Road.hops`."""
-        return (self.dispatch.hop(), *self.uplinks[0].hops())
+        lost = self._media_lost
+        media = (Hop("media", "media", lost, 0, {NO_JOURNAL: lost}),) if lost else ()
+        return (self.dispatch.hop(), *media, *self.uplinks[0].hops())
 
     def _largest_payload(self, kind: Kind) -> int:
         share = self._queue_bytes // _MESSAGE_SHARE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edge.archive.media import describe_media
 from edge.archive.opening import Archive
 from edge.clock import TimeQuality
 from edge.consent.consent_notes import decode_entry
@@ -48,6 +49,8 @@ def describe(kind: BlockKind, plaintext: bytes) -> Mapping[str, object]:
     try:
         if kind is BlockKind.ACCOUNT:
             return describe_account(decode_account(plaintext))
+        if kind is BlockKind.MEDIA:
+            return describe_media(plaintext)
         if kind is BlockKind.CONSENT:
             return plain_entry(decode_entry(plaintext))
         fields = read_cbor(plaintext)

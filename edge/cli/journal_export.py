@@ -18,6 +18,7 @@ from edge.archive.exporting import (
     chosen_what,
     export,
 )
+from edge.archive.media import export_media
 from edge.archive.opening import Archive
 from edge.archive.selection import Selection
 from edge.archive.signals import load_rules
@@ -38,7 +39,7 @@ _UNITS = {
 
 
 @click.command()
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
 @place_options
 @click.option(
     "--format", "format_name", type=click.Choice([*Format]), help="Without it, the ending of OUT tells."
@@ -81,6 +82,9 @@ def command(
     them; the file is the same to the byte, whatever --jobs. All other exports are made by one process: there
     the writing is the work.
 
+    Media (--kind media) go into the folder OUT: each still or clip under a name that tells camera, time and
+    block, and beside it a JSON file with all that is known of it.
+
     With a configuration the export names the signals that its door withheld, as "not collected". Candump, BLF
     and CSV have no place for that: there it stands beside OUT, in OUT.about.json.
 
@@ -90,9 +94,17 @@ def command(
       nevgate journal export day.parquet --kind records --from 2026-03-01 --to 2026-03-02
       nevgate journal export signals.parquet --decode --config /etc/nevgate/nevgate.toml
       nevgate journal export crash.blf --event collision@81234567890
+      nevgate journal export pictures --kind media --class exterior
       nevgate journal export trip.excerpt --kind records --class position --from 2026-03-01T08:00
     """
     place = find_place(folder, config_path)
+    if kinds == ("media",) and out.suffix.lower() != ".excerpt" and format_name is None:
+        selection = make_selection(kinds, classes, since, until, boot)
+        with place.open() as archive:
+            _export_media(archive, _within(archive, selection, event), out, force=force, as_json=as_json)
+        return
+    if out.is_dir():
+        raise click.UsageError(f"'{out}' is a folder; only media are exported into one")
     format_ = chosen_format(out, format_name)
     selection = make_selection(kinds, classes, since, until, boot)
     what, meant = chosen_what(format_, selection.kinds, event=event is not None, decode=decode)
@@ -120,6 +132,17 @@ def command(
         emit_json({"out": str(out), "what": what.value, "format": format_.value, **about.as_json()})
         return
     _tell(request, about)
+
+
+def _export_media(archive: Archive, selection: Selection, out: Path, *, force: bool, as_json: bool) -> None:
+    with progress_bar("exporting media", archive.count(selection)) as progress:
+        done = export_media(archive, selection, out, force=force, progress=progress)
+    if as_json:
+        emit_json({"out": str(out), "what": "media", **done.as_json()})
+        return
+    click.echo(f"{done.written:,} stills and clips ({done.bytes:,} bytes) were written into {out}")
+    for cause, count in done.left_out.items():
+        click.echo(f"  left out: {count:,} {cause}")
 
 
 def _within(archive: Archive, selection: Selection, event: str | None) -> Selection:

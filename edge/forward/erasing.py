@@ -69,6 +69,7 @@ class Erasing:
                 return Erasure()
             for destination, forwarder in self._forwarders.items():
                 forwarder.take_back(frozenset(plan.messages.get(destination, ())))
+                forwarder.media_erased(frozenset(plan.blocks))
             self._recent.scrub(lambda record: self._left_of(record, plan))
             self._condemned.empty(plan.blocks)
         return erasure_of(plan)
@@ -87,6 +88,7 @@ class Erasing:
             apsw.Error: the journal cannot be read.
         """
         with self._still() as connection:
+            self._forwarders[destination].recheck_media()
             return self._take_back(
                 connection, {destination: lambda held: self.holds(held.item, data_class, destination)}
             )

@@ -20,6 +20,7 @@ from edge.forward.composer import Composer
 from edge.forward.gaps import GIVEN_UP, Gaps, ledger_name
 from edge.forward.held import VOLATILE, Held, HeldMessages, loss_of
 from edge.forward.keeping import Keeping
+from edge.forward.media.sending import MediaSending
 from edge.forward.passage import Passage
 from edge.forward.recent import Recent
 from edge.forward.rests import Rests
@@ -73,6 +74,7 @@ class Forwarder(Store):
         boot: names the boot of records committed now.
         draw: draws random bytes.
         own_thread: whether the journal has a thread that commits; without one it is committed here.
+        media: sends stills and clips; None where the destination is sent none.
 
     Attributes:
         own_thread: as above; may be set once, before the session runs.
@@ -91,7 +93,9 @@ class Forwarder(Store):
         boot: bytes,
         draw: Callable[[int], bytes],
         own_thread: bool,
+        media: MediaSending | None = None,
     ) -> None:
+        self._media = media
         self._opened = opened
         self._journal = opened.journal
         self._rules = rules
@@ -136,6 +140,8 @@ class Forwarder(Store):
     def close(self) -> None:
         """Let go of what was read with."""
         self._source.close()
+        if self._media is not None:
+            self._media.close()
 
     @property
     def last_number(self) -> int:
@@ -219,7 +225,8 @@ class Forwarder(Store):
             if self._making and not self.own_thread:
                 self._journal.commit()
             found = self._held.next(kind, after)
-            if found is None and self._compose(kind):
+            making = self._compose_media if kind is Kind.MEDIA else self._compose
+            if found is None and making(kind):
                 found = self._held.next(kind, after)
             return found
 
@@ -233,7 +240,9 @@ class Forwarder(Store):
         """See `Store.acknowledge`; the row goes with the next transaction."""
         with self._lock:
             held = self._held.acknowledge(position)
-            if held is not None and held.row != VOLATILE:
+            if held is not None and held.item.kind is Kind.MEDIA and self._media is not None:
+                self._media.acknowledged(position)
+            elif held is not None and held.row != VOLATILE:
                 edits = [deletion(held.row)]
                 if held.item.numbered and not held.item.record_count:
                     edits.append(self._gaps.acknowledged(held.stream, held.item.first_number))
@@ -258,6 +267,8 @@ class Forwarder(Store):
                     entry = LossRange(held.item.first_number, held.item.last_number, LossCause.LOST)
                     edits += self._gaps.note(cursor, entry)
                 self._journal.edit(edits)
+            elif held.item.kind is Kind.MEDIA and self._media is not None:
+                self._media.set_aside(position, cause)
             elif held.item.numbered:
                 self._losses.append(loss_of(held.item))
             return True
@@ -324,10 +335,23 @@ class Forwarder(Store):
                     self._held.give_up(position, ERASED_PAST)
                     self._losses.append(loss_of(held.item))
 
+    def media_erased(self, blocks: Collection[int]) -> None:
+        """Let go of stills and clips whose blocks were erased, and tell so where a part was sent."""
+        with self._lock:
+            if self._media is not None:
+                self._drop_media(self._media.erased(blocks))
+
+    def recheck_media(self) -> None:
+        """Stop a still or clip that the destination may have no longer."""
+        with self._lock:
+            if self._media is not None:
+                self._drop_media(self._media.recheck())
+
     def empty(self) -> bool:
         """Whether nothing is held, waits, or is to be told."""
         with self._lock:
-            return not (len(self._held) or self._gaps or self.waiting or self._making)
+            media = self._media is None or self._media.empty()
+            return media and not (len(self._held) or self._gaps or self.waiting or self._making)
 
     def ledger(self) -> StreamLedger:
         """What has become of the numbers of the journal's own stream on their way to this destination."""
@@ -344,13 +368,21 @@ class Forwarder(Store):
             hop = self._passage.hop(waiting, len(self._gaps), self._rests.troubles)
             return replace(hop, facts={**hop.facts, **self._composer.facts()})
 
+    def media_hop(self) -> Hop | None:
+        """Report the stills and clips for this destination; None where there were none for it."""
+        with self._lock:
+            hop = None if self._media is None else self._media.hop()
+            return hop if hop is not None and hop.entered else None
+
     def _committed(self, committed: Committed) -> None:
         """Records are on the disk: they may be sent from now on."""
         with self._lock:
             edits = self._arrivals.take(committed.records, committed.last_number)
             if edits:
                 self._journal.edit(edits)
-        if committed.records:
+            if committed.media and self._media is not None:
+                self._media.committed()
+        if committed.records or committed.media:
             self.wake()
 
     def _compose(self, kind: Kind) -> bool:
@@ -368,6 +400,29 @@ class Forwarder(Store):
             self._source.close()
             return False
         return begun and not self.own_thread and self._journal.commit()
+
+    def _compose_media(self, kind: Kind) -> bool:
+        """Make a message of a still or clip, which the journal does not keep; tell whether there is one."""
+        if self._media is None or self._journal.failure or self._rests.on(kind):
+            return False
+        try:
+            item = self._media.compose(self.largest_payload(kind))
+        except _TROUBLE as error:
+            self._rests.trouble(error)
+            self._rests.begin(kind)
+            self._media.close()
+            return False
+        if item is None:
+            if self._media.more:
+                self.wake()
+            return False
+        self._media.began(self._held.put(Held(item, VOLATILE, 0)))
+        return True
+
+    def _drop_media(self, positions: Collection[int]) -> None:
+        """Let go of messages of stills and clips that go no further."""
+        for position in positions:
+            self._held.give_up(position, ERASED_PAST)
 
     def _begin_aloud(self, kind: Kind) -> bool:
         """Begin a message, past what is settled without one; go on with more of that another time."""
@@ -388,7 +443,7 @@ class Forwarder(Store):
                 return self._from_own(kind, self._choice.live(self._cursors[0], self._clock.boot_ns()))
             case Kind.BACKLOG:
                 return self._tell_gap() or self._from_backlog()
-            case Kind.EVENT:
+            case Kind.EVENT | Kind.MEDIA:
                 return False
 
     def _from_own(self, kind: Kind, found: Span | None) -> bool:

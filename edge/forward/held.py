@@ -57,7 +57,7 @@ class HeldMessages:
         return len(self._by_position)
 
     def of_numbers(self) -> tuple[int, int]:
-        """Messages and payload bytes held now, but for those without numbers."""
+        """Messages and payload bytes held now, but for those without records' numbers."""
         return (
             self._holding.messages - self._statements.messages,
             self._holding.payload_bytes - self._statements.payload_bytes,
@@ -71,17 +71,18 @@ class HeldMessages:
             and self._volatile.payload_bytes + payload_bytes <= share * VOLATILE_BYTES
         )
 
-    def put(self, held: Held) -> None:
-        """Take a message in behind all others."""
+    def put(self, held: Held) -> int:
+        """Take a message in behind all others; tell its position."""
         self._last_position += 1
         self._by_position[self._last_position] = held
         self._order[held.item.kind].append(self._last_position)
         self._entered = self._entered.plus(held.item)
         self._holding = self._holding.plus(held.item)
-        if not held.item.numbered:
+        if _beside_records(held.item):
             self._statements = self._statements.plus(held.item)
         if held.row == VOLATILE:
             self._volatile = self._volatile.plus(held.item)
+        return self._last_position
 
     def refuse(self, item: Outgoing, cause: str) -> None:
         """Count a message lost that there is no room for."""
@@ -132,7 +133,7 @@ class HeldMessages:
         if held is None:
             return None
         self._holding = self._holding.minus(held.item)
-        if not held.item.numbered:
+        if _beside_records(held.item):
             self._statements = self._statements.minus(held.item)
         if held.row == VOLATILE:
             self._volatile = self._volatile.minus(held.item)
@@ -140,6 +141,11 @@ class HeldMessages:
         if len(order) > _COMPACT_AT and len(order) > 2 * len(self._by_position):
             order[:] = [one for one in order if one in self._by_position]
         return held
+
+
+def _beside_records(item: Outgoing) -> bool:
+    """Whether a message answers for no record's number."""
+    return item.kind is Kind.MEDIA or not item.numbered
 
 
 def loss_of(item: Outgoing) -> Loss:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-from edge.clock import TimeQuality
+from edge.clock import Timebase, TimeQuality
 from edge.errors import JournalError, WireError
 from edge.wire.strict_cbor import INT64_MAX, INT64_MIN, CborValue, read_cbor, write_cbor
 
@@ -96,6 +96,11 @@ class BlockHeader:
     first_number: int
     last_number: int
     mask: str
+
+    @property
+    def timebase(self) -> Timebase:
+        """How its times relate to wall time."""
+        return Timebase(self.wall_offset_ns, self.time_quality)
 
     def __post_init__(self) -> None:
         where = f"block {self.number}"

@@ -51,11 +51,13 @@ class Committed:
         records: in order of their numbers.
         last_number: the greatest number committed so far; 0 for none.
         checkpoint: the signed checkpoint that was made, if one was.
+        media: how many stills and clips.
     """
 
     records: tuple[Record, ...]
     last_number: int
     checkpoint: bytes | None = None
+    media: int = 0
 
 
 class Journal(Closing):
@@ -465,7 +467,9 @@ class Journal(Closing):
     def _tell(self, written: Written, records: Sequence[Record]) -> None:
         for done in written.then:
             done()
-        committed = Committed(tuple(records), self._committed_number, written.checkpoint)
+        committed = Committed(
+            tuple(records), self._committed_number, written.checkpoint, written.counts["media"]
+        )
         for listener in self.on_commit:
             listener(committed)
 

@@ -69,6 +69,11 @@ class Reader(Closing):
         self._items = items
         self._borrowed = borrowed
 
+    @property
+    def connection(self) -> apsw.Connection:
+        """What it reads with."""
+        return self._connection
+
     def close(self) -> None:
         """Close the connection, unless it is another's."""
         if not self._borrowed:
@@ -96,6 +101,20 @@ class Reader(Closing):
             (first, last if last is not None else self.last_block()),
         ):
             yield self._whole(_block(row), row[-1])
+
+    def holds(self, number: int) -> bool:
+        """Whether a block still has its content, by its row alone."""
+        size = self._connection.execute("SELECT size FROM block WHERE number = ?", (number,)).get
+        return bool(size)
+
+    def header(self, number: int) -> BlockHeader | None:
+        """What is readable of a block without a key, or None if its row is gone.
+
+        Raises:
+            JournalError: it is damaged.
+        """
+        found = self._connection.execute("SELECT header FROM block WHERE number = ?", (number,)).get
+        return None if found is None else read_header(bytes(found))
 
     def block(self, number: int) -> Block | None:
         """One block, or None if its row is gone."""

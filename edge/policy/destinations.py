@@ -91,9 +91,17 @@ class Destinations:
         precision = position.precision if position is not None else FULL
         return DestinationVerdict(allowed=True, classes=classes, precision=precision)
 
-    def why_not(self, destination: ConfiguredDestination, data_class: DataClass) -> str:
-        """Why a destination may not have a class; empty if it may."""
-        return next(self._hindrances(destination, data_class), "")
+    def why_not(
+        self, destination: ConfiguredDestination, data_class: DataClass, purpose: Purpose | None = None
+    ) -> str:
+        """Why a destination may not have a class; empty if it may.
+
+        Args:
+            destination: which.
+            data_class: the class.
+            purpose: what the data were collected for; None for the purpose that the destination serves.
+        """
+        return next(self._hindrances(destination, data_class, purpose or destination.purpose), "")
 
     def address_refused(self, destination: ConfiguredDestination, address: str) -> str:
         """Why an address may not be connected to for a destination; empty if it may.
@@ -114,9 +122,10 @@ class Destinations:
             return "which is not this machine's"
         return "" if self._in_networks(destination.name, found) else NOT_LISTED
 
-    def _hindrances(self, destination: ConfiguredDestination, data_class: DataClass) -> Iterator[str]:
+    def _hindrances(
+        self, destination: ConfiguredDestination, data_class: DataClass, purpose: Purpose
+    ) -> Iterator[str]:
         """What stands in the way of a class, the greatest hindrance first."""
-        purpose = destination.purpose
         yield from self._unlisted(destination)
         rule = self.admission.rules.get((data_class, purpose))
         if rule is None:

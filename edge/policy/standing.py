@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from edge.policy.admission import Admission, coarseness_m
+from edge.policy.classes import DataClass
 from edge.policy.destinations import ConfiguredDestination, Destinations, DestinationVerdict
 from edge.policy.in_force import InForce
+from edge.policy.rules import Purpose
 
 _REMEMBERED = 256
 
@@ -48,6 +50,27 @@ class Standing:
         precision = max(then.precision, now.precision, key=coarseness_m)
         why = "" if classes else now.why or "what it may have now was not collected for it"
         return DestinationVerdict(bool(classes), classes, precision, why)
+
+    def media_refused(self, data_class: DataClass, purpose: Purpose, mask: str) -> str:
+        """Why it may not have a still or clip; empty if it may.
+
+        As with records it counts what could go there when it was taken and what may go there now.
+
+        Args:
+            data_class: of the still or clip.
+            purpose: what it was taken for, by whose rule it is judged.
+            mask: under which it was taken.
+        """
+        policy, now, then = self._in_force.policy, self._in_force.now, self._in_force.of(mask)
+        why = Destinations(policy, now).why_not(self.destination, data_class, purpose)
+        if why:
+            return why
+        before = Admission.of(policy, {}) if then is None else then
+        if Destinations(policy, before).why_not(self.destination, data_class, purpose):
+            return "it could not go there when it was taken"
+        if then is not None and self._in_force.ground(mask, data_class, (purpose,)) is None:
+            return "the consent that it rests on was withdrawn"
+        return ""
 
     def may_connect(self) -> str:
         """Why it may not be connected to now; empty if it may."""

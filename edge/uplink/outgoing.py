@@ -11,13 +11,14 @@ TOPIC_ROOT = "nev/v1"
 class Kind(IntEnum):
     """What a message is, in the order in which messages are sent; a topic belongs to one kind.
 
-    When the queue is full, the last kind loses first: backlog, then event, then live, then alarm.
+    When the queue is full, the last kind loses first: media, then backlog, event, live, alarm.
     """
 
     ALARM = 0
     LIVE = 1
     EVENT = 2
     BACKLOG = 3
+    MEDIA = 4
 
     @property
     def topic_level(self) -> str:

@@ -17,7 +17,9 @@ LARGER_THAN_PACKET = "larger than the largest packet that the broker takes"
 _PAUSE_FIRST_S = 5.0
 _PAUSE_CAP_S = 60.0
 _LENGTH_BYTES_MORE = 3
-_PACED = frozenset({Kind.EVENT, Kind.BACKLOG})
+_PACED = frozenset({Kind.EVENT, Kind.BACKLOG, Kind.MEDIA})
+_IN_PIECES = frozenset({Kind.BACKLOG, Kind.MEDIA})
+"""Made when they can go, as large as the link takes them."""
 
 
 @dataclass(slots=True)
@@ -47,8 +49,8 @@ def packet_bytes(topic: str, payload_bytes: int, protocol: str) -> int:
 class Pacing:
     """The slots in flight and who may use them.
 
-    One slot is kept for alarms; event and backlog fill at most half of the slots, and of the link only what
-    `BacklogPace` lets them, so that they never stand in the way.
+    One slot is kept for alarms; event, backlog and media fill at most half of the slots, and of the link only
+    what `BacklogPace` lets them, so that they never stand in the way.
 
     A message on which connections broke twice is sent alone, until it is clear whether it is why.
 
@@ -152,14 +154,15 @@ class Pacing:
     def largest_payload(self, kind: Kind) -> int | None:
         """Bytes of the largest payload that should be made for `kind` now; None if nothing limits it.
 
-        For backlog it follows the link. What was made before and is larger goes all the same, alone.
+        For backlog and media it follows the link. What was made before and is larger goes all the same,
+        alone.
         """
         packet = self._largest_packet()
         limits = []
         if packet is not None:
             empty = packet_bytes(self._topics.up(kind), 0, self._connection.protocol)
             limits.append(packet - empty - _LENGTH_BYTES_MORE)
-        if kind is Kind.BACKLOG:
+        if kind in _IN_PIECES:
             limits.append(self._pace.largest_payload)
         return min(limits, default=None)
 
@@ -193,12 +196,12 @@ class Pacing:
                 return window
             case Kind.LIVE:
                 return max(1, window - 1)
-            case Kind.EVENT | Kind.BACKLOG:
+            case Kind.EVENT | Kind.BACKLOG | Kind.MEDIA:
                 return max(1, window // 2)
 
     def _closed(self, kind: Kind) -> bool:
         most = 1 if self._settings.constrained else self._settings.backlog_open
-        return kind is Kind.BACKLOG and self._flight.open(kind) >= most
+        return kind in _IN_PIECES and self._flight.open(kind) >= most
 
     def _packet_bytes(self, item: Outgoing) -> int:
         return packet_bytes(item.topic, len(item.payload), self._connection.protocol)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -57,6 +58,14 @@ class _EndField(IntEnum):
     """Key of what only the end has."""
 
     CAUSE = 6
+
+
+def media_stream(stream: bytes, block: int) -> bytes:
+    """What stands for the stream in receipts that speak of the bytes of one still or clip, 16 bytes.
+
+    Its bytes are numbered from 1, so that a receipt says of them what it says of records.
+    """
+    return hashlib.sha256(b"nevgate media" + stream + block.to_bytes(8, "big")).digest()[:STREAM_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
