@@ -23,6 +23,7 @@ from simulator.platform.listing import (
     write_json_lines,
     write_table,
 )
+from simulator.platform.media_listing import list_media, write_media
 from simulator.platform.reader import StoreReader
 from simulator.platform.statement_listing import (
     list_accounts,
@@ -41,6 +42,7 @@ LISTINGS: Mapping[str, Callable[[StoreReader, str | None], Listing]] = MappingPr
         "checkpoints": lambda reader, vehicle: list_checkpoints(checkpoint_looks(reader, vehicle)),
         "corrections": lambda reader, vehicle: list_corrections(reader.corrections(vehicle=vehicle)),
         "findings": lambda reader, vehicle: list_findings(findings(reader, vehicle)),
+        "media": lambda reader, vehicle: list_media(reader.media(vehicle=vehicle)),
         "rejected": lambda reader, _: list_rejections(reader.rejections()),
     }
 )
@@ -55,6 +57,11 @@ LISTINGS: Mapping[str, Callable[[StoreReader, str | None], Listing]] = MappingPr
 @click.option("--since", help="Records from this time on: ISO 8601, UTC where no zone is given.")
 @click.option("--until", help="Records before this time.")
 @click.option("--chinese", is_flag=True, help="Items' names as the standard words them.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With 'media': write those that are complete into this folder.",
+)
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each row.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a heading.")
 def command(
@@ -66,6 +73,7 @@ def command(
     since: str | None,
     until: str | None,
     chinese: bool,
+    out: Path | None,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -74,6 +82,8 @@ def command(
     Records are shown with physical values and units; a value that the vehicle marked as invalid or abnormal
     says so, an item that was not collected has no row. Beside the time that a record was signed with stands
     the corrected one, where a later fix has given one.
+
+    'media' lists stills and clips: what each is, how much of it is here, which bytes are missing.
 
     'account' holds each vehicle's last account against the platform's own counts, 'findings' names all that
     is wrong or open, and 'checkpoints' and 'streams' show how they hang together.
@@ -86,6 +96,7 @@ def command(
       nevgate platform query platform.db gaps --vehicle LNEVGATE000000001 --json
       nevgate platform query platform.db account --json | jq 'select(.agrees | not)'
       nevgate platform query platform.db findings --json
+      nevgate platform query platform.db media --out pictures
       nevgate platform query platform.db rejected
     """
     catalogue = builtin()
@@ -93,7 +104,11 @@ def command(
         catalogue.locate(item)
     if as_json and as_csv:
         raise ConfigError("rows are either JSON or CSV", todo="Give one of --json and --csv")
+    if out is not None and what != "media":
+        raise click.UsageError("--out is for media")
     with StoreReader(store) as reader:
+        if out is not None:
+            click.echo(f"{write_media(reader, vehicle, out):,} stills and clips written into {out}", err=True)
         if what == "records":
             records = reader.records(
                 vehicle=vehicle,

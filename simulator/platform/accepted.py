@@ -8,6 +8,7 @@ from edge.records import Record
 from edge.wire.account_message import AccountMessage
 from edge.wire.checkpoint import Checkpoint
 from edge.wire.loss import LossRange
+from edge.wire.media_message import MediaChunk, MediaEnded
 from edge.wire.message import MessageKind
 from edge.wire.time_corrections import TimeCorrections
 
@@ -68,6 +69,21 @@ class Accepted:
     def prompt(self) -> bool:
         """Whether it came as soon as it was made, so that its age says how fast the road is."""
         return self.road in {MessageKind.LIVE, MessageKind.ALARM}
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedMedia:
+    """A chunk of a still or clip, or the word that no more of one will come, to be taken at its word.
+
+    Attributes:
+        vehicle: who signed it.
+        message: what it is.
+        key_id: which key signed it.
+    """
+
+    vehicle: str
+    message: MediaChunk | MediaEnded
+    key_id: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,18 +15,28 @@ from edge.wire.checkpoint import decode as decode_checkpoint
 from edge.wire.cose import Role, Verified
 from edge.wire.item_keys import ItemKeys
 from edge.wire.limits import DEFAULT_LIMITS, Limits
+from edge.wire.media_message import MediaChunk, decode_media_message
 from edge.wire.message import MessageKind, decode
 from edge.wire.status import Status
 from edge.wire.status import decode as decode_status
 from edge.wire.time_corrections import TimeCorrections
 from edge.wire.time_corrections import decode as decode_corrections
 from edge.wire.up_kinds import UpKind, peek_kind
-from simulator.platform.accepted import Accepted, AcceptedStatement, Statement, statement_kind
+from simulator.platform.accepted import (
+    Accepted,
+    AcceptedMedia,
+    AcceptedStatement,
+    Statement,
+    statement_kind,
+)
 from simulator.platform.keyring import Keyring
 from simulator.platform.rejected import Cause, RejectedError
 
 INT64_MAX = 2**63 - 1
 _KINDS = {kind.topic: kind for kind in MessageKind}
+
+MEDIA = "media"
+"""The last word of the topic of stills and clips."""
 
 _ANY_KIND = frozenset({MessageKind.BACKLOG, MessageKind.EVENT})
 """Topics that carry record messages of every kind, as they were signed."""
@@ -63,15 +73,17 @@ class Judge:
     items: ItemKeys
     limits: Limits = DEFAULT_LIMITS
 
-    def judge(self, topic: str, payload: bytes) -> Accepted | AcceptedStatement:
+    def judge(self, topic: str, payload: bytes) -> Accepted | AcceptedStatement | AcceptedMedia:
         """Judge one payload.
 
         Raises:
             RejectedError: with the cause, if it is not to be taken in.
         """
         place = vehicle_of(topic, "up")
-        if place is None or place[1] not in _KINDS:
+        if place is None or place[1] not in {*_KINDS, MEDIA}:
             raise RejectedError(Cause.TOPIC, f"nothing is expected on {topic!r}")
+        if place[1] == MEDIA:
+            return self._judge_media(place[0], payload)
         vehicle, road = place[0], _KINDS[place[1]]
         self._check_size(payload)
         opened = self.keyring.open(vehicle, payload)
@@ -83,6 +95,22 @@ class Judge:
             return self._judge_records(vehicle, road, opened)
         except WireError as error:
             raise RejectedError(Cause.MALFORMED, str(error)) from error
+
+    def _judge_media(self, vehicle: str, payload: bytes) -> AcceptedMedia:
+        self._check_size(payload)
+        opened = self.keyring.open(vehicle, payload)
+        if not opened.provable:
+            raise RejectedError(Cause.NOT_A_DEVICES, "a device has authenticated what must be signed: media")
+        try:
+            message = decode_media_message(opened.payload, self.limits)
+        except WireError as error:
+            raise RejectedError(Cause.MALFORMED, str(error)) from error
+        if isinstance(message, MediaChunk):
+            _check_vehicle(vehicle, message.about.vehicle)
+            _check_wall_time(message.about.timebase, message.about.from_ns, "the still or clip")
+        else:
+            _check_vehicle(vehicle, message.vehicle)
+        return AcceptedMedia(vehicle, message, opened.key_id)
 
     def _judge_records(self, vehicle: str, road: MessageKind, opened: Verified) -> Accepted:
         message = decode(opened.payload, self.items, self.limits)

@@ -10,10 +10,12 @@ from edge.account import Hop
 from edge.wire.checkpoint import Checkpoint
 from edge.wire.keys import SigningKey
 from edge.wire.time_corrections import TimeCorrections
-from simulator.platform.accepted import Accepted, AcceptedStatement, statement_kind
+from simulator.platform.accepted import Accepted, AcceptedMedia, AcceptedStatement, statement_kind
 from simulator.platform.books import DOUBLE, Books
 from simulator.platform.intake import Alert, RecordIntake
 from simulator.platform.judge import Judge, vehicle_of
+from simulator.platform.media import CHUNKS, COMPLETED, ENDS_OF_UNKNOWN, MediaIntake
+from simulator.platform.media_rows import MediaState
 from simulator.platform.pace import ReceiptPacer
 from simulator.platform.receipts import Publication, ReceiptDesk, receipt_of
 from simulator.platform.rejected import Cause, RejectedError
@@ -65,7 +67,9 @@ class Platform:
         self._desk = ReceiptDesk(key)
         self._records = RecordIntake(store, self._alert)
         self._statements = StatementIntake(store, self._alert)
+        self._media = MediaIntake(store, self._alert)
         self._pacer = pacer or ReceiptPacer()
+        self._media_pacer = ReceiptPacer(interval_s=self._pacer.interval_s, messages=self._pacer.messages)
         self._on_alert = on_alert
         self.watch = VehicleWatch()
         self._books = Books()
@@ -108,11 +112,14 @@ class Platform:
             raise
         self._committed = self._books.copy()
         owed = self._pacer.all_owed() if all_receipts else self._pacer.due(now_ns)
-        return [self._receipt(key, now_ns) for key in owed]
+        media = self._media_pacer.all_owed() if all_receipts else self._media_pacer.due(now_ns)
+        receipts = [self._receipt(key, now_ns) for key in owed]
+        return [*receipts, *filter(None, (self._media_receipt(key, now_ns) for key in media))]
 
     def next_due_s(self, now_ns: int) -> float | None:
         """Seconds until `commit` would hand out the next receipt, or None."""
-        return self._pacer.next_due_s(now_ns)
+        times = (self._pacer.next_due_s(now_ns), self._media_pacer.next_due_s(now_ns))
+        return min((one for one in times if one is not None), default=None)
 
     def hops(self) -> tuple[Hop, Hop]:
         """The account of this run: messages, and the records in those that were accepted."""
@@ -129,8 +136,12 @@ class Platform:
             self.watch[vehicle].status = self._judge.judge_status(vehicle, payload)
         self._books.messages[STATUS] += 1
 
-    def _take_in(self, accepted: Accepted | AcceptedStatement, payload: bytes, now_ns: int) -> None:
+    def _take_in(
+        self, accepted: Accepted | AcceptedStatement | AcceptedMedia, payload: bytes, now_ns: int
+    ) -> None:
         match accepted:
+            case AcceptedMedia():
+                self._take_media(accepted, payload, now_ns)
             case Accepted():
                 self._take_records(accepted, payload, now_ns)
             case AcceptedStatement():
@@ -165,6 +176,30 @@ class Platform:
             # The receipt is the countersignature, for which the vehicle waits.
             self._pacer.note(stream.key, now_ns, urgent=True)
         self._heard(stream, now_ns)
+
+    def _take_media(self, accepted: AcceptedMedia, payload: bytes, now_ns: int) -> None:
+        kept, news = self._media.take(accepted, payload, now_ns)
+        watched = self.watch[accepted.vehicle]
+        watched.last_seen_ns = now_ns
+        if kept is None:
+            self._books.messages[ENDS_OF_UNKNOWN] += 1
+            return
+        self._books.messages["stored" if news else DOUBLE] += 1
+        self._books.message_facts[CHUNKS] += 1
+        whole = kept.state is MediaState.COMPLETE
+        if news and whole:
+            self._books.message_facts[COMPLETED] += 1
+            watched.media += 1
+        final = kept.state is not MediaState.ARRIVING
+        self._media_pacer.note((kept.vehicle, kept.name, b""), now_ns, urgent=final)
+
+    def _media_receipt(self, key: StreamKey, now_ns: int) -> Publication | None:
+        vehicle, name, _ = key
+        receipt = self._media.receipt(vehicle, name, now_ns)
+        if receipt is None:
+            return None
+        self._books.message_facts["receipts out"] += 1
+        return self._desk.publication(vehicle, receipt)
 
     def _stream(self, accepted: Accepted | AcceptedStatement, name: bytes, now_ns: int) -> Stream:
         """The stream, which is of signatures or of one device's key alone.

@@ -13,6 +13,7 @@ from edge.closing import Closing
 from edge.wire.loss import Interval
 from simulator.platform.chain import KeptCheckpoint
 from simulator.platform.comparison import Difference, KeptAccount, differences
+from simulator.platform.media_rows import KeptMedia, read_media
 from simulator.platform.rows import (
     BEST_WALL_NS,
     Rejection,
@@ -263,6 +264,17 @@ class StoreReader(Closing):
         with self._guarded():
             kept = read_accounts(self._connection, "WHERE ? IN (s.vehicle, '')", (vehicle or "",))
             return [(each, differences(each, earlier_last_number(self._connection, each))) for each in kept]
+
+    def media(self, *, vehicle: str | None = None) -> list[KeptMedia]:
+        """The stills and clips of one vehicle, or of all, in the order in which they began to come."""
+        with self._guarded():
+            return read_media(self._connection, "WHERE ? IN (vehicle, '')", (vehicle or "",))
+
+    def media_content(self, media: KeptMedia) -> bytes | None:
+        """The content of a still or clip; None while it is not complete."""
+        with self._guarded():
+            row = self._connection.execute("SELECT content FROM media WHERE id = ?", (media.row,)).fetchone()
+        return None if row is None or row[0] is None else bytes(row[0])
 
     def corrections(self, *, vehicle: str | None = None) -> list[KeptCorrection]:
         """The time corrections of one vehicle, or of all, in the order in which they came."""

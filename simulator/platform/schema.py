@@ -238,7 +238,44 @@ CREATE TABLE forwarding_login (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+_VERSION_6 = """
+CREATE TABLE media (
+    id INTEGER PRIMARY KEY,
+    vehicle TEXT NOT NULL,
+    stream BLOB NOT NULL,
+    block INTEGER NOT NULL,
+    name BLOB NOT NULL,
+    said BLOB NOT NULL,
+    signed BLOB NOT NULL,
+    key_id BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    received BLOB NOT NULL,
+    state TEXT NOT NULL,
+    doubles INTEGER NOT NULL DEFAULT 0,
+    first_seen_ns INTEGER NOT NULL,
+    last_seen_ns INTEGER NOT NULL,
+    content BLOB,
+    UNIQUE (vehicle, stream, block)
+) STRICT;
+
+CREATE UNIQUE INDEX media_name ON media (vehicle, name);
+
+CREATE TABLE media_chunk (
+    media INTEGER NOT NULL REFERENCES media (id),
+    first INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (media, first)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+    _VERSION_6,
+)
 """Script number N brings a store of version N to version N + 1; the version is SQLite's `user_version`."""
 
 

@@ -28,6 +28,7 @@ class VehicleCounts:
         doubles: came again with equal contents.
         conflicts: came again with other contents.
         rejected: messages on its topics that were not taken in.
+        media: stills and clips that became complete.
         status: its latest signed status word; None before any.
         last_seen_ns: Unix time of the latest accepted message, 0 before any.
         latest: the latest record stored, by its sample instant.
@@ -41,6 +42,7 @@ class VehicleCounts:
     doubles: int = 0
     conflicts: int = 0
     rejected: int = 0
+    media: int = 0
     status: Status | None = None
     last_seen_ns: int = 0
     latest: Record | None = None

@@ -31,6 +31,7 @@ class VehicleRow:
             where the vehicle does not know the time well enough.
         latency_p99_s: the same, of which 99 % are not above.
         last_seen_ns: Unix time of its latest accepted message; None before any.
+        media: stills and clips that became complete in this run.
     """
 
     vehicle: str
@@ -45,6 +46,7 @@ class VehicleRow:
     latency_p50_s: float | None
     latency_p99_s: float | None
     last_seen_ns: int | None
+    media: int = 0
 
 
 def vehicle_rows(watch: VehicleWatch) -> list[VehicleRow]:
@@ -63,6 +65,7 @@ def vehicle_rows(watch: VehicleWatch) -> list[VehicleRow]:
             latency_p50_s=counts.latency_s(0.5),
             latency_p99_s=counts.latency_s(0.99),
             last_seen_ns=counts.last_seen_ns or None,
+            media=counts.media,
         )
         for vehicle, counts in watch.items()
     ]
