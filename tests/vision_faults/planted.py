@@ -1,4 +1,4 @@
-"""A face that nothing else looks like: a pattern planted in frames, and the search for it in what came out."""
+"""A face that nothing else looks like: a pattern planted in frames, and the search for it afterwards."""
 
 from __future__ import annotations
 
