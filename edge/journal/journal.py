@@ -319,7 +319,7 @@ class Journal(Closing):
                     self._pending.media, taken.media = taken.media, []
                     self._pending.oldest_ns = taken.oldest_ns
                 self._urgent = False
-                self._busy = bool(taken.records or taken.then)
+                self._busy = bool(taken.records or taken.media or taken.then)
             if not taken and not self._failure:
                 return True
             if self._abandoned is not None:
