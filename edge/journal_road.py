@@ -20,6 +20,7 @@ from edge.forward.composer import Composer
 from edge.forward.cose_composer import CoseComposer
 from edge.forward.erasing import Erasing
 from edge.forward.forwarder import Forwarder
+from edge.forward.media.purging import MediaPurge
 from edge.forward.media.sending import MediaSending
 from edge.forward.past_labels import PastLabels
 from edge.forward.recent import Recent
@@ -79,6 +80,7 @@ class JournalRoad(Road):
         clock: time.
         draw: draws random bytes.
         link: the connection to the first destination; without one, MQTT as configured.
+        keep_media: whether stills and clips that have arrived stay until their time is over.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class JournalRoad(Road):
         clock: Clock,
         draw: Callable[[int], bytes],
         link: Link | None,
+        keep_media: bool = True,
     ) -> None:
         self.identity = Identity(vehicle, opened.stream, opened.boot, opened.predecessor)
         self._opened = opened
@@ -111,6 +114,7 @@ class JournalRoad(Road):
         self._journal.make_room = bounds.make_room
         condemned = Condemned(opened.keys, clock)
         self._journal.chores += [condemned.step, bounds.step, scrub.step]
+        self._purge: MediaPurge | None = None
         self._folder = folder
         self._doubted = False
         self._outlived = False
@@ -131,6 +135,11 @@ class JournalRoad(Road):
         self._erasing = Erasing(
             opened, tuple(zip(self._names, self.forwarders, strict=True)), self._recent, condemned
         )
+        if not keep_media:
+            pairs = zip(self._names, destinations, strict=True)
+            takers = [name for name, one in pairs if isinstance(one, Destination)]
+            self._purge = MediaPurge(takers, clock)
+            self._journal.chores.append(self._purge.step)
         self._told = tuple(
             forwarder
             for forwarder, destination in zip(self.forwarders, destinations, strict=True)
@@ -296,6 +305,7 @@ class JournalRoad(Road):
     def hops(self) -> tuple[Hop, ...]:
         """See `Road.hops`."""
         hops = [*self._journal.hops(), *self._bounds.hops(), self._scrub.hop()]
+        hops += () if self._purge is None else self._purge.hops()
         hops += [dispatch.hop() for dispatch in self._past[:1]]
         for forwarder, uplink in zip(self.forwarders, self.uplinks, strict=True):
             media = forwarder.media_hop()

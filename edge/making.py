@@ -254,6 +254,7 @@ def _through_journal(
         folder=section.folder,
         bounds=bounds,
         scrub=Scrub(clock, files=opened.files),
+        keep_media=section.media_sent == "keep",
         salvaged=kept.salvaged,
         clock=clock,
         draw=draw,

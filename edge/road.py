@@ -92,8 +92,8 @@ class Road(ABC):
 
         Args:
             media: in which nobody can be recognised.
-            mask: name of what was admitted when it was taken (`edge.policy.admission.Admission.name`); under
-                a policy, what has none is not kept.
+            mask: name of the door's mask when it was taken (`edge.policy.door.Door.mask`), which says what
+                was admitted; under a policy, what has none is not kept.
         """
 
     @abstractmethod

@@ -225,7 +225,7 @@ class Journal(Closing):
 
         Args:
             media: in which nobody can be recognised.
-            mask: name of what was admitted when it was taken, by which it is judged whether it may be kept.
+            mask: name of the door's mask when it was taken, by which it is judged whether it may be kept.
         """
         with self._lock:
             self._tally.entered["media"] += 1

@@ -77,6 +77,11 @@ class JournalSection(Section):
         default=None,
         description="older records are kept, not sent; without it 3 or 7, as the edition says; 0: no limit",
     )
+    media_sent: Literal["keep", "remove"] = Field(
+        default="keep",
+        description="stills and clips that every destination has which may have them: kept until their time "
+        "is over, or removed",
+    )
     on_supply_loss: Literal["send", "keep"] = "send"
     bounds: BoundsSection = BoundsSection()
     wrapping: WrappingSection = WrappingSection()

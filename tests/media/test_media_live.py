@@ -1,4 +1,4 @@
-"""Stills all the way: a journal's road, Mosquitto, the platform; cut amid it, gone on with after a restart."""
+"""Stills all the way: a journal's road, Mosquitto, the platform; cut amid it, resumed after a restart."""
 
 from __future__ import annotations
 

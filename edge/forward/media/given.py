@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 
 import apsw
 
@@ -12,8 +13,11 @@ from edge.journal.ranges import RangeSet
 from edge.wire.loss import LossCause
 
 _WHOLE = 1 << 62
+_NOT_SENT = _WHOLE - 1
+"""How a row ends that says that nothing more goes: the destination has all, or will not have all."""
+
 _HELD = "SELECT number FROM block WHERE stream = 1 AND kind = ? AND size > 0"
-_SETTLED = "SELECT number FROM media_given WHERE destination = ? AND first = 1 AND last = ?"
+_SETTLED = "SELECT number FROM media_given WHERE destination = ? AND last >= ?"
 
 
 class MediaGiven:
@@ -33,7 +37,7 @@ class MediaGiven:
             apsw.Error: the journal cannot be read.
         """
         query = f"{_HELD} AND number > ? AND number NOT IN ({_SETTLED}) ORDER BY number"
-        values = (int(BlockKind.MEDIA), after, self._destination, _WHOLE)
+        values = (int(BlockKind.MEDIA), after, self._destination, _NOT_SENT)
         return [number for (number,) in connection.execute(query, values)]
 
     def broken_off(self, connection: apsw.Connection) -> list[int]:
@@ -46,7 +50,7 @@ class MediaGiven:
             f"SELECT DISTINCT number FROM media_given WHERE destination = ? AND number NOT IN ({_HELD})"  # noqa: S608 - constants
             f" AND number NOT IN ({_SETTLED}) ORDER BY number"
         )
-        values = (self._destination, int(BlockKind.MEDIA), self._destination, _WHOLE)
+        values = (self._destination, int(BlockKind.MEDIA), self._destination, _NOT_SENT)
         return [number for (number,) in connection.execute(query, values)]
 
     def ended(self, connection: apsw.Connection) -> list[tuple[int, LossCause]]:
@@ -82,14 +86,15 @@ class MediaGiven:
             statement = "INSERT INTO media_given VALUES (?, ?, ?, ?)"
             yield statement, (self._destination, number, first, last)
 
-    def settle(self, number: int) -> Iterator[Edit]:
-        """Note that nothing of a block is to be sent any more."""
+    def settle(self, number: int, *, whole: bool) -> Iterator[Edit]:
+        """Note that nothing of a block is to be sent any more, and whether the destination has all of it."""
         yield self._forget(number)
-        yield "INSERT INTO media_given VALUES (?, ?, 1, ?)", (self._destination, number, _WHOLE)
+        last = _WHOLE if whole else _NOT_SENT
+        yield "INSERT INTO media_given VALUES (?, ?, 1, ?)", (self._destination, number, last)
 
     def end(self, number: int, cause: LossCause) -> Iterator[Edit]:
         """Note that no more of a block will be sent, and that the destination is to be told."""
-        yield from self.settle(number)
+        yield from self.settle(number, whole=False)
         statement = "INSERT OR REPLACE INTO media_ended VALUES (?, ?, ?)"
         yield statement, (self._destination, number, int(cause))
 
@@ -101,9 +106,25 @@ class MediaGiven:
     def tidy(self) -> Edit:
         """Forget what was settled of blocks that are held no longer."""
         return (
-            f"DELETE FROM media_given WHERE destination = ? AND last = ? AND number NOT IN ({_HELD})",  # noqa: S608 - a constant
-            (self._destination, _WHOLE, int(BlockKind.MEDIA)),
+            f"DELETE FROM media_given WHERE destination = ? AND last >= ? AND number NOT IN ({_HELD})",  # noqa: S608 - a constant
+            (self._destination, _NOT_SENT, int(BlockKind.MEDIA)),
         )
 
     def _forget(self, number: int) -> Edit:
         return "DELETE FROM media_given WHERE destination = ? AND number = ?", (self._destination, number)
+
+
+def sent_to_all(connection: apsw.Connection, destinations: Collection[str], most: int) -> list[int]:
+    """Some blocks of media of which nothing is to be sent to any destination, and that one of them has whole.
+
+    Raises:
+        apsw.Error: the journal cannot be read.
+    """
+    names = list(destinations)
+    query = (
+        f"SELECT number FROM media_given WHERE last >= ? AND number IN ({_HELD} AND locked = 0)"  # noqa: S608 - constants
+        " AND destination IN (SELECT value FROM json_each(?))"
+        " GROUP BY number HAVING count(*) = ? AND max(last) = ? ORDER BY number LIMIT ?"
+    )
+    values = (_NOT_SENT, int(BlockKind.MEDIA), json.dumps(names), len(names), _WHOLE, most)
+    return [number for (number,) in connection.execute(query, values)]

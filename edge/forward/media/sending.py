@@ -155,7 +155,7 @@ class MediaSending:
         parcel.under_way.remove(sent.first, sent.last)
         parcel.acknowledged.add(sent.first, sent.last)
         if parcel.whole:
-            self._journal.edit([*self._given.settle(parcel.number)])
+            self._journal.edit([*self._given.settle(parcel.number, whole=True)])
             self._left += 1
             self._parcel = None
         else:
@@ -321,7 +321,7 @@ class MediaSending:
         if begun:
             self._note_end(number, cause)
         else:
-            self._journal.edit([*self._given.settle(number)])
+            self._journal.edit([*self._given.settle(number, whole=False)])
 
     def _note_end(self, number: int, cause: str) -> None:
         self._ends[number] = _ENDS[cause]
