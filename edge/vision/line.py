@@ -96,6 +96,7 @@ class RedactionLine:
         self._settings = settings or LineSettings()
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
+        self._entered = 0
         self._left = 0
         self._set_aside: Counter[Dropped] = Counter()
         self._facts: Counter[str] = Counter()
@@ -118,6 +119,7 @@ class RedactionLine:
         """
         if picture.camera != self._camera:
             raise ValueError(f"a picture of {picture.camera} in the line of {self._camera}")
+        self._entered += 1
         now_ns = self._clock.boot_ns()
         try:
             reason, boxes = self._looked_at(picture, now_ns)
@@ -159,6 +161,7 @@ class RedactionLine:
 
     def drop(self, reason: Dropped, count: int = 1) -> None:
         """Count pictures that were lost on the way to `take`."""
+        self._entered += count
         self._set_aside[reason] += count
 
     def hop(self) -> Hop:
@@ -167,7 +170,7 @@ class RedactionLine:
         return Hop(
             name=f"camera {self._camera}",
             unit="frames",
-            entered=self._left + sum(set_aside.values()),
+            entered=self._entered - len(self._waiting),
             left=self._left,
             set_aside=set_aside,
             facts={
