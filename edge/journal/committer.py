@@ -17,7 +17,7 @@ from edge.journal.checkpoints import Checkpointer
 from edge.journal.database import transaction
 from edge.journal.keys.key_store import KeyStore
 from edge.journal.media_files import IN_ROW_BYTES, MediaFiles
-from edge.journal.pending import NO_ROOM, Addition, DraftMaker, Edit, Pending
+from edge.journal.pending import Addition, DraftMaker, Edit, Pending, count_without_room
 from edge.journal.rows import insert
 
 _RECOVERY = (
@@ -114,8 +114,7 @@ class Committer:
             row = self._placed(chain, draft)
             if row is None:
                 chain = before
-                counts["media"] -= 1
-                counts[f"media {NO_ROOM}"] += 1
+                count_without_room(counts)
             else:
                 rows.append(row)
         checkpoint = self._checkpoints.make(chain, last_number, self._clock, now=sealing)

@@ -468,7 +468,7 @@ class Journal(Closing):
         for done in written.then:
             done()
         committed = Committed(
-            tuple(records), self._committed_number, written.checkpoint, written.counts["media"]
+            tuple(records), self._committed_number, written.checkpoint, written.counts.get("media", 0)
         )
         for listener in self.on_commit:
             listener(committed)

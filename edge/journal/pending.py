@@ -125,6 +125,12 @@ def batch_bytes(batch: FrameBatch) -> int:
     return len(batch) * (16 + int(batch.data.shape[1]))
 
 
+def count_without_room(written: Counter[str]) -> None:
+    """Count a still or clip whose draft was made, and whose file the disk refused."""
+    written["media"] -= 1
+    written[f"media {NO_ROOM}"] += 1
+
+
 class DraftMaker:
     """Makes drafts out of frames and records.
 

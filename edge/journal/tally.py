@@ -34,10 +34,15 @@ class Tally:
     def add(self, written: Counter[str]) -> None:
         """Count what one transaction wrote, and what in it could or may not be written as a block."""
         for unit in UNITS:
-            for cause in (UNWRITABLE, NOT_KEPT, NO_ROOM):
-                count = written.pop(f"{unit} {cause}", 0)
-                if count:
-                    self.set_aside[unit, cause] += count
+            unwritable = written.pop(f"{unit} {UNWRITABLE}", 0)
+            if unwritable:
+                self.set_aside[unit, UNWRITABLE] += unwritable
+            not_kept = written.pop(f"{unit} {NOT_KEPT}", 0)
+            if not_kept:
+                self.set_aside[unit, NOT_KEPT] += not_kept
+            no_room = written.pop(f"{unit} {NO_ROOM}", 0)
+            if no_room:
+                self.set_aside[unit, NO_ROOM] += no_room
         self.written.update(written)
 
     def refuse(self, pending: Pending) -> None:

@@ -31,6 +31,7 @@ SECTIONS: Mapping[str, str] = {
     "edge/places/": "Places",
     "edge/policy/": "Door",
     "edge/power/": "Power",
+    "edge/road.py": "Journal",
     "edge/sensors/": "Sensors",
     "edge/uplink/": "Uplink",
     "edge/vehicle/event_watch.py": "Events",

@@ -11,7 +11,6 @@ import apsw
 
 from edge.account import Hop
 from edge.errors import JournalError, WireError
-from edge.forward.gaps import ledger_name
 from edge.forward.media.allowance import MediaAllowance
 from edge.forward.media.given import MediaGiven
 from edge.forward.media.parcel import Parcel, about_of
@@ -30,7 +29,6 @@ ERASED = "erased on purpose"
 GONE = "gone from the journal"
 UNREADABLE = "cannot be read"
 UNWRITABLE = "cannot be written as a message"
-GIVEN_UP = "given up until the next start"
 
 LARGEST_CHUNK = 65_536
 SMALLEST_CHUNK = 256
@@ -170,7 +168,7 @@ class MediaSending:
             self._ends.pop(sent.number, None)
         elif self._parcel is not None and self._parcel.number == sent.number:
             logger.warning("the media of block %d are given up for now: %s", sent.number, cause)
-            self._set_aside[f"{GIVEN_UP}: {cause}"] += 1
+            self._set_aside[f"given up until the next start: {cause}"] += 1
             self._parcel = None
 
     def erased(self, numbers: Collection[int]) -> list[int]:
@@ -209,7 +207,7 @@ class MediaSending:
         """Stills and clips that waited or came, those that arrived whole, and why others did not."""
         waiting = len(self._queue) + (self._parcel is not None)
         return Hop(
-            f"media {ledger_name(self._destination)}",
+            f"media to {self._destination}",
             "media",
             self._entered,
             self._left,
@@ -317,7 +315,10 @@ class MediaSending:
 
     def _gone(self, number: int, cause: str, *, begun: bool, why: str = "") -> None:
         """Count a still or clip that will not be sent, and have the destination told if it has a part."""
-        self._set_aside[f"{cause}: {why}" if why else cause] += 1
+        if why:
+            self._set_aside[f"withheld: {why}"] += 1
+        else:
+            self._set_aside[cause] += 1
         if begun:
             self._note_end(number, cause)
         else:
