@@ -51,11 +51,10 @@ def command(folder: Path, models: Path | None, only: str | None, report: Path | 
     detectors, missing = _open(models, only)
     from edge.vision.measuring.folder import (  # noqa: PLC0415 - needs the extra, whose lack is told by now
         Looking,
-        filled_rectangles,
         measure_folder,
     )
 
-    looking = Looking(detectors, filled_rectangles)
+    looking = Looking(detectors)
     with progress_bar("measuring", len(annotations.images)) as progress:
         measurement = measure_folder(folder, annotations, looking, progress)
     if report is not None:

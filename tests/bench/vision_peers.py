@@ -18,8 +18,9 @@ from rich.table import Table
 from edge.vision.boxes import Subject
 from edge.vision.detectors import DetectorSettings, open_detectors
 from edge.vision.measuring.annotations import Annotations, read_annotations
-from edge.vision.measuring.folder import filled_rectangles, read_pixels
+from edge.vision.measuring.folder import read_pixels
 from edge.vision.measuring.measure import SIZES_PX, Share, SubjectMeasure
+from edge.vision.redaction import masks_of
 from tests.bench.vision_peer_process import DEFACE_MASK_SCALE, PeerProcess, deface_masks
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "pictures"
@@ -63,7 +64,7 @@ def compare(folder: Path, annotations: Annotations, python: Path, rounds: int) -
                 ours_s.append(time.process_time() - start_s)
                 found = [peer.faces(file, backend=backend) for backend in ("onnxrt", "opencv")]
                 theirs_s += [one.cpu_s for one in found]
-            ours.measure.add(picture, filled_rectangles(boxes, *size), min(ours_s))
+            ours.measure.add(picture, masks_of(boxes, *size), min(ours_s))
             bare.measure.add(picture, _whole(boxes.corners), min(ours_s))
             corners = found[0].corners
             grown = deface_masks(corners, DEFACE_MASK_SCALE, *size)

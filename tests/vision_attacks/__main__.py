@@ -14,7 +14,7 @@ from rich.table import Table
 
 from edge.vision.detectors import DetectorSettings, open_detectors
 from edge.vision.measuring.annotations import read_annotations
-from edge.vision.measuring.folder import Looking, filled_rectangles
+from edge.vision.measuring.folder import Looking
 from tests.bench.vision_peer_process import PeerProcess
 from tests.bench.vision_peers import SHARED
 from tests.vision_attacks.finding import Attack, attack_folder, centerface, haar_faces, haar_plates, reader
@@ -28,7 +28,7 @@ PLATES = 200
 def found(folder: Path, python: Path | None) -> tuple[list[Attack], int]:
     """Detectors and the reader on all pictures of a folder."""
     attacks = [haar_faces(), haar_plates()]
-    looking = Looking(open_detectors(DetectorSettings()), filled_rectangles)
+    looking = Looking(open_detectors(DetectorSettings()))
     annotations = read_annotations(folder)
     if python is None:
         return attacks, attack_folder(folder, annotations, looking, attacks)

@@ -16,6 +16,7 @@ from edge.vision.boxes import Subject
 from edge.vision.measuring.annotations import AnnotatedPicture, Annotations
 from edge.vision.measuring.folder import Looking, annotated_pixels
 from edge.vision.picture import Pixels
+from edge.vision.redaction import cover
 from tests.bench.vision_peer_process import PeerProcess
 from tests.vision_attacks.hiding import through_jpeg
 
@@ -142,8 +143,7 @@ def as_kept(picture: AnnotatedPicture, pixels: Pixels, looking: Looking) -> Pixe
         VisionError: a detector would not judge it.
     """
     kept = pixels.copy()
-    for left, top, right, bottom in looking.masks(looking.at(pixels), picture.height, picture.width).tolist():
-        kept[top:bottom, left:right] = 0
+    cover(kept, looking.masks(looking.at(pixels), picture.height, picture.width))
     return through_jpeg(kept)
 
 

@@ -10,18 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.vision.boxes import Boxes, Subject
-from edge.vision.measuring.folder import filled_rectangles
 from edge.vision.picture import Pixels
+from edge.vision.redaction import cover, masks_of
 from tests.vision_attacks.views import View
 
 _QUALITY = 85
 
 Hide = Callable[[Pixels], Pixels]
 """What becomes of the pixels of a rectangle."""
-
-
-def _constant(part: Pixels) -> Pixels:
-    return np.zeros_like(part)
 
 
 def _mean(part: Pixels) -> Pixels:
@@ -39,6 +35,13 @@ def _blur(part: Pixels) -> Pixels:
     return np.asarray(cv2.GaussianBlur(part, (0, 0), min(part.shape[:2]) / 8), np.uint8)
 
 
+def _filled(part: Pixels) -> Pixels:
+    """As nevgate does it: all of this part is one mask."""
+    kept = part.copy()
+    cover(kept, np.array([[0, 0, part.shape[1], part.shape[0]]], np.int32))
+    return kept
+
+
 def _as_it_is(part: Pixels) -> Pixels:
     return part
 
@@ -49,7 +52,7 @@ WAYS: Mapping[str, Hide] = MappingProxyType(
         "Gaussian blur": _blur,
         "mosaic 6x6": _mosaic,
         "mean colour": _mean,
-        "constant fill": _constant,
+        "constant fill": _filled,
     }
 )
 
@@ -57,7 +60,7 @@ WAYS: Mapping[str, Hide] = MappingProxyType(
 def mask_of(view: View) -> NDArray[np.int32]:
     """The rectangle that nevgate fills for the box of a view: left, top, right, bottom."""
     boxes = Boxes.of(Subject.PLATE, view.box[None, :], np.ones(1, np.float32))
-    return np.asarray(filled_rectangles(boxes, *view.pixels.shape[:2])[0], np.int32)
+    return np.asarray(masks_of(boxes, *view.pixels.shape[:2])[0], np.int32)
 
 
 def hidden(view: View, way: Hide) -> Pixels:

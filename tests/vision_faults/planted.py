@@ -15,6 +15,7 @@ from edge.vision.picture import Picture, Pixels
 
 HIGH, WIDE = 48, 40
 _NEEDLE_PIXELS = 8
+_ROWS = 6
 _ALIKE = 0.45
 """Correlation from which on the pattern counts as seen; that of unrelated noise stays below 0.25 here."""
 
@@ -55,12 +56,12 @@ class Planted:
 
     @cached_property
     def needles(self) -> tuple[bytes, ...]:
-        """Stretches of the pattern's rows as they lie in memory: in colour, in grey, each plane."""
+        """Stretches of every sixth row of it as they lie in memory: in colour, in grey, each plane."""
         grey = np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_BGR2GRAY), np.uint8)
         rows: list[bytes] = []
         middle = slice(WIDE // 2 - _NEEDLE_PIXELS, WIDE // 2 + _NEEDLE_PIXELS)
         for part in (self.pixels, self.pixels[:, :, ::-1], grey, *np.moveaxis(self.pixels, 2, 0)):
-            rows += [np.ascontiguousarray(row[middle]).tobytes() for row in part]
+            rows += [np.ascontiguousarray(row[middle]).tobytes() for row in part[::_ROWS]]
         return tuple(rows)
 
     def raw_in(self, content: bytes) -> bool:
@@ -69,7 +70,7 @@ class Planted:
 
     def seen_in(self, pixels: Pixels) -> bool:
         """Whether the pattern can be made out in a picture, also when it went through an encoder."""
-        if pixels.shape[0] < HIGH or pixels.shape[1] < WIDE:
+        if pixels.shape[0] < HIGH or pixels.shape[1] < WIDE or not pixels.any():
             return False
         return float(cv2.matchTemplate(pixels, self.pixels, cv2.TM_CCOEFF_NORMED).max()) > _ALIKE
 

@@ -17,10 +17,11 @@ from edge.vision.boxes import Boxes, Subject
 from edge.vision.detector import Detector
 from edge.vision.detectors import DetectorSettings
 from edge.vision.measuring.annotations import Annotations, read_annotations
-from edge.vision.measuring.folder import Looking, filled_rectangles, measure_folder
+from edge.vision.measuring.folder import Looking, measure_folder
 from edge.vision.measuring.measure import Share
 from edge.vision.measuring.report import in_order_of_weight, page_of, redacted_crops
 from edge.vision.picture import Pixels
+from edge.vision.redaction import FILL
 
 FOUND, MISSED, UNMARKED = (20, 20, 60, 60), (100, 20, 140, 60), (70, 70, 110, 110)
 
@@ -48,7 +49,7 @@ class Told(Detector):
 
 
 def looking(*detectors: Detector) -> Looking:
-    return Looking(detectors, filled_rectangles)
+    return Looking(detectors)
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_no_pixel_of_what_is_marked_or_found_is_shown_only_what_is_around_it(fol
     around = {tuple(one) for one in original[~marks].tolist()}
     (crop,) = shown(page(folder, Told(Subject.FACE, FOUND, UNMARKED)))
     colours = {tuple(one) for one in crop.reshape(-1, 3).tolist()}
-    assert not (colours & secret) - around - {(0, 0, 0)}
+    assert not (colours & secret) - around - {(FILL, FILL, FILL)}
     assert len(colours & around) > 100
 
 

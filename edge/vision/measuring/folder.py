@@ -18,6 +18,7 @@ from edge.vision.detector import Detector
 from edge.vision.measuring.annotations import AnnotatedPicture, Annotations
 from edge.vision.measuring.measure import Requirement, SubjectMeasure, annex_b
 from edge.vision.picture import Pixels
+from edge.vision.redaction import masks_of
 
 Masks = Callable[[Boxes, int, int], NDArray[np.int32]]
 """Which pixels are filled for boxes in a picture of a height and width: (n, 4) int32, one a box."""
@@ -33,7 +34,7 @@ class Looking:
     """
 
     detectors: Sequence[Detector]
-    masks: Masks
+    masks: Masks = masks_of
 
     def at(self, pixels: Pixels, subject: Subject | None = None) -> Boxes:
         """What the detectors of a subject, or all, find.
@@ -193,12 +194,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def filled_rectangles(boxes: Boxes, height: int, width: int) -> NDArray[np.int32]:
-    """Which pixels a picture loses for boxes: (n, 4) int32 left, top, right, bottom, one a box."""
-    sides = boxes.corners[:, 2:] - boxes.corners[:, :2]
-    low = np.floor(boxes.corners[:, :2] - sides / 4)
-    high = np.ceil(boxes.corners[:, 2:] + sides / 4)
-    limits = np.array([width, height, width, height], np.float32)
-    return np.asarray(np.clip(np.concatenate([low, high], axis=1), 0, limits), np.int32)

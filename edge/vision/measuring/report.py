@@ -26,6 +26,7 @@ from edge.vision.measuring.measure import (
     SubjectMeasure,
 )
 from edge.vision.picture import Pixels
+from edge.vision.redaction import cover
 
 _ALLOWED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _NAMES = {Subject.FACE: "Faces", Subject.PLATE: "Plates"}
@@ -37,7 +38,6 @@ _VERDICTS = {
 _MOST_CROPS = 60
 _CROP_PX = 160
 _AROUND = 1.5
-_FILL = (0, 0, 0)
 
 
 def page_of(measurement: Measurement, settings: Sequence[tuple[str, str]], crops: Sequence[Html] = ()) -> str:
@@ -121,13 +121,12 @@ def _filled(folder: Path, picture: AnnotatedPicture, looking: Looking) -> Pixels
         found = looking.masks(looking.at(pixels), picture.height, picture.width)
     except VisionError:
         return np.zeros_like(pixels)
-    for left, top, right, bottom in found.clip(0).tolist():
-        pixels[top:bottom, left:right] = _FILL
+    cover(pixels, found)
     for left, top, right, bottom in picture.everything().tolist():
         wide, high = (right - left) / 4, (bottom - top) / 4
         first = round(max(left - wide, 0)), round(max(top - high, 0))
         last = round(min(right + wide, picture.width)), round(min(bottom + high, picture.height))
-        pixels[first[1] : last[1], first[0] : last[0]] = _FILL
+        cover(pixels, np.array([[*first, *last]], np.int32))
     return pixels
 
 

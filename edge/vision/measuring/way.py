@@ -11,9 +11,9 @@ import numpy as np
 from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.detector import Detector
-from edge.vision.measuring.folder import filled_rectangles
 from edge.vision.measuring.stages import FrameCost, Stage, made_up_frame, measure_stages
-from edge.vision.picture import Pixels
+from edge.vision.picture import Picture, Pixels
+from edge.vision.redaction import fill
 
 _STEPS = {Subject.FACE: "faces", Subject.PLATE: "plates"}
 _QUALITY = 85
@@ -54,11 +54,7 @@ def _detecting(detector: Detector) -> Callable[[object], object]:
 
 def _fill(frame: object) -> Pixels:
     assert isinstance(frame, _Frame)  # noqa: S101 - the steps are ours
-    height, width = frame.pixels.shape[:2]
-    kept = frame.pixels.copy()
-    for left, top, right, bottom in filled_rectangles(Boxes.joined(frame.boxes), height, width).tolist():
-        kept[top:bottom, left:right] = 0
-    return kept
+    return fill(Picture("bench", 0, 0, frame.pixels), Boxes.joined(frame.boxes)).pixels
 
 
 def _encode(pixels: object) -> bytes:
