@@ -9,6 +9,7 @@ ACCELERATOR := $(VENV)/.accelerator
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers gbt-fuzz gbt-oracle gbt-alarms packages venv clean
+.PHONY: bench-vision vision-attacks vision-peers
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -120,6 +121,18 @@ bench: packages venv ## measure ours and the peers in turn, print medians and ra
 
 bench-bulk: packages venv ## 10 GB decoded in bulk: on both cores, on Dask, killed and resumed; needs 20 GB of disk for a while
 	$(BIN)/python -m tests.bench.bulk_run
+
+# deface brings ffmpeg under the GPL, rapidocr OpenCV with windows: out of process, and never beside nevgate.
+VISION_PEERS := $(VENV)/peers-vision
+vision-peers:
+	@$(PYTHON) -m venv $(VISION_PEERS) && $(VISION_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  deface==1.5.0 rapidocr-onnxruntime==1.4.4 onnx
+
+bench-vision: venv vision-peers ## nevgate and deface on the same annotated pictures in turn: faces hidden by size, processor time
+	$(BIN)/python -m tests.bench.vision_peers --peers $(VISION_PEERS)/bin/python
+
+vision-attacks: venv vision-peers ## what detectors, a reader of text and a comparison of pictures still find in what is kept
+	NEVGATE_VISION_PEERS=$(VISION_PEERS)/bin/python $(BIN)/python -m tests.vision_attacks
 
 clean: ## remove what the other doors made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

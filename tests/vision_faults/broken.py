@@ -139,7 +139,7 @@ def nothing(sound: Pixels) -> Pixels:
 
 def giant(sound: Pixels) -> Pixels:
     """A frame of 8K."""
-    return np.ascontiguousarray(np.tile(sound, (18, 24, 1))[:4320, :7680])
+    return np.ascontiguousarray(np.tile(sound, (25, 35, 1))[:4320, :7680])
 
 
 def grey(sound: Pixels) -> Pixels:

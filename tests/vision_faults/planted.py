@@ -9,11 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.detector import Detector
 from edge.vision.picture import Picture, Pixels
 
 HIGH, WIDE = 48, 40
+FRAME_HIGH, FRAME_WIDE = 176, 224
 _NEEDLE_PIXELS = 8
 _ROWS = 6
 _ALIKE = 0.45
@@ -34,7 +36,7 @@ class Planted:
         large = np.kron(coarse.astype(np.int64), np.ones((4, 4, 1), np.int64))
         self.pixels: Pixels = np.clip(large + fine, 0, 255).astype(np.uint8)
 
-    def frame(self, number: int, *, width: int = 320, height: int = 240) -> Pixels:
+    def frame(self, number: int, *, width: int = FRAME_WIDE, height: int = FRAME_HIGH) -> Pixels:
         """A street of sharp lines and soft light with the pattern in it, which moves from frame to frame."""
         rows, columns = np.mgrid[0:height, 0:width]
         soft = 110 + 50 * np.sin(columns / 37 + number / 9) + 30 * np.cos(rows / 23)
@@ -46,7 +48,7 @@ class Planted:
         pixels[top : top + HIGH, left : left + WIDE] = self.pixels
         return np.ascontiguousarray(pixels)
 
-    def place(self, number: int, width: int = 320, height: int = 240) -> tuple[int, int]:
+    def place(self, number: int, width: int = FRAME_WIDE, height: int = FRAME_HIGH) -> tuple[int, int]:
         """Left and top of the pattern in a frame."""
         return 60 + 3 * number % (width - WIDE - 120), 50 + number % (height - HIGH - 100)
 
@@ -72,7 +74,13 @@ class Planted:
         """Whether the pattern can be made out in a picture, also when it went through an encoder."""
         if pixels.shape[0] < HIGH or pixels.shape[1] < WIDE or not pixels.any():
             return False
-        return float(cv2.matchTemplate(pixels, self.pixels, cv2.TM_CCOEFF_NORMED).max()) > _ALIKE
+        return self.likeness(pixels)[0] > _ALIKE
+
+    def likeness(self, pixels: Pixels) -> tuple[float, int, int]:
+        """How much the likeliest part of a picture is like the pattern, and its left and top."""
+        grey, sought = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY) for one in (pixels, self.pixels))
+        _, best, _, (left, top) = cv2.minMaxLoc(cv2.matchTemplate(grey, sought, cv2.TM_CCOEFF_NORMED))
+        return best, left, top
 
     def traces(self, folder: Path, spoken: Iterable[bytes] = ()) -> Iterator[str]:
         """Where the pattern is in the files under a folder and in what a process has said or sent.
@@ -133,10 +141,11 @@ class KnowsThePattern(Detector):
 
     def detect(self, pixels: Pixels) -> Boxes:
         """See `Detector.detect`."""
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+            raise VisionError("no picture")
         if pixels.shape[0] < HIGH or pixels.shape[1] < WIDE:
             return Boxes.none()
-        match = cv2.matchTemplate(pixels, self._planted.pixels, cv2.TM_CCOEFF_NORMED)
-        _, best, _, (left, top) = cv2.minMaxLoc(match)
+        best, left, top = self._planted.likeness(pixels)
         if best < _ALIKE:
             return Boxes.none()
         corners = np.array([[left, top, left + WIDE, top + HIGH]], np.float32)

@@ -240,7 +240,7 @@ def test_a_size_that_changes_between_frames_does_not_open_the_face(
 ) -> None:
     run = Run([KnowsThePattern(PLANTED)])
     for number in range(8):
-        wide = 320 if number % 2 else 480
+        wide = 224 if number % 2 else 304
         run.take(number, PLANTED.frame(number, width=wide))
         run.wait()
     run.check(tmp_path, caplog.text)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.vision_faults.planted import HIGH, WIDE, KnowsThePattern, Planted
+from tests.vision_faults.planted import FRAME_HIGH, FRAME_WIDE, HIGH, WIDE, KnowsThePattern, Planted
 
 
 @pytest.mark.parametrize("quality", [95, 60, 25])
@@ -31,7 +31,9 @@ def test_the_pattern_is_found_raw_wherever_a_frame_was_written(tmp_path: Path) -
 
 def test_a_clip_is_looked_through_frame_by_frame(tmp_path: Path) -> None:
     planted = Planted(1)
-    writer = cv2.VideoWriter(str(tmp_path / "a.webm"), cv2.VideoWriter.fourcc(*"VP80"), 5, (320, 240))
+    writer = cv2.VideoWriter(
+        str(tmp_path / "a.webm"), cv2.VideoWriter.fourcc(*"VP80"), 5, (FRAME_WIDE, FRAME_HIGH)
+    )
     for number in range(3):
         frame = planted.frame(number)
         if number != 1:
