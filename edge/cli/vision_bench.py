@@ -13,7 +13,7 @@ from rich.table import Table
 from edge.cli.console import page
 from edge.cli.place import progress_bar
 from edge.cli.program import emit_json
-from edge.vision.detectors import DetectorSettings, open_detectors
+from edge.cli.vision_detectors import SUBJECT_NAMES, open_each
 
 if TYPE_CHECKING:
     from edge.vision.measuring.stages import FrameCost
@@ -55,7 +55,7 @@ def command(size: tuple[int, int], frames: int, models: Path | None, as_json: bo
       nevgate vision bench
       nevgate vision bench --size 1920x1080 --frames 50 --json
     """
-    detectors = open_detectors(DetectorSettings(models=models))
+    detectors, missing = open_each(models)
     from edge.vision.measuring.way import measure_way  # noqa: PLC0415 - needs the extra, told of by now
 
     with progress_bar("measuring", frames) as progress:
@@ -64,6 +64,8 @@ def command(size: tuple[int, int], frames: int, models: Path | None, as_json: bo
         emit_json({"width": size[0], "height": size[1], **asdict(cost)})
     else:
         _tell(cost, size)
+        for subject, why in missing.items():
+            click.echo(f"{SUBJECT_NAMES[subject]} are not in it: {why}")
 
 
 def _tell(cost: FrameCost, size: tuple[int, int]) -> None:

@@ -12,17 +12,15 @@ from rich.table import Table
 from edge.cli.console import page
 from edge.cli.place import progress_bar
 from edge.cli.program import emit_json
-from edge.errors import VisionError
+from edge.cli.vision_detectors import SUBJECT_NAMES as _NAMES
+from edge.cli.vision_detectors import open_each
 from edge.vision.boxes import Subject
-from edge.vision.detector import Detector
-from edge.vision.detectors import DetectorSettings, open_detectors
 from edge.vision.measuring.annotations import read_annotations
 from edge.vision.measuring.measure import SIZES_PX, STANDARD_SIZE_PX, Share
 
 if TYPE_CHECKING:
     from edge.vision.measuring.folder import Measurement
 
-_NAMES = {Subject.FACE: "faces", Subject.PLATE: "plates"}
 _SAID = {True: "met", False: "NOT met", None: "not known: not all was measured"}
 
 
@@ -48,7 +46,7 @@ def command(folder: Path, models: Path | None, only: str | None, report: Path | 
       nevgate vision test /data/pictures --json > measured.json
     """
     annotations = read_annotations(folder)
-    detectors, missing = _open(models, only)
+    detectors, missing = open_each(models, only)
     from edge.vision.measuring.folder import (  # noqa: PLC0415 - needs the extra, whose lack is told by now
         Looking,
         measure_folder,
@@ -97,27 +95,6 @@ def _tell(measurement: Measurement, missing: dict[Subject, str]) -> None:
         if not line.met:
             click.echo(f"no set as annex B asks for: {line.name}: {line.found}, {line.asked} asked")
     click.echo(f"GB/T 44464-2024, 5.6.2, detection rate: {_SAID[measurement.passed]}")
-
-
-def _open(models: Path | None, only: str | None) -> tuple[list[Detector], dict[Subject, str]]:
-    """Detectors that are to be had, and why one is not; without any it is an error."""
-    detectors: list[Detector] = []
-    missing: dict[Subject, str] = {}
-    failed: VisionError | None = None
-    for subject in Subject:
-        if only not in {None, _NAMES[subject]}:
-            continue
-        settings = DetectorSettings(
-            models=models, faces=subject is Subject.FACE, plates=subject is Subject.PLATE
-        )
-        try:
-            detectors += open_detectors(settings)
-        except VisionError as error:
-            failed = error
-            missing[subject] = str(error)
-    if failed is not None and not detectors:
-        raise failed
-    return detectors, missing
 
 
 def _words(share: Share) -> tuple[str, str, str]:

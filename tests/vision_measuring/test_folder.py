@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge.cli import vision_test
+from edge.cli import vision_detectors, vision_test
 from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.detector import Detector
@@ -176,7 +176,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> dict[Subject, Detector]:
             raise VisionError("the model is not to be found", where="plates.onnx")
         return (detectors[wanted],)
 
-    monkeypatch.setattr(vision_test, "open_detectors", open_told)
+    monkeypatch.setattr(vision_detectors, "open_detectors", open_told)
     return detectors
 
 

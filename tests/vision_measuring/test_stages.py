@@ -44,7 +44,7 @@ def test_a_made_up_frame_has_structure_and_is_the_same_every_time() -> None:
 
 def test_the_command_tells_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     told = (Told(Subject.FACE, (10, 10, 30, 30)), Told(Subject.PLATE))
-    monkeypatch.setattr(vision_bench, "open_detectors", lambda _settings: told)
+    monkeypatch.setattr(vision_bench, "open_each", lambda _models: (told, {}))
     done = CliRunner().invoke(vision_bench.command, ["--size", "64x48", "--frames", "2", "--json"])
     assert done.exit_code == 0, done.output
     cost = json.loads(done.stdout)
