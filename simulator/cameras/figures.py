@@ -132,6 +132,7 @@ class Figure:
         normals[clothed] = self.normals[clothed] @ body.T
         ground = float(points[clothed, 1].min()) - 0.05
         bottom = max(ground, ground + lowest_m * 10 / self.traits.size)
+        bottom = min(bottom, float(points[:, 1].max()) - 1)
         offsets = [0, *np.cumsum([len(points), *(len(part) for part in self.worn_vertices)])]
         every = [points] + [(part - _HEAD_AXIS) @ head.T + _HEAD_AXIS for part in self.worn_vertices]
         every_normal = [normals] + [
@@ -169,6 +170,12 @@ class Figure:
             (reach * scale / density, (top - ground) * scale / density),
             asked=seen <= _ASKED_DEG,
         )
+
+    @property
+    def height_m(self) -> float:
+        """From the ground to the top of the head."""
+        heights = self.clothes[:, 1]
+        return float(heights.max() - heights.min()) / 10 * self.traits.size
 
     @property
     def worn_rest(self) -> list[Floats]:

@@ -18,6 +18,8 @@ from simulator.cameras.vehicles import Vehicle
 _FACE_M = 0.19
 _NEAREST_VEHICLE_M = 2.2
 _STEP = 1.05
+_NEAR_M = 2.5
+_TALL_M = 1.62
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Walker:
         look_deg: of the head against the body.
         nod_deg: of the head.
         track: number.
+        raised_m: of the ground that they stand on, over the road.
     """
 
     figure: Figure
@@ -67,6 +70,7 @@ class Walker:
     look_deg: float
     nod_deg: float
     track: int
+    raised_m: float = 0.0
     _drawn: dict[tuple[int, ...], Sprite] = field(default_factory=dict)
 
     def placed(self, seconds: float, width: int, height: int, daylight: Daylight) -> Placed | None:
@@ -92,10 +96,10 @@ class Walker:
                 light=daylight.light,
                 ambient=daylight.ambient,
             )
-            lowest_m = EYE_M - (height - horizon_px(height)) / focal * z - 0.1
+            lowest_m = EYE_M - (height - horizon_px(height)) / focal * z - 0.1 - self.raised_m
             self._drawn[key] = self.figure.sprite(view, _STEP ** key[0], lowest_m)
         sprite = self._drawn[key]
-        row = horizon_px(height) + EYE_M / z * focal
+        row = horizon_px(height) + (EYE_M - self.raised_m) / z * focal
         return Placed(sprite, width / 2 + x / z * focal, row, z, self.track)
 
 
@@ -217,9 +221,10 @@ def drawn_crowd(
         yaw = rng.choice((0, 0, rng.uniform(-40, 40), rng.uniform(-95, 95), rng.uniform(-180, 180)))
         walks = rng.random() < 0.7
         pace = rng.uniform(0.6, 1.5) if walks else 0.0
+        figure = figure_of(Traits.drawn(rng, covered=covered))
         walkers.append(
             Walker(
-                figure_of(Traits.drawn(rng, covered=covered)),
+                figure,
                 rng.uniform(-0.48, 0.48) * z * width / focal,
                 z,
                 pace * math.sin(math.radians(yaw)),
@@ -228,6 +233,7 @@ def drawn_crowd(
                 rng.uniform(-35, 35),
                 rng.uniform(-15, 12),
                 number,
+                max(_TALL_M - figure.height_m, 0.0) if z < _NEAR_M else 0.0,
             )
         )
     traffic = []
