@@ -25,7 +25,7 @@ ENDINGS: Mapping[MediaFormat, str] = MappingProxyType(
     {
         MediaFormat.JPEG: ".jpg",
         MediaFormat.AVIF: ".avif",
-        MediaFormat.WEBM: ".webm",
+        MediaFormat.AVIF_SEQUENCE: ".avifs",
         MediaFormat.MP4: ".mp4",
     }
 )

@@ -48,8 +48,8 @@ class CameraSection(Section):
         default=5.0, description="frames a second in a clip, at most"
     )
     still: Literal["jpeg", "avif"] = "jpeg"
-    clip: Literal["vp9", "h264"] = Field(
-        default="vp9", description="h264 needs PyAV, which is not installed with nevgate (docs/vision.md)"
+    clip: Literal["av1", "h264"] = Field(
+        default="av1", description="h264 needs PyAV, which is not installed with nevgate (docs/vision.md)"
     )
     quality: Annotated[int, Field(ge=10, le=100)] = 85
     latest_s: Annotated[float, Field(ge=0.5, le=60)] = Field(

@@ -16,7 +16,7 @@ class MediaFormat(StrEnum):
 
     JPEG = "image/jpeg"
     AVIF = "image/avif"
-    WEBM = "video/webm"
+    AVIF_SEQUENCE = "image/avif-sequence"
     MP4 = "video/mp4"
 
 

@@ -11,7 +11,7 @@ from simulator.platform.media_rows import KeptMedia, MediaState
 from simulator.platform.reader import StoreReader
 from simulator.platform.view import iso_time
 
-_ENDINGS = {"image/jpeg": ".jpg", "image/avif": ".avif", "video/webm": ".webm", "video/mp4": ".mp4"}
+_ENDINGS = {"image/jpeg": ".jpg", "image/avif": ".avif", "image/avif-sequence": ".avifs", "video/mp4": ".mp4"}
 _RANGES_SHOWN = 20
 
 

@@ -24,7 +24,7 @@ from tests.media.made import still
 def test_each_is_written_under_a_name_that_tells_what_it_is(tmp_path: Path) -> None:
     rig = Rig(tmp_path / "journal")
     rig.start()
-    clip = replace(still(2, size=30_000), camera="rear/left", format=MediaFormat.WEBM, frames=9)
+    clip = replace(still(2, size=30_000), camera="rear/left", format=MediaFormat.AVIF_SEQUENCE, frames=9)
     for one in (still(), clip, still(3, data_class=DataClass.CABIN)):
         rig.open.journal.add_media(one, "mask")
     rig.open.journal.commit()
@@ -39,7 +39,7 @@ def test_each_is_written_under_a_name_that_tells_what_it_is(tmp_path: Path) -> N
             "front_2026-09-21T14-13-21.000000Z_block-1.jpg",
             "front_2026-09-21T14-13-21.000000Z_block-1.json",
             "rear-left_2026-09-21T14-13-21.000000Z_block-2.json",
-            "rear-left_2026-09-21T14-13-21.000000Z_block-2.webm",
+            "rear-left_2026-09-21T14-13-21.000000Z_block-2.avifs",
         ]
         assert (out / names[0]).read_bytes() == still().content
         about = json.loads((out / names[2]).read_text())

@@ -1,0 +1,1 @@
+"""Where pictures come from: devices, streams and files, behind one small interface."""

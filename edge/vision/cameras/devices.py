@@ -1,0 +1,146 @@
+"""Cameras that OpenCV opens: V4L2 devices, and streams by RTSP over TCP."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from edge.clock import NS_PER_S, Clock
+from edge.errors import VisionError
+from edge.vision.cameras.camera import Camera, CameraSettings
+from edge.vision.cameras.rate import Rate
+from edge.vision.picture import Picture
+from edge.vision.reasons import Dropped
+
+_CHANNELS = 3
+_OPEN_MS = 5_000
+_READ_MS = 3_000
+_FAILURES_MOST = 20
+
+
+class _OpenCvCamera(Camera):
+    """Grabs every frame, so that none is old, and decodes those alone that are wanted.
+
+    Pictures are stamped when they were grabbed.
+    """
+
+    def __init__(self, settings: CameraSettings, capture: cv2.VideoCapture, clock: Clock) -> None:
+        super().__init__(settings)
+        self._capture = capture
+        self._clock = clock
+        self._rate = Rate(settings.rate_hz)
+        self._number = -1
+        self._failed = 0
+
+    def read(self, timeout_s: float) -> Picture | None:
+        """See `Camera.read`."""
+        end_ns = self._clock.boot_ns() + round(timeout_s * NS_PER_S)
+        while True:
+            if not self._capture.grab():
+                raise VisionError("no frame comes any more", where=f"camera {self.settings.name}")
+            t_ns = self._clock.boot_ns()
+            self._number += 1
+            if self._rate.take(t_ns):
+                picture = self._decoded(t_ns)
+                if picture is not None:
+                    return picture
+            if t_ns >= end_ns:
+                return None
+
+    def close(self) -> None:
+        """Let the device go."""
+        self._capture.release()
+        self.ended = True
+
+    def _decoded(self, t_ns: int) -> Picture | None:
+        try:
+            good, pixels = self._capture.retrieve()
+        except cv2.error:
+            good, pixels = False, None
+        if not good or pixels is None or pixels.dtype != np.uint8 or pixels.shape[2:] != (_CHANNELS,):
+            self._losses[Dropped.DAMAGED] += 1
+            self._failed += 1
+            if self._failed >= _FAILURES_MOST:
+                raise VisionError(
+                    f"{self._failed} frames in a row could not be decoded",
+                    where=f"camera {self.settings.name}",
+                )
+            return None
+        self._failed = 0
+        return Picture(self.settings.name, self._number, t_ns, np.ascontiguousarray(pixels))
+
+
+class V4l2Camera(_OpenCvCamera):
+    """A camera of this machine, ``v4l2:/dev/video0``.
+
+    Raises:
+        VisionError: there is no such device, it may not be opened, or it is no camera.
+    """
+
+    def __init__(self, settings: CameraSettings, clock: Clock) -> None:
+        device = Path(settings.source.removeprefix("v4l2:"))
+        where = f"camera {settings.name}"
+        if not device.is_char_device():
+            raise VisionError(
+                f"there is no device {device}",
+                where=where,
+                todo="'ls -l /dev/v4l/by-id' lists the cameras of this machine",
+            )
+        if not os.access(device, os.R_OK | os.W_OK):
+            raise VisionError(
+                f"{device} may not be opened", where=where, todo="Put the user into the group 'video'"
+            )
+        capture = cv2.VideoCapture(str(device), cv2.CAP_V4L2)
+        if not capture.isOpened():
+            raise VisionError(f"{device} is no camera, or is in use", where=where)
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
+        super().__init__(settings, capture, clock)
+
+
+class RtspCamera(_OpenCvCamera):
+    """A camera on the vehicle's own network, ``rtsp://192.0.2.7:554/front``, by TCP.
+
+    Raises:
+        VisionError: the source is no address, or nothing answers there.
+    """
+
+    def __init__(self, settings: CameraSettings, clock: Clock) -> None:
+        check_rtsp(settings.source, settings.name)
+        os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp|max_delay;500000|fflags;nobuffer"
+        capture = cv2.VideoCapture(
+            settings.source,
+            cv2.CAP_FFMPEG,
+            [
+                *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_MS),
+                *(cv2.CAP_PROP_N_THREADS, 1),
+            ],
+        )
+        if not capture.isOpened():
+            host = urlsplit(settings.source).hostname
+            raise VisionError(f"no stream is to be had from {host}", where=f"camera {settings.name}")
+        super().__init__(settings, capture, clock)
+
+
+def check_rtsp(source: str, name: str) -> None:
+    """See that a stream is named by an address: no name is looked up on the way to a camera.
+
+    Raises:
+        VisionError: it is not.
+    """
+    try:
+        parts = urlsplit(source)
+        ip_address(parts.hostname or "")
+        _ = parts.port
+    except ValueError as error:
+        raise VisionError(
+            "the stream of a camera is named by an address, since no name is looked up for it",
+            where=f"camera {name}",
+            todo='Write source = "rtsp://192.0.2.7:554/PATH"',
+        ) from error

@@ -1,0 +1,153 @@
+"""Cameras that are files: a picture, a folder of pictures, a video; for the bench and `nevgate redact`."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from edge.clock import NS_PER_S, Clock
+from edge.errors import VisionError
+from edge.vision.cameras.camera import Camera, CameraSettings
+from edge.vision.cameras.rate import Rate
+from edge.vision.picture import Picture, Pixels
+from edge.vision.reasons import Dropped
+
+STILLS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".avif", ".tif", ".tiff"})
+VIDEOS = frozenset({".mp4", ".mkv", ".webm", ".avi", ".mov", ".ts", ".264", ".h264", ".mpg"})
+PIXELS_MOST = 64_000_000
+"""A picture of more is not decoded at all; what its header says is read before."""
+
+_FALLBACK_HZ = 25.0
+_NEVER = threading.Event()
+
+
+def read_still(path: Path) -> Pixels:
+    """Decode a picture, turned as its EXIF says; nothing else of what is beside its pixels is read.
+
+    Raises:
+        VisionError: it is none, is damaged or cut off, or has more than `PIXELS_MOST` pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as header:
+                width, height = header.size
+                if width * height > PIXELS_MOST:
+                    raise VisionError(
+                        f"has {width} x {height} pixels, more than {PIXELS_MOST}", where=str(path)
+                    )
+                # A picture that is cut off is no picture: OpenCV would fill the rest with grey.
+                header.load()
+        coded = np.fromfile(path, np.uint8)
+        pixels = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError, cv2.error) as error:
+        raise VisionError(
+            f"is no picture that can be read: {type(error).__name__}", where=str(path)
+        ) from error
+    if pixels is None:
+        raise VisionError("is no picture that can be read", where=str(path))
+    return np.ascontiguousarray(pixels, np.uint8)
+
+
+class FileCamera(Camera):
+    """Plays a picture, a folder of pictures or a video once.
+
+    Args:
+        settings: a folder's pictures follow each other at its rate; a video is thinned to it.
+        clock: stamps the pictures.
+        paced: whether a picture is handed out when its time has come, as by a camera; else at once.
+
+    Raises:
+        VisionError: there is nothing that can be played.
+    """
+
+    def __init__(self, settings: CameraSettings, clock: Clock, *, paced: bool = True) -> None:
+        super().__init__(settings)
+        self._clock = clock
+        self._paced = paced
+        path = Path(settings.source.removeprefix("file:"))
+        if path.is_dir():
+            files = sorted(one for one in path.iterdir() if one.suffix.lower() in STILLS)
+            if not files:
+                raise VisionError("holds no pictures", where=str(path))
+            self._frames = self._of_stills(files)
+        elif path.suffix.lower() in STILLS and path.is_file():
+            self._frames = self._of_stills([path])
+        elif path.is_file():
+            self._frames = self._of_video(path)
+        else:
+            raise VisionError("there is no such file", where=str(path))
+        self._start_ns = clock.boot_ns()
+        self._next: tuple[int, int, Pixels] | None = None
+
+    def read(self, timeout_s: float) -> Picture | None:
+        """See `Camera.read`; a picture that is not due in time comes with a later call."""
+        if self.ended:
+            return None
+        if self._next is None:
+            self._next = next(self._frames, None)
+            if self._next is None:
+                self.ended = True
+                return None
+        number, after_ns, pixels = self._next
+        due_ns = self._start_ns + after_ns
+        if self._paced:
+            wait_ns = due_ns - self._clock.boot_ns()
+            if wait_ns > timeout_s * NS_PER_S:
+                self._clock.wait(_NEVER, timeout_s)
+                return None
+            if wait_ns > 0:
+                self._clock.wait(_NEVER, wait_ns / NS_PER_S)
+        self._next = None
+        return Picture(self.settings.name, number, due_ns, pixels)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self.ended = True
+        self._next = None
+        self._frames = iter(())
+
+    def _of_stills(self, files: list[Path]) -> Iterator[tuple[int, int, Pixels]]:
+        for number, path in enumerate(files):
+            try:
+                pixels = read_still(path)
+            except VisionError:
+                self._losses[Dropped.DAMAGED] += 1
+                continue
+            yield number, round(number * NS_PER_S / self.settings.rate_hz), pixels
+
+    def _of_video(self, path: Path) -> Iterator[tuple[int, int, Pixels]]:
+        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        try:
+            if not capture.isOpened():
+                raise VisionError("is no video that can be read", where=str(path))
+            wide, high = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+            if wide * high > PIXELS_MOST:
+                raise VisionError(
+                    f"has {wide:.0f} x {high:.0f} pixels, more than {PIXELS_MOST}", where=str(path)
+                )
+            rate, number = Rate(self.settings.rate_hz), -1
+            hz = capture.get(cv2.CAP_PROP_FPS)
+            hz = hz if 0 < hz <= 1000 else _FALLBACK_HZ  # noqa: PLR2004 - what no camera makes
+            last_ns = -1
+            while capture.grab():
+                number += 1
+                told_ns = round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
+                # Some containers have no times, or begin anew.
+                after_ns = told_ns if told_ns > last_ns else max(last_ns + 1, round(number * NS_PER_S / hz))
+                last_ns = after_ns
+                if not rate.take(after_ns):
+                    continue
+                good, pixels = capture.retrieve()
+                if good and len(pixels.shape) == 3:  # noqa: PLR2004 - height, width, colours
+                    yield number, after_ns, np.ascontiguousarray(pixels, np.uint8)
+                else:
+                    self._losses[Dropped.DAMAGED] += 1
+        finally:
+            capture.release()
