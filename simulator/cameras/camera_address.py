@@ -41,8 +41,8 @@ class DrawnCamera:
     faults: tuple[FaultWindow, ...] = ()
 
 
-def drawn_camera(address: str) -> DrawnCamera:
-    """Read an address.
+def drawn_camera(address: str, *, width: int = 1280, height: int = 720, rate_hz: float = 5.0) -> DrawnCamera:
+    """Read an address; size and rate are the arguments' where it says nothing of them.
 
     ``simulator:street?seed=1&rate=5&size=1280x720&difficulty=hard&moving=yes&fault=black:10-20&fault=stall:30-40``;
     everything after the place may be left out.
@@ -57,9 +57,9 @@ def drawn_camera(address: str) -> DrawnCamera:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
         values = dict(pairs)
-        width, height = (int(part) for part in values.get("size", "1280x720").split("x"))
+        wide, high = (int(part) for part in values.get("size", f"{width}x{height}").split("x"))
         camera = DrawnCamera(
-            place, int(values.get("seed", "1")), float(values.get("rate", "5")), width, height,
+            place, int(values.get("seed", "1")), float(values.get("rate", rate_hz)), wide, high,
             DIFFICULTIES[values.get("difficulty", "easy")], values.get("moving", "no") == "yes",
             tuple(FaultWindow.parsed(value) for key, value in pairs if key == "fault"),
         )  # fmt: skip
@@ -67,6 +67,6 @@ def drawn_camera(address: str) -> DrawnCamera:
         raise VisionError(f"cannot be read: {error}", where=address, todo=todo) from error
     if not values.keys() <= set(_KEYS):
         raise VisionError(f"has no {', '.join(sorted(values.keys() - set(_KEYS)))}", where=address, todo=todo)
-    if not (0 < camera.rate_hz <= 100 and 32 <= width <= _LARGEST and 32 <= height <= _LARGEST):
+    if not (0 < camera.rate_hz <= 100 and 32 <= wide <= _LARGEST and 32 <= high <= _LARGEST):
         raise VisionError("rate or size is out of range", where=address, todo=todo)
     return camera

@@ -24,6 +24,7 @@ class Fault(StrEnum):
     TINY = "tiny"
     HUGE = "huge"
     CUT_OFF = "cut-off"
+    DAMAGED = "damaged"
     FREEZE = "freeze"
     BACKWARDS = "backwards"
     RAISES = "raises"
