@@ -71,11 +71,16 @@ class Sprite:
 
     def box(self) -> tuple[float, float, float, float] | None:
         """The region's outline in the sprite: left, top, right, bottom; None where nothing of it is there."""
-        shown = self.region > 0.4
-        if not shown.any():
-            return None
-        rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
-        return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+        return outline_of(self.region)
+
+
+def outline_of(region: NDArray[np.float32]) -> tuple[float, float, float, float] | None:
+    """Left, top, right, bottom of a region, (height, width) shares of pixels; None where it is empty."""
+    shown = region > 0.4
+    if not shown.any():
+        return None
+    rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
 def reduced(image: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:

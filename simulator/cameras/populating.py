@@ -16,7 +16,7 @@ from simulator.cameras.traits import Traits
 from simulator.cameras.vehicles import Vehicle
 
 _FACE_M = 0.19
-_NEAREST_VEHICLE_M = 2.2
+_NEAREST_VEHICLE_M = 3.2
 _STEP = 1.05
 _NEAR_M = 2.5
 _TALL_M = 1.62
@@ -236,11 +236,11 @@ def drawn_crowd(
                 max(_TALL_M - figure.height_m, 0.0) if z < _NEAR_M else 0.0,
             )
         )
-    traffic = []
+    traffic: list[Traffic] = []
     for number in range(vehicles):
         plate_px = math.exp(rng.uniform(math.log(8), math.log(90)))
         z = max(focal * 0.14 / plate_px, _NEAREST_VEHICLE_M)
-        beside_m = rng.uniform(-0.36, 0.36) * z * width / focal if z < 9 else rng.uniform(-5, 5)
+        beside_m = _beside(rng, z, width / focal, [(one.x_m / one.z_m, one.z_m) for one in traffic])
         traffic.append(
             Traffic(
                 Vehicle.drawn(rng),
@@ -253,6 +253,23 @@ def drawn_crowd(
         )
     places = tuple((rng.uniform(-3, 3), rng.uniform(2.5, 8)) for _ in range(posts))
     return Crowd(tuple(walkers), tuple(traffic), places, Daylight.drawn(rng))
+
+
+def _beside(rng: random.Random, z_m: float, field: float, others: list[tuple[float, float]]) -> float:
+    """Where a vehicle stands, so that plates are hidden seldom: of some places, the freest.
+
+    Args:
+        rng: proposes places.
+        z_m: how far it is away.
+        field: width of what the camera sees at one metre.
+        others: direction and distance of those that stand already.
+    """
+
+    def freedom(x_m: float) -> float:
+        return min((abs(x_m / z_m - at) - 1.2 / min(z_m, far) for at, far in others), default=1.0)
+
+    reach = min(0.42 * z_m * field, 7.0)
+    return max((rng.uniform(-reach, reach) for _ in range(6)), key=freedom)
 
 
 def lit_background(image: Image, daylight: Daylight) -> Image:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from edge.vision.boxes import Subject
 from edge.vision.picture import Pixels
-from simulator.cameras.figures import Sprite
+from simulator.cameras.figures import Sprite, outline_of
 
 Image = NDArray[np.float32]
-HIDDEN = 0.7
+HIDDEN = 0.6
 """From this share hidden by other things on, nobody can be asked to find it."""
 
 SMALLEST_PX = 8.0
@@ -41,7 +41,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """One face or plate as a person would draw a box around it.
+    """One face or plate as a person would draw a box around what can be seen of it.
 
     Attributes:
         subject: face or plate.
@@ -93,7 +93,7 @@ def composed(background: Image, placed: Sequence[Placed]) -> tuple[Image, list[T
             whole = float(one.sprite.region.sum())
             if whole > 0:
                 regions.append((one, rows.start, columns.start, one.sprite.region[inner].copy(), whole))
-    truths = [_truth(one, region, whole, (width, height)) for one, _, _, region, whole in regions]
+    truths = [_truth(one, left, top, region, whole) for one, top, left, region, whole in regions]
     return np.clip(image, 0, 1), [truth for truth in truths if truth is not None]
 
 
@@ -112,21 +112,13 @@ def _hide(region: Image, top: int, left: int, alpha: Image, alpha_top: int, alph
         )
 
 
-def _truth(one: Placed, visible: Image, whole: float, size: tuple[int, int]) -> Truth | None:
-    outline = one.sprite.box()
+def _truth(one: Placed, left: int, top: int, visible: Image, whole: float) -> Truth | None:
+    outline = outline_of(visible)
     hidden = 1 - float(visible.sum()) / whole
-    if outline is None or hidden > 0.98 or one.sprite.subject is None:
+    if outline is None or one.sprite.subject is None:
         return None
-    left, top = round(one.x - one.sprite.anchor[0]), round(one.y - one.sprite.anchor[1])
-    box = (
-        float(np.clip(outline[0] + left, 0, size[0])),
-        float(np.clip(outline[1] + top, 0, size[1])),
-        float(np.clip(outline[2] + left, 0, size[0])),
-        float(np.clip(outline[3] + top, 0, size[1])),
-    )
+    box = (outline[0] + left, outline[1] + top, outline[2] + left, outline[3] + top)
     shorter = min(box[2] - box[0], box[3] - box[1])
-    if shorter < 1:
-        return None
     counted = one.sprite.asked and hidden < HIDDEN and shorter >= SMALLEST_PX
     return Truth(one.sprite.subject, box, hidden, one.track, one.sprite.asked, counted)
 

@@ -43,7 +43,7 @@ def true_picture(seed: int, subject: Subject, width: int = 1280, height: int = 7
     rng = random.Random(seed)  # noqa: S311 - draws pictures
     faces = subject is Subject.FACE
     crowd = drawn_crowd(
-        seed, people=7 if faces else 1, vehicles=1 if faces else 7, posts=rng.randrange(2), width=width,
+        seed, people=9 if faces else 1, vehicles=1 if faces else 8, posts=rng.randrange(2), width=width,
         largest_face_px=300 * width / 1280 if rng.random() < 0.4 else 90 * width / 1280,
     )  # fmt: skip
     street = lit_background(drawn_street(width, height, seed), crowd.daylight)

@@ -78,7 +78,7 @@ def test_what_is_nearer_hides_and_by_how_much_is_told() -> None:
     face = Placed(square(40, Subject.FACE), 20, 20, 10.0, 7)
     post = Placed(square(40, None), 50, 20, 5.0, -1)
     _, (truth,) = composed(ground, [post, face])
-    assert truth.box == (20, 20, 60, 60)
+    assert truth.box == (20, 20, 50, 60)
     assert truth.hidden == pytest.approx(0.25)
     assert truth.counted
     assert truth.track == 7
