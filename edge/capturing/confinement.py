@@ -58,7 +58,7 @@ def confine(needed: Sequence[Needed], core: int) -> tuple[str, ...]:
         )
     except OSError as error:
         return (f"capture's system calls are not filtered: {error.strerror}",)
-    return (*_unconfined(Need.PACKET_SOCKETS in needs), *told(needed))
+    return (*unconfined(Need.PACKET_SOCKETS in needs), *told(needed))
 
 
 def install(program: Sequence[Instruction], seccomp: int) -> None:
@@ -112,8 +112,13 @@ def _link_sockets() -> Iterator[int]:
         one.detach()
 
 
-def _unconfined(packet_sockets: bool) -> Iterator[str]:
-    """What threads say of themselves that should be otherwise now."""
+def unconfined(packet_sockets: bool = False, *, who: str = "capture") -> Iterator[str]:
+    """What threads say of themselves that should be otherwise now.
+
+    Args:
+        packet_sockets: whether ``CAP_NET_RAW`` is theirs.
+        who: the process, for people.
+    """
     allowed = 1 << CAP_NET_RAW if packet_sockets else 0
     for thread in sorted(_THREADS.iterdir()):
         try:
@@ -123,6 +128,6 @@ def _unconfined(packet_sockets: bool) -> Iterator[str]:
             continue
         says = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
         if says["Seccomp"] != _FILTERED:
-            yield f"thread {thread.name} of capture is not filtered"
+            yield f"thread {thread.name} of {who} is not filtered"
         if int(says["CapPrm"], 16) & ~allowed:
-            yield f"thread {thread.name} of capture has capabilities that it does not need"
+            yield f"thread {thread.name} of {who} has capabilities that it does not need"

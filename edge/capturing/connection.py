@@ -1,4 +1,4 @@
-"""One end of the socket between capture and core: sends without waiting, receives messages."""
+"""One end of the socket between a process and the core: sends without waiting, receives messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import select
 import socket
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, TypeVar
 
 from edge.capturing.border import Decoder, encode
 from edge.capturing.message import Message
@@ -21,23 +22,36 @@ _SELECTABLE = 1024
 """select(2) takes no descriptor from there on (``FD_SETSIZE``)."""
 
 
-class Connection(Closing):
+_Message = TypeVar("_Message")
+
+
+class MessageStream(Closing, Generic[_Message]):
     """Messages over a stream socket; any thread may send, one receives.
 
-    It sends by write(2), the one way that is left to a process of capture, and on this descriptor only
+    It sends by write(2), the one way that is left to a confined process, and on this descriptor only
     (`edge.capturing.receive_only`).
+
+    Args:
+        stream: the socket.
+        encode: a message as bytes.
+        decode: the messages that are whole with some more bytes; raises `BorderError`.
 
     Attributes:
         ended: whether the other side is gone; what it sent before has been received then.
     """
 
-    def __init__(self, stream: socket.socket) -> None:
+    def __init__(
+        self,
+        stream: socket.socket,
+        encode: Callable[[_Message], bytes],
+        decode: Callable[[bytes], Iterable[_Message]],
+    ) -> None:
         stream.setblocking(False)
         self._stream = stream
+        self._encode, self._decode = encode, decode
         self._lock = threading.Lock()
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
-        self._decoder = Decoder()
         self._poll = select.poll()
         self._poll.register(stream, select.POLLIN)
         self._polls_for = select.POLLIN
@@ -48,9 +62,9 @@ class Connection(Closing):
         """Bytes that wait until the other side takes them."""
         return self._unsent_bytes
 
-    def send(self, *messages: Message) -> None:
+    def send(self, *messages: _Message) -> None:
         """Send as much as the other side takes now; the rest goes while `exchange` waits."""
-        parts = [encode(message) for message in messages]
+        parts = [self._encode(message) for message in messages]
         size = sum(map(len, parts))
         if size <= _CHUNK:
             # One write, so that the other side wakes once.
@@ -60,7 +74,7 @@ class Connection(Closing):
             self._unsent_bytes += size
             self._flush()
 
-    def exchange(self, timeout_s: float) -> Sequence[Message]:
+    def exchange(self, timeout_s: float) -> Sequence[_Message]:
         """Wait until something comes in or can be sent on, at most `timeout_s`.
 
         Raises:
@@ -82,7 +96,7 @@ class Connection(Closing):
             received = b""
         if not received:
             self.ended = True
-        return tuple(self._decoder.feed(received))
+        return tuple(self._decode(received))
 
     def close(self) -> None:
         """Close this end."""
@@ -120,3 +134,10 @@ class Connection(Closing):
                 self._unsent[0] = self._unsent[0][sent:]
                 return
             self._unsent.popleft()
+
+
+class Connection(MessageStream[Message]):
+    """The messages between capture and core."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        super().__init__(stream, encode, Decoder().feed)

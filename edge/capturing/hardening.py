@@ -22,12 +22,12 @@ _FILTER = Path("/proc/self/coredump_filter")
 _SWAPS = Path("/proc/swaps")
 
 
-class _Unavailable(Exception):  # noqa: N818 - no error: `harden` tells of it
+class Unavailable(Exception):  # noqa: N818 - no error: `harden` tells of it
     """The kernel does not do something; `str()` says why."""
 
 
-def harden(parent: int, *, keep: Collection[int]) -> tuple[str, ...]:
-    """Harden this process; to be called before it has read any frame.
+def harden(parent: int, *, keep: Collection[int], who: str = "capture", lock: bool = True) -> tuple[str, ...]:
+    """Harden this process; to be called before it has read any frame or picture.
 
     Every step is taken even where another is not to be had:
 
@@ -42,6 +42,8 @@ def harden(parent: int, *, keep: Collection[int]) -> tuple[str, ...]:
     Args:
         parent: process id of the parent; if that has ended already, this process ends too.
         keep: descriptors that stay open beside the standard streams.
+        who: the process, for people.
+        lock: whether its memory is locked where the machine swaps; if not, `lock_where_swapped` may do so.
 
     Returns:
         A sentence for each step that the kernel did not take, and why; none if all were.
@@ -50,16 +52,16 @@ def harden(parent: int, *, keep: Collection[int]) -> tuple[str, ...]:
         ("inherited descriptors stay open", lambda: _close_others(keep)),
         ("a core dump that is forced would hold memory", _empty_core_dumps),
         ("the limit of core dumps is not 0", _forbid_core_files),
-        ("programs that capture starts could gain rights", _forbid_new_rights),
-        ("capture would outlive the gateway", lambda: _die_with(parent)),
-        ("what is read before the door can be swapped to disk", _lock_where_swapped),
-        ("capture's memory can be dumped and read by its user", _forbid_dumps),
+        (f"programs that {who} starts could gain rights", _forbid_new_rights),
+        (f"{who} would outlive the gateway", lambda: _die_with(parent)),
+        ("what is read before the door can be swapped to disk", lock_where_swapped if lock else lambda: None),
+        (f"{who}'s memory can be dumped and read by its user", _forbid_dumps),
     )
     missing: list[str] = []
     for lacking, step in steps:
         try:
             step()
-        except (OSError, ValueError, _Unavailable) as error:
+        except (OSError, ValueError, Unavailable) as error:
             missing.append(f"{lacking}: {error}")
     return tuple(missing)
 
@@ -76,7 +78,7 @@ def dumpable() -> bool:
 
 def _prctl(option: int, value: int) -> None:
     if _LIBC.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
-        raise _Unavailable(os.strerror(ctypes.get_errno()))
+        raise Unavailable(os.strerror(ctypes.get_errno()))
 
 
 def _close_others(keep: Collection[int]) -> None:
@@ -110,15 +112,21 @@ def _die_with(parent: int) -> None:
 def _forbid_dumps() -> None:
     _prctl(_PR_SET_DUMPABLE, 0)
     if dumpable():
-        raise _Unavailable("the kernel does not say so afterwards")
+        raise Unavailable("the kernel does not say so afterwards")
 
 
-def _lock_where_swapped() -> None:
+def lock_where_swapped() -> None:
+    """Lock this process's memory, now and later, if the machine swaps at all (mlockall(2)).
+
+    Raises:
+        Unavailable: it cannot be locked.
+        OSError: the kernel does not say whether it swaps.
+    """
     if len(_SWAPS.read_text(encoding="utf-8").splitlines()) <= 1:
         return
     _, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     if hard != resource.RLIM_INFINITY and os.geteuid() != 0:
         # A lock that is limited would fail later, when memory is asked for.
-        raise _Unavailable("RLIMIT_MEMLOCK is limited; LimitMEMLOCK=infinity in the service lifts it")
+        raise Unavailable("RLIMIT_MEMLOCK is limited; LimitMEMLOCK=infinity in the service lifts it")
     if _LIBC.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT):
-        raise _Unavailable(os.strerror(ctypes.get_errno()))
+        raise Unavailable(os.strerror(ctypes.get_errno()))

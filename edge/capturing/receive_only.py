@@ -20,7 +20,7 @@ _CLONE_THREAD = 0x0001_0000
 _NAMES_AND_QUESTIONS = (15, 16, 3, 39, 0x5356_4D41)
 """``PR_SET_NAME``, ``PR_GET_NAME``, ``PR_GET_DUMPABLE``, ``PR_GET_NO_NEW_PRIVS``, ``PR_SET_VMA``."""
 
-_ON_DESCRIPTORS = (1, 2, 3, 4, 1030)
+ON_DESCRIPTORS = (1, 2, 3, 4, 1030)
 """``F_GETFD``, ``F_SETFD``, ``F_GETFL``, ``F_SETFL``, ``F_DUPFD_CLOEXEC``.
 
 The last is what Python makes a map of memory with. It takes a number that is free, which those that may be
@@ -32,7 +32,7 @@ _STREAM, _DATAGRAM, _RAW, _TYPE = 1, 2, 3, 0xF
 _CAN_RAW, _NETLINK_ROUTE, _NETLINK_UEVENT, _TCP, _UDP = 1, 0, 15, 6, 17
 _SOL_PACKET, _PACKET_TX_RING = 263, 13
 
-_IOCTLS = (
+IOCTLS = (
     *(0x5421, 0x541B, 0x5450, 0x5451),  # FIONBIO, FIONREAD, FIONCLEX, FIOCLEX
     *(0x5401, 0x802C_542A),  # TCGETS, TCGETS2: whether it is a terminal
     *(0x8910, 0x8913, 0x8921, 0x8927, 0x8933),  # SIOCGIFNAME, …FLAGS, …MTU, …HWADDR, …INDEX
@@ -54,7 +54,7 @@ _SERIAL_IOCTLS = (
 _USB, _KIND_OF_IOCTL = 0x5500, 0xFF00
 """All requests of usbdevfs (linux/usbdevice_fs.h) have ``U`` in their second byte."""
 
-_ALWAYS_FREE = (
+ALWAYS_FREE = (
     *(
         "read",
         "poll",
@@ -96,7 +96,7 @@ _ALWAYS_FREE = (
 ``adjtimex`` says whether the clock is synchronised; to set it takes ``CAP_SYS_TIME``, which capture has not.
 """
 
-_NEVER = (
+NEVER = (
     *(
         "execve",
         "execveat",
@@ -231,12 +231,12 @@ def receive_only(
     default = ALLOW if Need.UNKNOWN in needs else _EPERM
     rules = (
         *_writing(needs, tuple(sorted(writable))),
-        Rule(_ALWAYS_FREE),
+        Rule(ALWAYS_FREE),
         *_opening(needs),
         *_sockets(needs, tuple(sorted(writable))),
         *_devices(needs),
-        *_itself(process),
-        Rule(_NEVER, verdict=_EPERM),
+        *concerning_itself(process),
+        Rule(NEVER, verdict=_EPERM),
     )
     return build(machine, rules, default)
 
@@ -305,8 +305,8 @@ def _sockets(needs: Collection[Need], writable: tuple[int, ...]) -> list[Rule]:
 
 def _devices(needs: Collection[Need]) -> list[Rule]:
     rules = [
-        Rule(("ioctl",), (Equals(1, _IOCTLS),)),
-        Rule(("fcntl", "fcntl64"), (Equals(1, _ON_DESCRIPTORS),)),
+        Rule(("ioctl",), (Equals(1, IOCTLS),)),
+        Rule(("fcntl", "fcntl64"), (Equals(1, ON_DESCRIPTORS),)),
     ]
     if Need.SERIAL_PORTS in needs:
         rules += [Rule(("ioctl",), (Equals(1, _SERIAL_IOCTLS),)), Rule(("flock", "pipe", "pipe2"))]
@@ -318,7 +318,8 @@ def _devices(needs: Collection[Need]) -> list[Rule]:
     return rules
 
 
-def _itself(process: int) -> list[Rule]:
+def concerning_itself(process: int) -> list[Rule]:
+    """What a process may do with its own memory, threads and signals; `process` is its id."""
     return [
         Rule(
             ("mmap", "mmap2"),
