@@ -9,7 +9,7 @@ ACCELERATOR := $(VENV)/.accelerator
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers gbt-fuzz gbt-oracle gbt-alarms packages venv clean
-.PHONY: bench-vision vision-attacks vision-peers
+.PHONY: bench-vision vision-scenes vision-attacks vision-peers
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -133,6 +133,11 @@ bench-vision: venv vision-peers ## nevgate and deface on the same annotated pict
 
 vision-attacks: venv vision-peers ## what detectors, a reader of text and a comparison of pictures still find in what is kept
 	NEVGATE_VISION_PEERS=$(VISION_PEERS)/bin/python $(BIN)/python -m tests.vision_attacks
+
+# Some minutes of one core to draw, and as much again to look.
+vision-scenes: venv ## detectors and memory on drawn streets and clips, whose truth no detector made: coverage, longest run open
+	$(BIN)/python -m simulator.cameras.truth --out build/truth --count 100 --seed 1
+	$(BIN)/python -m tests.vision_scenes.clips --truth build/truth
 
 clean: ## remove what the other doors made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +11,13 @@ import pytest
 
 from edge.errors import VisionError
 from edge.vision.boxes import Subject
+from edge.vision.measuring.annotations import read_annotations
 from simulator.cameras.clips import DIFFICULTIES, Clip, Pose, moved, moved_truths
 from simulator.cameras.degrading import Conditions, degraded
 from simulator.cameras.photograph import PannedPhotograph
 from simulator.cameras.scene import Truth
 from simulator.cameras.truth import TruePicture, write_truth
+from tests.vision_scenes.reading import read_truth
 
 SMALL = (320, 180)
 
@@ -79,12 +80,12 @@ def test_the_truth_is_written_as_it_is_read(tmp_path: Path) -> None:
     hidden = Truth(Subject.FACE, (50.0, 20.0, 80.0, 60.0), 0.9, 2, True, False)
     picture = TruePicture(np.zeros((90, 120, 3), np.uint8), (face, hidden), Subject.FACE)
     assert write_truth(tmp_path, [picture]) == {Subject.FACE: 1, Subject.PLATE: 0}
-    faces, plates = json.loads((tmp_path / "annotations.json").read_text("utf-8"))["images"]
-    assert faces["task"] == "face"
-    assert faces["boxes"] == [[10, 20, 40, 60]]
-    assert faces["ignore"] == [[50, 20, 80, 60]]
-    assert (faces["width"], faces["height"]) == (120, 90)
-    assert plates["task"] == "plate"
-    assert plates["file"] == faces["file"]
-    assert not plates["boxes"]
-    assert cv2.imread(str(tmp_path / faces["file"])) is not None
+    (image,) = read_annotations(tmp_path).images
+    assert image.truth(Subject.FACE) == pytest.approx(np.array([[10, 20, 40, 60]]))
+    assert image.truth(Subject.PLATE) == pytest.approx(np.empty((0, 4)))
+    assert image.ignored() == pytest.approx(np.array([[50, 20, 80, 60]]))
+    assert (image.width, image.height) == (120, 90)
+    assert cv2.imread(str(tmp_path / image.file)) is not None
+    ((file, truths),) = read_truth(tmp_path)
+    assert file == tmp_path / image.file
+    assert [truth.box for truth in truths] == [face.box]
