@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Tensor = NDArray[np.float32]
 
+OWN = "nevgate"
+"""The package of models that are our own; they lie beside this file."""
+
 _INSTALL = "pip install nevgate[vision]"
 _MODEL_BYTES_MAX = 256 << 20
 _OPTIONS = {
@@ -36,7 +39,7 @@ class PinnedModel:
         name: of the file, in a folder of models and in errors.
         sha256: of its content, 64 lowercase hexadecimal digits.
         distribution: of the installed Python package that carries it.
-        path: of the file as that package's record of files has it.
+        path: of the file as that package's record of files has it; of our own, from this folder.
         licence: of the weights.
     """
 
@@ -67,6 +70,8 @@ class ModelStore:
             VisionError: it is nowhere.
         """
         if self._folder is not None and (path := self._folder / model.name).is_file():
+            return path
+        if model.distribution == OWN and (path := Path(__file__).parent / model.path).is_file():
             return path
         try:
             distribution = importlib.metadata.distribution(model.distribution)

@@ -84,7 +84,16 @@ def _files() -> Iterator[Path]:
 def _module(path: Path) -> ModuleType | None:
     """The imported module of a file, for its constants; None for one that is a program of its own."""
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    if name.endswith(("__main__", "_worker", "_on_board", ".board.program")):
+    alone = (
+        "__main__",
+        "_worker",
+        "_on_board",
+        ".board.program",
+        ".training.network",
+        ".training.training",
+        ".training.mining",
+    )
+    if name.endswith(alone):
         return None
     return sys.modules.get(name) or importlib.import_module(name)
 
