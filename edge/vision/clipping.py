@@ -1,0 +1,197 @@
+"""`Clipping`: pictures around events to clips, as fast as the share of the processor allows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge.account import Hop
+from edge.errors import VisionError
+from edge.policy.rules import Purpose
+from edge.vision.encoding.clips import FRAMES_MOST, ClipWriter, clip_writer
+from edge.vision.line import RedactionLine
+from edge.vision.media import Media
+from edge.vision.picture import Picture, Redacted
+from edge.vision.plan import VisionPlan
+from edge.vision.reasons import Dropped
+from edge.vision.windows import Event, EventWindows, WindowSettings
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """An event whose clip is being made."""
+
+    line: RedactionLine
+    writer: ClipWriter | None = None
+    from_ns: int = 0
+    to_ns: int = 0
+    faces: int = 0
+    plates: int = 0
+
+
+class Clipping:
+    """Keeps the last seconds in memory, and makes clips of what events take out of them.
+
+    Args:
+        plan: of the camera.
+        detectors: names of the detectors, for what is kept.
+        line: makes a line for the pictures of one event, with a memory of its own.
+    """
+
+    def __init__(
+        self, plan: VisionPlan, detectors: tuple[str, ...], line: Callable[[], RedactionLine]
+    ) -> None:
+        self._plan = plan
+        self._detectors = detectors
+        self._line = line
+        self._windows = EventWindows(
+            plan.name,
+            WindowSettings(before_s=plan.before_s, rate_hz=plan.clip_rate_hz, bytes_most=plan.window_bytes),
+        )
+        self._open: dict[Event, _Open] = {}
+        self._past = Hop(f"clips of {plan.name}", "frames", 0, 0)
+        self._clips = 0
+        self._failed = 0
+
+    def add(self, picture: Picture) -> None:
+        """Take in the next picture; it stays the caller's."""
+        self._windows.add(picture)
+
+    def trigger(self, name: str, t_ns: int) -> None:
+        """Keep what is around an event of `t_ns`."""
+        event = self._windows.trigger(name, t_ns, self._plan.before_s, self._plan.after_s)
+        if event is not None:
+            self._open[event] = _Open(self._line())
+
+    def work(self, now_ns: int, may: Callable[[], bool]) -> list[Media]:
+        """Make clips of what is there.
+
+        Args:
+            now_ns: the time of the boot clock.
+            may: whether another picture may be looked at; asked before each.
+
+        Raises:
+            VisionError: as `RedactionLine.take`.
+        """
+        out: list[Media] = []
+        while may():
+            taken = self._windows.taken(1)
+            if not taken:
+                break
+            event, picture = taken[0]
+            if event not in self._open:
+                self._open[event] = _Open(self._line())
+            out += self._encoded(event, self._open[event].line.take(picture))
+        for event in self._windows.ended(now_ns):
+            if event in self._open:
+                out += self._end(event)
+        return out
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an event is not made a clip of yet."""
+        return bool(self._open)
+
+    def finish(self) -> list[Media]:
+        """Make clips of what there is: no more comes."""
+        out: list[Media] = []
+        for event, picture in self._windows.taken():
+            if event in self._open:
+                out += self._encoded(event, self._open[event].line.take(picture))
+        for event in list(self._open):
+            out += self._end(event)
+        return out
+
+    def discard(self, reason: Dropped) -> None:
+        """Drop everything, such as where nothing may be kept any more."""
+        self._windows.discard(reason)
+        for event, opened in list(self._open.items()):
+            opened.line.discard(reason)
+            if opened.writer is not None:
+                opened.writer.close()
+            self._past = _added(self._past, opened.line.hop())
+            del self._open[event]
+
+    def hops(self) -> tuple[Hop, ...]:
+        """The account of the pictures that were kept for events, and of those that went into clips."""
+        clips = self._past
+        for opened in self._open.values():
+            clips = _added(clips, opened.line.hop())
+        facts = {**clips.facts, "clips": self._clips, "clips that could not be encoded": self._failed}
+        return self._windows.hop(), Hop(
+            clips.name, clips.unit, clips.entered, clips.left, clips.set_aside, facts=facts
+        )
+
+    def _end(self, event: Event) -> list[Media]:
+        opened = self._open[event]
+        out = self._encoded(event, opened.line.finish())
+        out += self._whole(event, opened)
+        self._past = _added(self._past, opened.line.hop())
+        del self._open[event]
+        return out
+
+    def _encoded(self, event: Event, frames: list[Redacted]) -> list[Media]:
+        opened = self._open[event]
+        out: list[Media] = []
+        for frame in frames:
+            try:
+                if opened.writer is None:
+                    opened.writer = clip_writer(self._plan.clip, self._plan.clip_rate_hz, self._plan.quality)
+                    opened.from_ns, opened.faces, opened.plates = frame.t_ns, 0, 0
+                opened.writer.add(frame)
+            except VisionError:
+                self._failed += 1
+                opened.writer = None
+                continue
+            opened.to_ns = frame.t_ns
+            opened.faces += frame.faces
+            opened.plates += frame.plates
+            if opened.writer.frames >= FRAMES_MOST:
+                out += self._whole(event, opened)
+        return out
+
+    def _whole(self, event: Event, opened: _Open) -> list[Media]:
+        writer, opened.writer = opened.writer, None
+        if writer is None:
+            return []
+        with writer:
+            try:
+                content = writer.finish()
+            except VisionError:
+                self._failed += 1
+                return []
+        self._clips += 1
+        return [
+            Media(
+                camera=self._plan.name,
+                data_class=self._plan.data_class,
+                purpose=Purpose.EVENT,
+                cause=event.name,
+                from_ns=opened.from_ns,
+                to_ns=opened.to_ns,
+                format=writer.format,
+                width=writer.size[0],
+                height=writer.size[1],
+                frames=writer.frames,
+                faces=opened.faces,
+                plates=opened.plates,
+                detectors=self._detectors,
+                content=content,
+            )
+        ]
+
+
+def _added(past: Hop, hop: Hop) -> Hop:
+    """The sums of two accounts, under the name of the first."""
+    set_aside, facts = Counter(past.set_aside), Counter(past.facts)
+    set_aside.update(hop.set_aside)
+    facts.update({name: count for name, count in hop.facts.items() if name != "waiting"})
+    return Hop(
+        past.name,
+        past.unit,
+        past.entered + hop.entered,
+        past.left + hop.left,
+        dict(set_aside),
+        facts=dict(facts),
+    )

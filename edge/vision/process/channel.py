@@ -1,0 +1,92 @@
+"""`Channel`: one end of the socket between gateway and camera's process; neither waits for the other."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections import deque
+from collections.abc import Sequence
+
+from edge.closing import Closing
+from edge.vision.process.messages import Messages, ToChild, ToGateway
+
+_CHUNK = 1 << 18
+_READ_MOST = 64
+"""Chunks that are read in a row, so that a sender without end does not hold the reader."""
+
+
+class Channel(Closing):
+    """Messages over a stream socket, by write(2) and recv(2) alone.
+
+    Args:
+        stream: the socket.
+        incoming: puts together what comes in.
+
+    Attributes:
+        ended: whether the other side is gone; what it sent before has been received then.
+    """
+
+    def __init__(self, stream: socket.socket, incoming: Messages) -> None:
+        stream.setblocking(False)
+        self._stream = stream
+        self._incoming = incoming
+        self._unsent: deque[memoryview] = deque()
+        self.unsent_bytes = 0
+        self.ended = False
+
+    def send(self, message: bytes) -> None:
+        """Send as much as the other side takes now; the rest goes with the next `receive` or `flush`."""
+        self._unsent.append(memoryview(message))
+        self.unsent_bytes += len(message)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send on what waits, as far as the other side takes it."""
+        while self._unsent and not self.ended:
+            try:
+                sent = os.write(self._stream.fileno(), self._unsent[0])
+            except BlockingIOError:
+                return
+            except OSError:
+                self._unsent.clear()
+                self.unsent_bytes = 0
+                return
+            self.unsent_bytes -= sent
+            if sent < len(self._unsent[0]):
+                self._unsent[0] = self._unsent[0][sent:]
+                return
+            self._unsent.popleft()
+
+    def receive(self, timeout_s: float) -> Sequence[tuple[ToChild | ToGateway, bytes]]:
+        """Wait for messages, at most so long.
+
+        Raises:
+            VisionError: what came is none.
+        """
+        self.flush()
+        if self.ended:
+            return ()
+        wanted = select.POLLIN | (select.POLLOUT if self._unsent else 0)
+        poll = select.poll()
+        poll.register(self._stream, wanted)
+        poll.poll(max(0.0, timeout_s) * 1000)
+        self.flush()
+        found: list[tuple[ToChild | ToGateway, bytes]] = []
+        for _ in range(_READ_MOST):
+            try:
+                received = self._stream.recv(_CHUNK)
+            except BlockingIOError:
+                break
+            except OSError:
+                received = b""
+            if not received:
+                self.ended = True
+                break
+            found += self._incoming.feed(received)
+        return found
+
+    def close(self) -> None:
+        """Close this end."""
+        self.ended = True
+        self._stream.close()
