@@ -7,13 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from edge.config.bus import BusSection
-from edge.config.configuration import Config
 from edge.config.sensor import GpsdSection, IioSection, NmeaSection
 from edge.config.socketcan import PYTHON_CAN, SOCKETCAN
 from edge.config.vlink import VLINK
 from edge.sensors.gpsd import WATCH
+
+if TYPE_CHECKING:
+    # A confined process knows needs, and reads no configuration: all of that takes a second of its start.
+    from edge.config.bus import BusSection
+    from edge.config.configuration import Config
 
 SHORT_BYTES = 12
 """As much may be written at once to a device that is told what to do, such as a serial adapter.

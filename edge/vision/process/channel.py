@@ -1,4 +1,4 @@
-"""`Channel`: one end of the socket between gateway and camera's process; neither waits for the other."""
+"""`Channel`: one end of the socket between gateway and a camera's process; neither waits for the other."""
 
 from __future__ import annotations
 

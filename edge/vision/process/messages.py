@@ -1,4 +1,4 @@
-"""What a camera's process and the gateway say: a small head in JSON, and the bytes of a picture."""
+"""What a camera's process and the gateway say to each other: a head in JSON, and the bytes of a picture."""
 
 from __future__ import annotations
 
