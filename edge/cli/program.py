@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "dbc": "Look into databases.",
         "keys": "Make and show signing keys.",
         "firmware": "Programs for the microcontroller beside the gateway.",
+        "redact": "Fill faces and plates in pictures and films.",
         "vision": "How well faces and plates are found and hidden, and what that costs.",
     }
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge.clock import NS_PER_S, Clock
 from edge.errors import VisionError
@@ -18,12 +18,40 @@ from edge.vision.cameras.rate import Rate
 from edge.vision.picture import Picture, Pixels
 from edge.vision.reasons import Dropped
 
-STILLS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".avif", ".tif", ".tiff"})
-VIDEOS = frozenset({".mp4", ".mkv", ".webm", ".avi", ".mov", ".ts", ".264", ".h264", ".mpg"})
+STILLS = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".avif", ".tif", ".tiff", ".gif", ".heic", ".heif"}
+)
+"""Endings of pictures; what of them cannot be read is named as such, and not taken for something else."""
+
+VIDEOS = frozenset(
+    {
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".ts",
+        ".mts",
+        ".m2ts",
+        ".264",
+        ".h264",
+        ".mpg",
+        ".mpeg",
+        ".wmv",
+        ".3gp",
+    }
+)
+_NS_PER_MS = NS_PER_S // 1000
 PIXELS_MOST = 64_000_000
 """A picture of more is not decoded at all; what its header says is read before."""
 
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "AVIF", "TIFF")
+_WITH_ATTACHMENTS = "MPO"
+"""JPEG with previews or depth behind the picture, which are not read."""
+
 _FALLBACK_HZ = 25.0
+_HIGHEST_HZ = 1000.0
 _NEVER = threading.Event()
 
 
@@ -31,28 +59,35 @@ def read_still(path: Path) -> Pixels:
     """Decode a picture, turned as its EXIF says; nothing else of what is beside its pixels is read.
 
     Raises:
-        VisionError: it is none, is damaged or cut off, or has more than `PIXELS_MOST` pixels.
+        VisionError: it is none, is damaged or cut off, holds several, or has more than `PIXELS_MOST` pixels.
     """
+    where = str(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as header:
-                width, height = header.size
+            # Only these: others of Pillow's formats start programs or have no bounds.
+            with Image.open(path, formats=_FORMATS) as image:
+                width, height = image.size
                 if width * height > PIXELS_MOST:
-                    raise VisionError(
-                        f"has {width} x {height} pixels, more than {PIXELS_MOST}", where=str(path)
-                    )
-                # A picture that is cut off is no picture: OpenCV would fill the rest with grey.
-                header.load()
-        coded = np.fromfile(path, np.uint8)
-        pixels = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError, cv2.error) as error:
-        raise VisionError(
-            f"is no picture that can be read: {type(error).__name__}", where=str(path)
-        ) from error
-    if pixels is None:
-        raise VisionError("is no picture that can be read", where=str(path))
-    return np.ascontiguousarray(pixels, np.uint8)
+                    raise VisionError(f"has {width} x {height} pixels, more than {PIXELS_MOST}", where=where)
+                if image.format != _WITH_ATTACHMENTS and getattr(image, "n_frames", 1) > 1:
+                    raise VisionError("holds several pictures, and only films may", where=where)
+                return _pixels_of(image)
+    except (OSError, ValueError, SyntaxError, MemoryError, EOFError, Image.DecompressionBombError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        why = "not of a known format" if isinstance(error, UnidentifiedImageError) else why
+        raise VisionError(f"is no picture that can be read: {why}", where=where) from error
+
+
+def _pixels_of(image: Image.Image) -> Pixels:
+    """What a picture shows: upright, in eight bits, without what is transparent about it."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+        grey = (np.asarray(upright) >> 8).astype(np.uint8)
+        return np.ascontiguousarray(np.repeat(grey[:, :, np.newaxis], 3, axis=2))
+    if upright.mode in {"I", "F"}:
+        raise ValueError(f"its values have no known range ({upright.mode})")
+    return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[:, :, ::-1])
 
 
 class FileCamera(Camera):
@@ -63,12 +98,18 @@ class FileCamera(Camera):
         clock: stamps the pictures.
         paced: whether a picture is handed out when its time has come, as by a camera; else at once.
 
+    Attributes:
+        length_s: how long a video says it is; None where it does not, or has not been begun.
+        reached_s: when the last frame that could be read was, from the first on.
+
     Raises:
         VisionError: there is nothing that can be played.
     """
 
     def __init__(self, settings: CameraSettings, clock: Clock, *, paced: bool = True) -> None:
         super().__init__(settings)
+        self.length_s: float | None = None
+        self.reached_s = 0.0
         self._clock = clock
         self._paced = paced
         path = Path(settings.source.removeprefix("file:"))
@@ -134,14 +175,20 @@ class FileCamera(Camera):
                 )
             rate, number = Rate(self.settings.rate_hz), -1
             hz = capture.get(cv2.CAP_PROP_FPS)
-            hz = hz if 0 < hz <= 1000 else _FALLBACK_HZ  # noqa: PLR2004 - what no camera makes
-            last_ns = -1
+            hz = hz if 0 < hz <= _HIGHEST_HZ else _FALLBACK_HZ
+            frames = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+            self.length_s = frames / hz if frames > 0 else None
+            first_ns, last_ns = None, -1
             while capture.grab():
                 number += 1
-                told_ns = round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-                # Some containers have no times, or begin anew.
-                after_ns = told_ns if told_ns > last_ns else max(last_ns + 1, round(number * NS_PER_S / hz))
+                told_ns = round(capture.get(cv2.CAP_PROP_POS_MSEC) * _NS_PER_MS)
+                first_ns = told_ns if first_ns is None else first_ns
+                after_ns = told_ns - first_ns
+                if after_ns <= last_ns:
+                    # Some containers have no times, or begin anew.
+                    after_ns = max(last_ns + 1, round(number * NS_PER_S / hz))
                 last_ns = after_ns
+                self.reached_s = after_ns / NS_PER_S
                 if not rate.take(after_ns):
                     continue
                 good, pixels = capture.retrieve()

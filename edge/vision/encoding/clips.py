@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -50,7 +51,7 @@ class ClipWriter(Closing):
         """
         if not self.frames:
             self.size = redacted.pixels.shape[1], redacted.pixels.shape[0]
-        pixels = _fitted(redacted.pixels, self.size)
+        pixels = fitted(redacted.pixels, self.size)
         try:
             self._encode(pixels, redacted.t_ns)
         except (cv2.error, OSError, ValueError, RuntimeError) as error:
@@ -113,14 +114,20 @@ class Av1Writer(ClipWriter):
 class H264Writer(ClipWriter):
     """H.264 in MP4, by PyAV where the user has installed it: its wheels carry x264, which is GPL.
 
+    Args:
+        rate_hz: frames a second that are expected.
+        quality: 1 to 100.
+        path: of a file that it is to go into; None keeps it in memory.
+
     Raises:
         VisionError: PyAV is not installed.
     """
 
     format = MediaFormat.MP4
 
-    def __init__(self, rate_hz: float, quality: int) -> None:
+    def __init__(self, rate_hz: float, quality: int, path: Path | None = None) -> None:
         super().__init__(rate_hz, quality)
+        self._path = path
         try:
             self._av: Any = importlib.import_module("av")
         except ImportError as error:
@@ -142,13 +149,13 @@ class H264Writer(ClipWriter):
     def _encode(self, pixels: Pixels, t_ns: int) -> None:
         if self._container is None:
             self._first_ns = t_ns
-            self._container = self._av.open(self._memory, "w", format="mp4")
+            self._container = self._av.open(str(self._path or "") or self._memory, "w", format="mp4")
             self._stream = self._container.add_stream(
                 "h264", rate=Fraction(self._rate_hz).limit_denominator(1000)
             )
             self._stream.width, self._stream.height = pixels.shape[1], pixels.shape[0]
             self._stream.pix_fmt = "yuv420p"
-            self._stream.time_base = Fraction(1, _H264_CLOCK)
+            self._stream.codec_context.time_base = Fraction(1, _H264_CLOCK)
             self._stream.options = {"crf": str(round(51 - 0.36 * self._quality)), "preset": "veryfast"}
         frame = self._av.VideoFrame.from_ndarray(pixels, format="bgr24")
         frame.pts = round((t_ns - self._first_ns) * _H264_CLOCK / NS_PER_S)
@@ -156,11 +163,14 @@ class H264Writer(ClipWriter):
         self._mux(self._stream.encode(frame))
 
     def finish(self) -> bytes:
-        """See `ClipWriter.finish`."""
+        """See `ClipWriter.finish`; nothing where it went into a file."""
         if self._container is None:
             raise VisionError("a clip without a frame")
-        self._mux(self._stream.encode(None))
-        self._container.close()
+        try:
+            self._mux(self._stream.encode(None))
+            self._container.close()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise VisionError("the encoder of clips failed") from error
         self._container = None
         return self._memory.getvalue()
 
@@ -182,7 +192,7 @@ def clip_writer(codec: str, rate_hz: float, quality: int) -> ClipWriter:
     raise VisionError(f"nobody writes '{codec}'", todo="Write av1 or h264")
 
 
-def _fitted(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+def fitted(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """The frame in the clip's size, with even sides, as encoders of half the colours want them."""
     wide, high = max(2, size[0] // 2 * 2), max(2, size[1] // 2 * 2)
     if (pixels.shape[1], pixels.shape[0]) != size:
