@@ -6,32 +6,169 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.vision.picture import Pixels
 from edge.vision.reasons import Dropped
-
-
-@dataclass(frozen=True, slots=True)
-class FitnessLimits:
-    """From where on a picture is not fit.
-
-    Attributes:
-        side_least_px: a picture whose shorter side is shorter is too small.
-        pixels_most: a picture of more pixels is too large.
-    """
-
-    side_least_px: int = 64
-    pixels_most: int = 3840 * 2160
-
 
 Judge: TypeAlias = Callable[[Pixels], Dropped | None]
 """Says why a picture cannot be judged; None where it can."""
 
+_COLUMNS, _ROWS = 16, 9
+_CELLS = 16
+_CHANNELS = 3
+_CLIPPED = 250
+_EDGE = 9
+_EDGE_LEAST = 40
+_EDGES_LEAST = 50
+_LINES = 180
 
-def fit_to_judge(pixels: Pixels, limits: FitnessLimits = FitnessLimits()) -> Dropped | None:
-    """Say why a picture cannot be judged; None where it can."""
+
+@dataclass(frozen=True, slots=True)
+class FitnessLimits:
+    """From where on a picture is not fit; docs/vision.md has the measurement behind each default.
+
+    Light is judged by parts, 16 x 9 of them, in grey levels of 0 to 255.
+
+    Attributes:
+        side_least_px: a picture whose shorter side is shorter is too small.
+        pixels_most: a picture of more pixels is too large.
+        dark_level: a part whose brightest tenth is below this is too dark.
+        dark_parts_most: a picture with a larger share of parts too dark is dropped.
+        clipped_most: a picture is too bright where a larger share of it is white.
+        contrast_least: in a part that shows something, brightness has at least this standard deviation.
+        contrast_parts_least: a picture in which a smaller share of parts shows something is dropped.
+        sharpness_least: the steepest step from one pixel to the next is this share of the whole edge's
+            height, in the better part of a picture's edges.
+    """
+
+    side_least_px: int = 64
+    pixels_most: int = 3840 * 2160
+    dark_level: float = 20.0
+    dark_parts_most: float = 0.6
+    clipped_most: float = 0.4
+    contrast_least: float = 6.0
+    contrast_parts_least: float = 0.1
+    sharpness_least: float = 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitness:
+    """What a picture is judged by.
+
+    Attributes:
+        dark: (9, 16) which parts are too dark.
+        contrast: (9, 16) float32, standard deviation of brightness in each part.
+        clipped: share of the picture that is white.
+        sharpness: share of an edge's height in its steepest step, in the better part of the edges of that
+            direction in which they are less steep; None where there are too few edges to say.
+    """
+
+    dark: NDArray[np.bool_]
+    contrast: NDArray[np.float32]
+    clipped: float
+    sharpness: float | None
+
+
+def fit_to_judge(pixels: Pixels, limits: FitnessLimits | None = None) -> Dropped | None:
+    """Say why a picture cannot be judged; None where it can.
+
+    Light is judged by parts, since detectors work by parts: a lens that is half covered shows nobody in the
+    covered half, and the other half is judged by itself, so that such a picture is kept. A street at night
+    is kept for the parts that are lit, and those that are not are filled: see `too_dark`.
+    """
+    limits = limits or FitnessLimits()
     height, width = pixels.shape[:2]
     if min(height, width) < limits.side_least_px:
         return Dropped.TOO_SMALL
     if height * width > limits.pixels_most:
         return Dropped.TOO_LARGE
+    if pixels.ndim != _CHANNELS or pixels.shape[2] != _CHANNELS or pixels.dtype != np.uint8:
+        return Dropped.DAMAGED
+    return _by_light(measured(pixels, limits), limits)
+
+
+def _by_light(fitness: Fitness, limits: FitnessLimits) -> Dropped | None:
+    if fitness.dark.mean() > limits.dark_parts_most:
+        return Dropped.DARK
+    if fitness.clipped > limits.clipped_most:
+        return Dropped.BRIGHT
+    if (fitness.contrast >= limits.contrast_least).mean() < limits.contrast_parts_least:
+        return Dropped.FLAT
+    if fitness.sharpness is not None and fitness.sharpness < limits.sharpness_least:
+        return Dropped.BLURRED
     return None
+
+
+def too_dark(pixels: Pixels, limits: FitnessLimits | None = None) -> NDArray[np.int32]:
+    """Which parts of a picture that is fit are too dark to be judged, and are to be filled.
+
+    Returns:
+        (n, 4) int32: left, top, right, bottom; right and bottom are outside.
+    """
+    limits = limits or FitnessLimits()
+    height, width = pixels.shape[:2]
+    rows, columns = np.nonzero(_dark(_parts(_grey_cells(pixels)), limits))
+    masks = np.stack(
+        [
+            columns * width // _COLUMNS,
+            rows * height // _ROWS,
+            -(-(columns + 1) * width // _COLUMNS),
+            -(-(rows + 1) * height // _ROWS),
+        ],
+        axis=1,
+    )
+    return masks.astype(np.int32)
+
+
+def measured(pixels: Pixels, limits: FitnessLimits) -> Fitness:
+    """Measure what a picture of three channels is judged by."""
+    cells = _grey_cells(pixels)
+    parts = _parts(cells)
+    clipped = float((cells >= _CLIPPED).mean())
+    return Fitness(_dark(parts, limits), parts.std(axis=2), clipped, _sharpness(pixels))
+
+
+def _grey_cells(pixels: Pixels) -> NDArray[np.float32]:
+    """The picture in grey at 256 x 144, each cell the mean of what it covers, which takes most noise away."""
+    small = cv2.resize(pixels, (_COLUMNS * _CELLS, _ROWS * _CELLS), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32)
+
+
+def _parts(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(9, 16, 256) the cells of each part."""
+    split = cells.reshape(_ROWS, _CELLS, _COLUMNS, _CELLS).transpose(0, 2, 1, 3)
+    return split.reshape(_ROWS, _COLUMNS, _CELLS * _CELLS)
+
+
+def _dark(parts: NDArray[np.float32], limits: FitnessLimits) -> NDArray[np.bool_]:
+    tenth = parts.shape[2] // 10
+    brightest = np.partition(parts, -tenth, axis=2)[:, :, -tenth]
+    return np.asarray(brightest < limits.dark_level)
+
+
+def _sharpness(pixels: Pixels) -> float | None:
+    """See `Fitness.sharpness`; looks at some 180 rows and as many columns at full resolution.
+
+    Each direction counts by itself: a picture moved sideways keeps its edges along the movement.
+    """
+    height, width = pixels.shape[:2]
+    rows = pixels[:: max(1, height // _LINES)]
+    columns = pixels[:, :: max(1, width // _LINES)].transpose(1, 0, 2)
+    found = [one for one in (_steepest(rows), _steepest(columns)) if one is not None]
+    return min(found) if found else None
+
+
+def _steepest(coloured: Pixels) -> float | None:
+    """The upper quartile over edges along lines of the share of their height in their steepest step."""
+    lines = np.asarray(cv2.cvtColor(np.ascontiguousarray(coloured), cv2.COLOR_BGR2GRAY), np.uint8)
+    window = np.ones((1, _EDGE), np.uint8)
+    heights = cv2.subtract(cv2.dilate(lines, window), cv2.erode(lines, window))
+    steps = cv2.absdiff(lines[:, 1:], lines[:, :-1])
+    steepest = cv2.dilate(steps, np.ones((1, _EDGE - 1), np.uint8))
+    at = heights[:, :-1] >= max(_EDGE_LEAST, float(np.quantile(heights[::4, ::4], 0.95)))
+    if int(at.sum()) < _EDGES_LEAST:
+        return None
+    return float(np.quantile(steepest[at] / heights[:, :-1][at], 0.75))

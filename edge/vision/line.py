@@ -15,7 +15,7 @@ from edge.clock import NS_PER_S, Clock
 from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.detector import Detector
-from edge.vision.judging import Judge
+from edge.vision.judging import Judge, too_dark
 from edge.vision.memory import Memory
 from edge.vision.picture import Picture, Redacted
 from edge.vision.reasons import Dropped
@@ -56,8 +56,9 @@ class RedactionLine:
     """Judges, detects, remembers and fills; whatever fails, no picture leaves whose boxes are not known.
 
     A picture that was handed in belongs to the line: it leaves as a `Redacted` made of the same pixels, or
-    its pixels are overwritten with zeros. What was found in it is filled at once, while it still waits for
-    what is found after it.
+    its pixels are overwritten with zeros; only pixels that may not be written are copied, and theirs to
+    destroy who handed them in. What was found in a picture is filled at once, while it still waits for what
+    is found after it, and so are its parts that are too dark to be judged.
 
     A picture that is dropped weakens its neighbours: it gives memory nothing to hide them by. They are hidden
     by what was found in the others within memory's reach, and by what the other detectors found in the
@@ -123,17 +124,16 @@ class RedactionLine:
         now_ns = self._clock.boot_ns()
         try:
             reason, boxes = self._looked_at(picture, now_ns)
+            kept = self._covered(picture, boxes) if reason is None and boxes is not None else None
         except BaseException:
             self._set_picture_aside(picture, Dropped.DETECTOR)
             raise
-        if boxes is not None:
-            self._remember(picture, boxes)
         if reason is not None:
             self._set_picture_aside(picture, reason)
             self._end_after_too_many_failures()
-        else:
-            self._waiting.append(_Waiting(picture, wanted, now_ns))
-            self._waiting_bytes += picture.pixels.nbytes
+        if kept is not None:
+            self._waiting.append(_Waiting(kept, wanted, now_ns))
+            self._waiting_bytes += kept.pixels.nbytes
         return self._ready()
 
     def due(self) -> list[Redacted]:
@@ -206,7 +206,10 @@ class RedactionLine:
                 reason = Dropped.DETECTOR
                 logger.warning("camera %s: %s failed: %s", self._camera, detector.name, _named(error))
         self._failures = 0 if reason is None else self._failures + 1
-        return reason, Boxes.joined(parts)
+        boxes = Boxes.joined(parts)
+        self._memory.add(picture.t_ns, boxes, cut=self._shape not in {None, picture.pixels.shape})
+        self._shape = picture.pixels.shape
+        return reason, boxes
 
     def _check(self, boxes: Boxes) -> None:
         """See that what a detector says can be filled."""
@@ -220,12 +223,13 @@ class RedactionLine:
         if (boxes.subjects >= len(Subject)).any():
             raise VisionError("a box is of nothing known")
 
-    def _remember(self, picture: Picture, boxes: Boxes) -> None:
-        shape = picture.pixels.shape
-        self._memory.add(picture.t_ns, boxes, cut=self._shape not in {None, shape})
-        self._shape = shape
-        if picture.pixels.flags.writeable:
-            cover(picture.pixels, masks_of(boxes, *shape[:2]))
+    def _covered(self, picture: Picture, boxes: Boxes) -> Picture:
+        """The picture with what was found in it filled, in place where it may be written."""
+        pixels = picture.pixels if picture.pixels.flags.writeable else picture.pixels.copy()
+        dark = too_dark(pixels)
+        cover(pixels, masks_of(boxes, *pixels.shape[:2]))
+        cover(pixels, dark)
+        return Picture(picture.camera, picture.number, picture.t_ns, pixels)
 
     def _end_after_too_many_failures(self) -> None:
         if self._failures < self._settings.failures_most:

@@ -109,6 +109,11 @@ class Memory:
         self._tracks.forget(before_ns)
         self._shown = {t_ns: offset for t_ns, offset in self._shown.items() if t_ns >= before_ns}
 
+    @property
+    def size(self) -> int:
+        """How many finds are kept."""
+        return self._tracks.size
+
     def cut(self) -> None:
         """End all that is followed: what comes is another scene, which says nothing of the one before."""
         self._tracks.cut()

@@ -53,7 +53,7 @@ class CpuShare:
         return True
 
     def spent(self, t_ns: int, cpu_s: float) -> None:
-        """Say what was spent up to `t_ns` since the last time this was said: processor seconds, on anything."""
+        """Say how many processor seconds were spent, on anything, since this was said last."""
         balance_s = self._balance_at(t_ns) - max(0.0, cpu_s)
         self._balance_s = max(balance_s, -_DEBT_MOST_S * self._share)
         self._filled_ns = t_ns if self._filled_ns is None else max(t_ns, self._filled_ns)

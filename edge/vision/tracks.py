@@ -134,6 +134,11 @@ class Tracks:
             surplus = max(0, bisect_left(track.times, before_ns) - _BASELINE)
             del track.times[:surplus], track.corners[:surplus], track.scores[:surplus]
 
+    @property
+    def size(self) -> int:
+        """How many finds are kept."""
+        return sum(len(track.times) for track in self._tracks)
+
     def cut(self) -> None:
         """Begin another scene: no track goes on, and none shows on the other side."""
         self._scene += 1
