@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -39,6 +40,29 @@ class Hop:
     def balanced(self) -> bool:
         """Whether nothing went missing without a name."""
         return self.difference == 0
+
+
+def summed(hops: Iterable[Hop]) -> list[Hop]:
+    """Hops of one name and unit added up, such as of one life after the other, in order of the first."""
+    found: dict[tuple[str, str], Hop] = {}
+    for hop in hops:
+        other = found.get((hop.name, hop.unit), Hop(hop.name, hop.unit, 0, 0))
+        found[hop.name, hop.unit] = Hop(
+            hop.name,
+            hop.unit,
+            other.entered + hop.entered,
+            other.left + hop.left,
+            _added(other.set_aside, hop.set_aside),
+            _added(other.at_least, hop.at_least),
+            _added(other.facts, hop.facts),
+        )
+    return list(found.values())
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    total = Counter(one)
+    total.update(other)
+    return MappingProxyType(dict(total))
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class Cabin(Steering):
 
     Attributes:
         power: tells how the supervisor of power stands; None where none is followed.
+        take_picture: has a camera's next picture kept, and tells why not.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Cabin(Steering):
         self._see = see
         self._clock = clock
         self.power: Callable[[], Mapping[str, object]] | None = None
+        self.take_picture: Callable[[str], str] = lambda camera: f"there is no camera '{camera}'"
         self._lock = threading.Lock()
         self._seen: Seen | None = None
         self._looked_ns: int | None = None
@@ -147,6 +149,14 @@ class Cabin(Steering):
             "erasures": self._consenting.erasures(),
             "contact": policy.contact,
         }
+
+    def picture(self, camera: str) -> None:
+        """See `Steering.picture`."""
+        why = self.take_picture(camera)
+        if why:
+            raise ControlError(
+                why, todo="'nevgate policy explain camera' says what would have to be agreed to"
+            )
 
     def erase(self, data_class: DataClass, *, role: Role, reason: str) -> Mapping[str, object]:
         """See `Steering.erase`."""

@@ -35,11 +35,14 @@ from edge.policy.policy_choice import PolicyChoice
 from edge.policy.rules import Purpose
 from edge.policy.split import ClassPart
 from edge.records import Record
+from edge.seeing import Make, Seeing, in_processes
 from edge.sensors.source import ItemSource
 from edge.timekeeping import TimeWatch
 from edge.uplink.events import Notice
 from edge.uplink.link import Link
 from edge.uplink.uplink import UplinkState
+from edge.vehicle.outcome import EventStarted
+from edge.vision.media import Media
 from edge.watching import event_watch, sampling_rules
 
 BOOT_BYTES = 16
@@ -79,12 +82,14 @@ class Gateway:
         notify: told what happens to the uplink; without one it goes to the log.
         link: the connection to the broker; without one, MQTT as configured.
         choice: the policy in force; without one, chosen as configured.
+        make_camera: makes the sources of cameras; without one, each is a process of its own.
 
     Attributes:
         identity: of the vehicle and its stream.
         choice: the policy in force, and why it is.
         collecting: what may be collected.
         consenting: follows the consents that are given and withdrawn.
+        seeing: opens and closes the cameras.
         cabin: answers a person in the vehicle.
         guard: knows the places in which less is collected.
         sampler: makes the records.
@@ -105,6 +110,7 @@ class Gateway:
         notify: Callable[[Notice], None] | None = None,
         link: Link | None = None,
         choice: PolicyChoice | None = None,
+        make_camera: Make | None = None,
     ) -> None:
         config = loaded.config
         tell = notify or _log
@@ -166,7 +172,16 @@ class Gateway:
             choice=self.choice,
             wake=self._wake_uplinks,
         )
+        self.seeing = Seeing(
+            config.camera,
+            config.vision,
+            self.collecting.in_force,
+            clock=clock,
+            tell=tell,
+            make=make_camera or in_processes(config.vision, clock=clock, tell=tell),
+        )
         self.cabin = Cabin(self.consenting, standings=standings, see=self._see, clock=clock)
+        self.cabin.take_picture = self.seeing.request
         self._control_path = socket_path(config.control, None if opened is None else config.journal_folder)
         self._control_mode = int(config.control.mode, 8)
         self._control: ControlServer | None = None
@@ -261,6 +276,7 @@ class Gateway:
                     self._hand_on_events()
                 self._keep_time()
                 self._look_at_buses(capture)
+                self._keep_pictures(self.seeing.follow(self.door.mask, capture.place))
                 self.consenting.follow(capture)
                 self.cabin.look()
                 self.road.step()
@@ -286,6 +302,7 @@ class Gateway:
         """
         self._core.end_events()
         self._hand_on_events()
+        self._keep_pictures(self.seeing.close())
         self.road.flush()
         self.road.hurry()
         hurry = threading.Event() if stop is None or stop.is_set() else stop
@@ -324,7 +341,7 @@ class Gateway:
     def account(self) -> Account:
         """The account so far, hop by hop along the road."""
         captured = () if self._capture is None else self._capture.hops()
-        beside = *self._alarms.hops(), *self.beside()
+        beside = *self._alarms.hops(), *self.beside(), *self.seeing.hops()
         return Account.of((*captured, *self._core.hops(), *self.road.hops(), *beside))
 
     def view(self) -> View:
@@ -375,7 +392,13 @@ class Gateway:
 
     def _hand_on_events(self) -> None:
         for event in self._core.take_events():
+            if isinstance(event, EventStarted):
+                self.seeing.event(event)
             self.road.take_event(event)
+
+    def _keep_pictures(self, found: Iterable[tuple[Media, str]]) -> None:
+        for media, mask in found:
+            self.road.take_media(media, mask)
 
     def _add(self, record: Record) -> None:
         self._record = record = self.collecting.told(record)

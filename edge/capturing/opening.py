@@ -107,7 +107,7 @@ def plan_of(configuration: Path, config: Config, areas: Sequence[Area] = ()) -> 
             "areas": _AREAS.dump_python(tuple(areas), mode="json"),
         },
         needs_of(config),
-        _user(config.capture.user),
+        user_called(config.capture.user, "capture.user"),
         config.power is not None,
     )
 
@@ -183,20 +183,28 @@ def opener_of(name: str) -> Opener:
     return opener
 
 
-def _user(name: str) -> User | None:
-    """The user of that name; None for whoever this is, and without a name."""
+def user_called(name: str, where: str) -> User | None:
+    """The user of that name; None for whoever this is, and without a name.
+
+    Args:
+        name: as the configuration has it.
+        where: the key under which it has it, for complaints.
+
+    Raises:
+        ConfigError: nobody is called so, or only root could become them.
+    """
     if not name:
         return None
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
-        raise ConfigError(f"nobody is called '{name}' here", where="capture.user") from None
+        raise ConfigError(f"nobody is called '{name}' here", where=where) from None
     if entry.pw_uid == os.geteuid():
         return None
     if os.geteuid() != 0:
         raise ConfigError(
             f"only root can become '{name}'",
-            where="capture.user",
+            where=where,
             todo="Leave it out; the gateway's own user reads the buses then",
         )
     return User(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(name, entry.pw_gid)))

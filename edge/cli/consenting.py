@@ -136,6 +136,10 @@ class _Idle(Steering):
         del data_class, role, reason
         raise ControlError("no gateway runs", todo="Use 'nevgate journal erase'")
 
+    def picture(self, camera: str) -> None:
+        del camera
+        raise ControlError("no gateway runs, so that no camera is open")
+
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, object]]
 

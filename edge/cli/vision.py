@@ -1,4 +1,4 @@
-"""`nevgate vision`: how well faces and plates are found, and what that costs."""
+"""`nevgate vision`: how well faces and plates are found, what that costs, and pictures on request."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from edge.cli.program import LazyGroup
     cls=LazyGroup,
     members={
         "test": "Measure what is hidden in the annotated pictures of a folder.",
+        "take": "Have a camera of the running gateway keep its next picture.",
         "bench": "Measure the processor time of a frame, step by step.",
     },
     package="edge.cli.vision_",
 )
 def command() -> None:
-    """Measure the detection and redaction of faces and plates.
+    """Measure the detection and redaction of faces and plates; ask for a picture.
 
     \b
     Examples:

@@ -32,6 +32,13 @@ class Steering(Protocol):
             NevgateError: it cannot be.
         """
 
+    def picture(self, camera: str) -> None:
+        """Have a camera's next picture kept.
+
+        Raises:
+            ControlError: there is no such camera, or it may not be used now.
+        """
+
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,8 +83,13 @@ class _Erase(_Request):
     reason: Annotated[str, Field(max_length=LONGEST_REASON)] = ""
 
 
-_REQUEST: TypeAdapter[_State | _Grant | _Ask | _Refuse | _Withdraw | _Erase] = TypeAdapter(
-    Annotated[_State | _Grant | _Ask | _Refuse | _Withdraw | _Erase, Field(discriminator="do")]
+class _Picture(_Request):
+    do: Literal["picture"]
+    camera: Annotated[str, Field(max_length=64)]
+
+
+_REQUEST: TypeAdapter[_State | _Grant | _Ask | _Refuse | _Withdraw | _Erase | _Picture] = TypeAdapter(
+    Annotated[_State | _Grant | _Ask | _Refuse | _Withdraw | _Erase | _Picture, Field(discriminator="do")]
 )
 
 
@@ -107,11 +119,8 @@ class Requests:
         """
         asked = _read(request)
         match asked:
-            case _State():
-                return {**self._steering.state(), "ok": True}
-            case _Erase():
-                done = self._steering.erase(asked.data_class, role=asked.role, reason=asked.reason)
-                return {**done, "ok": True}
+            case _State() | _Erase() | _Picture():
+                return {**self._steered(asked), "ok": True}
             case _Grant():
                 granted = self._desk.grant(asked.use, term_s=asked.term_s, role=asked.role, keep=asked.keep)
                 return self._changed(asked.use, plain_entry(granted))
@@ -125,12 +134,22 @@ class Requests:
                 by_ns = 0 if over is None else over.deadline_ns
                 return {**self._changed(asked.use, plain_entry(withdrawn)), "erase_by": iso_time(by_ns)}
 
+    def _steered(self, asked: _State | _Erase | _Picture) -> Mapping[str, object]:
+        match asked:
+            case _State():
+                return self._steering.state()
+            case _Erase():
+                return self._steering.erase(asked.data_class, role=asked.role, reason=asked.reason)
+            case _Picture():
+                self._steering.picture(asked.camera)
+                return {}
+
     def _changed(self, use: Use, entry: Mapping[str, object]) -> Mapping[str, object]:
         kept = self._desk.unkept == 0
         return {"ok": True, "entry": entry, "use": plain_use(self._desk, use), "kept": kept}
 
 
-def _read(request: Mapping[str, object]) -> _State | _Grant | _Ask | _Refuse | _Withdraw | _Erase:
+def _read(request: Mapping[str, object]) -> _State | _Grant | _Ask | _Refuse | _Withdraw | _Erase | _Picture:
     try:
         return _REQUEST.validate_python(request)
     except ValidationError as error:

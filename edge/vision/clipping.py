@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from edge.account import Hop
+from edge.account import Hop, summed
 from edge.errors import VisionError
 from edge.policy.rules import Purpose
 from edge.vision.encoding.clips import FRAMES_MOST, ClipWriter, clip_writer
@@ -110,24 +109,31 @@ class Clipping:
             opened.line.discard(reason)
             if opened.writer is not None:
                 opened.writer.close()
-            self._past = _added(self._past, opened.line.hop())
+            self._past = self._with(opened.line.hop())
             del self._open[event]
 
     def hops(self) -> tuple[Hop, ...]:
         """The account of the pictures that were kept for events, and of those that went into clips."""
         clips = self._past
         for opened in self._open.values():
-            clips = _added(clips, opened.line.hop())
+            clips = self._with(opened.line.hop(), clips)
         facts = {**clips.facts, "clips": self._clips, "clips that could not be encoded": self._failed}
         return self._windows.hop(), Hop(
             clips.name, clips.unit, clips.entered, clips.left, clips.set_aside, facts=facts
         )
 
+    def _with(self, hop: Hop, past: Hop | None = None) -> Hop:
+        """The account of clips and of one more line's pictures."""
+        facts = {fact: count for fact, count in hop.facts.items() if fact != "waiting"}
+        clips = past or self._past
+        (total,) = summed([clips, replace(hop, name=clips.name, facts=facts)])
+        return total
+
     def _end(self, event: Event) -> list[Media]:
         opened = self._open[event]
         out = self._encoded(event, opened.line.finish())
         out += self._whole(event, opened)
-        self._past = _added(self._past, opened.line.hop())
+        self._past = self._with(opened.line.hop())
         del self._open[event]
         return out
 
@@ -180,18 +186,3 @@ class Clipping:
                 content=content,
             )
         ]
-
-
-def _added(past: Hop, hop: Hop) -> Hop:
-    """The sums of two accounts, under the name of the first."""
-    set_aside, facts = Counter(past.set_aside), Counter(past.facts)
-    set_aside.update(hop.set_aside)
-    facts.update({name: count for name, count in hop.facts.items() if name != "waiting"})
-    return Hop(
-        past.name,
-        past.unit,
-        past.entered + hop.entered,
-        past.left + hop.left,
-        dict(set_aside),
-        facts=dict(facts),
-    )

@@ -29,6 +29,7 @@ class Steered:
     def __init__(self, desk: ConsentDesk) -> None:
         self.desk = desk
         self.erased: list[tuple[DataClass, Role, str]] = []
+        self.pictures: list[str] = []
 
     def state(self) -> Mapping[str, object]:
         return {"uses": plain_uses(self.desk), "clock": plain_clock(self.desk)}
@@ -36,6 +37,11 @@ class Steered:
     def erase(self, data_class: DataClass, *, role: Role, reason: str) -> Mapping[str, object]:
         self.erased.append((data_class, role, reason))
         return {"begun": True}
+
+    def picture(self, camera: str) -> None:
+        if camera != "front":
+            raise ControlError(f"there is no camera '{camera}'")
+        self.pictures.append(camera)
 
 
 class Rig(DeskRig):
@@ -201,3 +207,11 @@ def test_over_the_socket(tmp_path: Path) -> None:
             client.ask({**GRANT, "term_s": 1e9})
         client.ask({"do": "refuse", **OF_TRACK})
         assert not rig.desk.admission().consents
+
+
+def test_a_picture_is_asked_of_a_camera_that_there_is() -> None:
+    rig = Rig()
+    assert rig.ask({"do": "picture", "camera": "front"}) == {"ok": True}
+    assert rig.steered.pictures == ["front"]
+    with pytest.raises(ControlError, match="no camera 'rear'"):
+        rig.ask({"do": "picture", "camera": "rear"})
