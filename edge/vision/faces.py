@@ -16,7 +16,7 @@ from edge.vision.inference import ModelStore
 from edge.vision.picture import Pixels
 
 _CHANNELS = 3
-_SCALES = (1.5, 0.75)
+_SCALES = (1.5, 0.6)
 _SIDE_MAX = 1920
 _OVERLAP = 128
 _SAME_FACE = 0.3
@@ -57,7 +57,7 @@ class FaceDetector(Detector):
     @property
     def name(self) -> str:
         """See `Detector.name`."""
-        return "yunet-2023mar x1.5+0.75, second look"
+        return "yunet-2023mar x1.5+0.6, second look"
 
     def verify(self) -> None:
         """See that the weights on disk are still the pinned ones and that a known face is still found.

@@ -11,6 +11,9 @@ import numpy as np
 
 from edge.vision.picture import Pixels
 
+_ALIASING = 0.5
+"""Down to here two pixels are enough to make one of; below, all that it stands for are averaged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -82,6 +85,6 @@ def _scaled(piece: Pixels, scale: float, grid: int) -> Pixels:
     if (height, width) == piece.shape[:2]:
         tile[:height, :width] = piece
     else:
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        how = cv2.INTER_AREA if scale <= _ALIASING else cv2.INTER_LINEAR
         cv2.resize(piece, (width, height), dst=tile[:height, :width], interpolation=how)
     return tile
