@@ -9,11 +9,15 @@ from collections import deque
 from collections.abc import Sequence
 
 from edge.closing import Closing
+from edge.errors import VisionError
 from edge.vision.process.messages import Messages, ToChild, ToGateway
 
 _CHUNK = 1 << 18
 _READ_MOST = 64
 """Chunks that are read in a row, so that a sender without end does not hold the reader."""
+
+_MESSAGES_MOST = 4096
+"""In one go: far more than a camera has to say while the gateway looks away."""
 
 
 class Channel(Closing):
@@ -83,7 +87,10 @@ class Channel(Closing):
             if not received:
                 self.ended = True
                 break
-            found += self._incoming.feed(received)
+            for message in self._incoming.feed(received):
+                found.append(message)
+                if len(found) > _MESSAGES_MOST:
+                    raise VisionError("more messages than anybody has to say")
         return found
 
     def close(self) -> None:

@@ -13,9 +13,10 @@ TEXT_MAX = 400
 """Characters of a line."""
 
 _NUMBER = re.compile(r"\d+")
-_NUMBERS_MOST, _WORD_MOST, _SAID_MOST = 8, 40, 240
+_NUMBERS_MOST, _STRANGE_MOST, _SAID_MOST = 8, 2, 240
 _WITHHELD = "(withheld)"
-_PLACE = re.compile(r"^(?:/?[\w.@+-]{1,40})+(?::\d+)?[,;:]?$")
+_WORD = re.compile(r"^[\w.,:;/'()%+@=-]{0,40}$")
+_PLACE = re.compile(r"^/?[\w.@+-]{1,40}(?:/[\w.@+-]{1,40}){0,16}(?::\d{1,6})?[,;:]?$")
 
 
 def place_of(error: BaseException) -> str:
@@ -33,11 +34,15 @@ def plain(text: str) -> str:
 def harmless(text: str) -> str:
     """The same of a text that was made when there were pictures in memory, and might quote one.
 
-    Words that are too long to be words, and texts of many numbers, go.
+    Texts that are not all ASCII or of many numbers go as a whole, and words that are no words.
     """
+    if not text.isascii():
+        return _WITHHELD
     words = plain(text)[:_SAID_MOST].split(" ")
-    kept = " ".join(word if len(word) <= _WORD_MOST or _PLACE.match(word) else _WITHHELD for word in words)
-    return kept if len(_NUMBER.findall(kept)) <= _NUMBERS_MOST else _WITHHELD
+    kept = [word if _WORD.match(word) or _PLACE.match(word) else _WITHHELD for word in words]
+    said = " ".join(kept)
+    strange = kept.count(_WITHHELD) > _STRANGE_MOST or len(_NUMBER.findall(said)) > _NUMBERS_MOST
+    return _WITHHELD if strange else said
 
 
 def failed_of(error: BaseException, *, seen: bool, final: bool = False) -> Failed:

@@ -24,7 +24,7 @@ from edge.vision.process.messages import (
 from edge.vision.reasons import Dropped
 from edge.vision.work import CameraWork
 
-REPORT_S = 0.5
+REPORT_S = 0.2
 STEP_S = 0.1
 UNSENT_MOST = 16 << 20
 """Bytes that may wait until the gateway takes them; beyond that, stills and clips are dropped."""
@@ -75,7 +75,7 @@ class Serving:
 
     def fail(self) -> None:
         """Drop everything, and say what that comes to."""
-        self._work.discard(Dropped.DETECTOR)
+        self._work.discard(Dropped.CRASH)
         self._report()
 
     def _obey(self) -> bool:

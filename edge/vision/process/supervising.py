@@ -13,7 +13,7 @@ from edge.clock import NS_PER_S, Clock
 from edge.errors import VisionError
 from edge.policy.rules import Purpose
 from edge.uplink.events import Notice
-from edge.vision.media import Media
+from edge.vision.media import Media, MediaFormat
 from edge.vision.plan import VisionPlan
 from edge.vision.process.lives import VisionLives
 from edge.vision.process.messages import (
@@ -42,14 +42,19 @@ START_S = 60.0
 """Models are loaded and the camera is open by then, on a small machine too."""
 
 SILENT_S = 15.0
-"""The process reports twice a second; one that says nothing for so long hangs, and is killed."""
+"""The process reports several times a second; one that says nothing for so long hangs, and is killed."""
 
 WAITING_BYTES_MOST = 64 << 20
 WAITING_MOST = 256
 """Stills and clips that wait to be taken; what comes beyond that is dropped."""
 
+LINES_MOST, LINES_S = 50, 60.0
+"""So many lines of the process go to the log in that time; it is not to fill a disk."""
+
 _UNSENT_MOST = 1 << 20
+_SIDE_MOST_PX, _COUNT_MOST = 1 << 14, 1 << 31
 _EXCHANGE_S = 0.05
+_ISO_BASE = slice(4, 8)
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +114,8 @@ class VisionProcess(VisionSource):
         self._media_bytes = 0
         self._told_lacking: tuple[str, ...] = ()
         self._told_words = False
+        self._lines = 0
+        self._lines_from_s = self._started_s
         self.failure: VisionError | None = None
         self.ended = False
 
@@ -253,7 +260,7 @@ class VisionProcess(VisionSource):
             case Pictured() if self._ready:
                 self._take_up(media_of(message, body))
             case Said(level=level, text=text):
-                logger.log(level, "camera %s: %s", self._name, plain(text))
+                self._log(level, text)
             case Failed():
                 self._fail(message)
             case Done() if self._ready:
@@ -275,7 +282,11 @@ class VisionProcess(VisionSource):
             and media.data_class is plan.data_class
             and media.purpose in {plan.purpose, Purpose.EVENT}
             and media.cause.isprintable()
+            and media.from_ns >= 0
             and media.to_ns <= soon_ns
+            and max(media.width, media.height) <= _SIDE_MOST_PX
+            and max(media.frames, media.faces, media.plates) <= _COUNT_MOST
+            and _is_what_it_says(media)
         ):
             self._lives.refuse(Dropped.DAMAGED)
             raise VisionError("a picture that is not of this camera, or of no time")
@@ -285,6 +296,16 @@ class VisionProcess(VisionSource):
         self._lives.arrive()
         self._media.append(media)
         self._media_bytes += len(media.content)
+
+    def _log(self, level: int, text: str) -> None:
+        now_s = self._now_s()
+        if now_s - self._lines_from_s > LINES_S:
+            self._lines, self._lines_from_s = 0, now_s
+        self._lines += 1
+        if self._lines <= LINES_MOST:
+            logger.log(level, "camera %s: %s", self._name, plain(text))
+        else:
+            self._lives.note("lines that were not logged")
 
     def _fail(self, failed: Failed) -> None:
         """Take up why the process ends."""
@@ -350,3 +371,10 @@ class VisionProcess(VisionSource):
         logger.log(logging.WARNING if trouble else logging.INFO, "%s", text)
         if self._notify is not None:
             self._notify(Notice(text, trouble))
+
+
+def _is_what_it_says(media: Media) -> bool:
+    """Whether it begins like what it says it is; nothing of it is decoded here."""
+    if media.format is MediaFormat.JPEG:
+        return media.content.startswith(b"\xff\xd8\xff")
+    return media.content[_ISO_BASE] == b"ftyp"
