@@ -47,8 +47,10 @@ class ClipWriter(Closing):
         """Encode the next frame, in order of time.
 
         Raises:
-            VisionError: the encoder fails.
+            VisionError: the encoder fails, or there is nothing to be encoded.
         """
+        if 0 in redacted.pixels.shape:
+            raise VisionError("a frame without pixels", where=f"camera {redacted.camera}")
         if not self.frames:
             self.size = redacted.pixels.shape[1], redacted.pixels.shape[0]
         pixels = fitted(redacted.pixels, self.size)
