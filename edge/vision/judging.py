@@ -20,10 +20,12 @@ _COLUMNS, _ROWS = 16, 9
 _CELLS = 16
 _CHANNELS = 3
 _CLIPPED = 250
+_ALL_OVER = 0.9
+_MOSTLY = 0.35
 _EDGE = 9
 _EDGE_LEAST = 40
 _EDGES_LEAST = 50
-_LINES = 180
+_LINES = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class FitnessLimits:
         pixels_most: a picture of more pixels is too large.
         dark_level: a part whose brightest tenth is below this is too dark.
         dark_parts_most: a picture with a larger share of parts too dark is dropped.
-        clipped_most: a picture is too bright where a larger share of it is white.
+        white_parts_most: a picture with a larger share of parts that are white all over is too bright.
+        clipped_most: so is one of whose other parts a larger share is white: a sky shows nobody, a face that
+            is half white is not found.
         contrast_least: in a part that shows something, brightness has at least this standard deviation.
         contrast_parts_least: a picture in which a smaller share of parts shows something is dropped.
         sharpness_least: the steepest step from one pixel to the next is this share of the whole edge's
@@ -46,12 +50,13 @@ class FitnessLimits:
 
     side_least_px: int = 64
     pixels_most: int = 3840 * 2160
-    dark_level: float = 20.0
-    dark_parts_most: float = 0.6
-    clipped_most: float = 0.4
-    contrast_least: float = 6.0
-    contrast_parts_least: float = 0.1
-    sharpness_least: float = 0.2
+    dark_level: float = 14.0
+    dark_parts_most: float = 0.85
+    white_parts_most: float = 0.85
+    clipped_most: float = 0.15
+    contrast_least: float = 7.0
+    contrast_parts_least: float = 0.15
+    sharpness_least: float = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,13 +66,17 @@ class Fitness:
     Attributes:
         dark: (9, 16) which parts are too dark.
         contrast: (9, 16) float32, standard deviation of brightness in each part.
-        clipped: share of the picture that is white.
+        unevenness: standard deviation of the parts' brightness: what is left of a scene in a heavy blur.
+        white: share of parts that are white all over.
+        clipped: share of the other parts that is white.
         sharpness: share of an edge's height in its steepest step, in the better part of the edges of that
             direction in which they are less steep; None where there are too few edges to say.
     """
 
     dark: NDArray[np.bool_]
     contrast: NDArray[np.float32]
+    unevenness: float
+    white: float
     clipped: float
     sharpness: float | None
 
@@ -93,10 +102,12 @@ def fit_to_judge(pixels: Pixels, limits: FitnessLimits | None = None) -> Dropped
 def _by_light(fitness: Fitness, limits: FitnessLimits) -> Dropped | None:
     if fitness.dark.mean() > limits.dark_parts_most:
         return Dropped.DARK
-    if fitness.clipped > limits.clipped_most:
+    if fitness.white > limits.white_parts_most or fitness.clipped > limits.clipped_most:
         return Dropped.BRIGHT
     if (fitness.contrast >= limits.contrast_least).mean() < limits.contrast_parts_least:
-        return Dropped.FLAT
+        if fitness.dark.mean() > _MOSTLY:
+            return Dropped.DARK
+        return Dropped.BLURRED if fitness.unevenness >= limits.contrast_least else Dropped.FLAT
     if fitness.sharpness is not None and fitness.sharpness < limits.sharpness_least:
         return Dropped.BLURRED
     return None
@@ -127,8 +138,17 @@ def measured(pixels: Pixels, limits: FitnessLimits) -> Fitness:
     """Measure what a picture of three channels is judged by."""
     cells = _grey_cells(pixels)
     parts = _parts(cells)
-    clipped = float((cells >= _CLIPPED).mean())
-    return Fitness(_dark(parts, limits), parts.std(axis=2), clipped, _sharpness(pixels))
+    clipped = (parts >= _CLIPPED).mean(axis=2)
+    white = clipped >= _ALL_OVER
+    rest = float(clipped[~white].mean()) if not white.all() else 0.0
+    return Fitness(
+        dark=_dark(parts, limits),
+        contrast=parts.std(axis=2),
+        unevenness=float(parts.mean(axis=2).std()),
+        white=float(white.mean()),
+        clipped=rest,
+        sharpness=_sharpness(pixels),
+    )
 
 
 def _grey_cells(pixels: Pixels) -> NDArray[np.float32]:
@@ -150,7 +170,7 @@ def _dark(parts: NDArray[np.float32], limits: FitnessLimits) -> NDArray[np.bool_
 
 
 def _sharpness(pixels: Pixels) -> float | None:
-    """See `Fitness.sharpness`; looks at some 180 rows and as many columns at full resolution.
+    """See `Fitness.sharpness`; looks at some 90 rows and as many columns at full resolution.
 
     Each direction counts by itself: a picture moved sideways keeps its edges along the movement.
     """
@@ -162,7 +182,10 @@ def _sharpness(pixels: Pixels) -> float | None:
 
 
 def _steepest(coloured: Pixels) -> float | None:
-    """The upper quartile over edges along lines of the share of their height in their steepest step."""
+    """The upper quartile over edges along lines of the share of their height in their steepest step.
+
+    What steps there are where the picture is evenest are taken for noise, which makes no edge steeper.
+    """
     lines = np.asarray(cv2.cvtColor(np.ascontiguousarray(coloured), cv2.COLOR_BGR2GRAY), np.uint8)
     window = np.ones((1, _EDGE), np.uint8)
     heights = cv2.subtract(cv2.dilate(lines, window), cv2.erode(lines, window))
@@ -171,4 +194,5 @@ def _steepest(coloured: Pixels) -> float | None:
     at = heights[:, :-1] >= max(_EDGE_LEAST, float(np.quantile(heights[::4, ::4], 0.95)))
     if int(at.sum()) < _EDGES_LEAST:
         return None
-    return float(np.quantile(steepest[at] / heights[:, :-1][at], 0.75))
+    noise = float(np.quantile(steepest[::4, ::4], 0.1))
+    return float(np.quantile((steepest[at] - noise) / (heights[:, :-1][at] - noise), 0.75))
