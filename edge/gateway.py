@@ -170,7 +170,7 @@ class Gateway:
             standings=standings,
             clock=clock,
             choice=self.choice,
-            wake=self._wake_uplinks,
+            wake=self._heed_admission,
         )
         self.seeing = Seeing(
             config.camera,
@@ -276,7 +276,7 @@ class Gateway:
                     self._hand_on_events()
                 self._keep_time()
                 self._look_at_buses(capture)
-                self._keep_pictures(self.seeing.follow(self.door.mask, capture.place))
+                self._follow_cameras()
                 self.consenting.follow(capture)
                 self.cabin.look()
                 self.road.step()
@@ -366,7 +366,9 @@ class Gateway:
             alarms=self._alarms.standing,
         )
 
-    def _wake_uplinks(self) -> None:
+    def _heed_admission(self) -> None:
+        """Have cameras closed and connections judged anew before what is over is erased, which takes a while."""
+        self._follow_cameras()
         for uplink in self.road.uplinks:
             uplink.wake()
 
@@ -395,6 +397,10 @@ class Gateway:
             if isinstance(event, EventStarted):
                 self.seeing.event(event)
             self.road.take_event(event)
+
+    def _follow_cameras(self) -> None:
+        place = None if self._capture is None else self._capture.place
+        self._keep_pictures(self.seeing.follow(self.door.mask, place))
 
     def _keep_pictures(self, found: Iterable[tuple[Media, str]]) -> None:
         for media, mask in found:
