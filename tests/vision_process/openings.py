@@ -22,6 +22,7 @@ from edge.policy.classes import DataClass
 from edge.policy.rules import Purpose
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.cameras.camera import Camera
+from edge.vision.cameras.opening import open_camera
 from edge.vision.detector import Detector
 from edge.vision.picture import Picture, Pixels
 from edge.vision.plan import VisionPlan
@@ -30,6 +31,7 @@ from tests.vision_faults.planted import KnowsThePattern, Planted
 
 SEED = 8
 OPENING = "tests.vision_process.openings:drawn"
+STREAMED = "tests.vision_process.openings:streamed"
 DEVICE = "device"
 AFTER = 3
 """So many frames come before a fault."""
@@ -124,6 +126,13 @@ def drawn() -> Opening:
         return (Quotes(),) if fault_of(plan) == "quotes" else (KnowsThePattern(Planted(SEED)),)
 
     return Opening(detectors, DrawnCamera)
+
+
+def streamed() -> Opening:
+    """The camera that the source names, as in a vehicle, and who knows the pattern."""
+    return Opening(
+        lambda _: (KnowsThePattern(Planted(SEED)),), lambda plan, clock: open_camera(plan.camera, clock)
+    )
 
 
 def _told(folder: Path) -> None:

@@ -183,7 +183,7 @@ def test_what_is_no_message_in_its_turn_ends_the_process(border: Border, message
 
 
 @given(st.lists(st.binary(max_size=64), max_size=4), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_no_bytes_bring_the_gateway_down(parts: list[bytes], framed: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(supervising, "StartedVision", Played)

@@ -106,11 +106,11 @@ class StartedVision:
 
     def kill(self) -> None:
         """Kill it, and let go of what leads to it; the kernel closes what it has open."""
+        self._process.kill()
         self.channel.close()
         for descriptor in (self._lease, self._words):
             with suppress(OSError):
                 os.close(descriptor)
-        self._process.kill()
 
     def reaped(self) -> str | None:
         """How it died; None while it has not."""
