@@ -134,6 +134,16 @@ def test_what_is_found_is_filled_while_the_frame_still_waits() -> None:
     assert (one.pixels[18:32, 18:32] == FILL).all()
 
 
+def test_a_part_too_dark_to_be_judged_is_filled() -> None:
+    one = picture(0, 0.0)
+    one.pixels[:, : WIDTH // 2] //= 40
+    line = RedactionLine("front", [Scripted([faces()])], fit, Memory(), clock=VirtualClock())
+    line.take(one)
+    (out,) = line.finish()
+    assert (out.pixels[:, : WIDTH // 2] == FILL).all()
+    assert not (out.pixels[:, WIDTH // 2 :] == FILL).all(axis=2).any()
+
+
 def test_a_late_frame_is_dropped_before_it_is_looked_at() -> None:
     camera = Camera([faces(), faces()])
     camera.take()

@@ -94,6 +94,13 @@ def test_a_fast_motion_is_covered_between_two_finds() -> None:
         assert covers(boxes, corners)
 
 
+def test_what_moves_is_hidden_where_it_went_after_it_was_last_found() -> None:
+    truth = [at(20 + 22 * number) for number in range(6)]
+    found = [faces(truth[number]) if number < 4 else faces() for number in range(6)]
+    for boxes, corners in zip(recalled(found, MemorySettings()), truth, strict=True):
+        assert covers(boxes, corners)
+
+
 def test_two_that_cross_are_both_hidden_all_the_way() -> None:
     truth = [(at(20 + 20 * n), at(180 - 20 * n, 52)) for n in range(9)]
     found = [faces(*pair) if n not in {3, 4, 5} else faces() for n, pair in enumerate(truth)]

@@ -1,11 +1,12 @@
 """Around an event is kept what was asked for, within bounds; all else is overwritten."""
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from edge.clock import NS_PER_S
-from edge.vision.picture import Picture
+from edge.vision.picture import Picture, Pixels
 from edge.vision.reasons import Dropped
 from edge.vision.windows import Event, EventWindows, WindowSettings
 from tests.vision_line.scripted import picture
@@ -75,6 +76,23 @@ def test_what_gets_too_old_is_counted_as_not_wanted() -> None:
     stream(windows, 0, 100)
     assert windows.hop().set_aside == {str(Dropped.NOT_WANTED): 84}
     assert windows.hop().balanced
+
+
+def test_what_nothing_wants_any_more_is_overwritten() -> None:
+    copies: list[Pixels] = []
+
+    class Seen(np.ndarray):
+        def copy(self, *_: object) -> Pixels:  # type: ignore[override]
+            copies.append(np.array(self))
+            return copies[-1]
+
+    windows = EventWindows("front", WindowSettings(before_s=1, late_s=0, rate_hz=10))
+    for number in range(20):
+        one = small(number, number / 10)
+        windows.add(Picture(one.camera, one.number, one.t_ns, one.pixels.view(Seen)))
+    assert [bool(kept.any()) for kept in copies] == [False] * 9 + [True] * 11
+    windows.discard(Dropped.POLICY)
+    assert not any(kept.any() for kept in copies)
 
 
 def test_where_memory_is_full_an_event_keeps_what_it_has() -> None:
