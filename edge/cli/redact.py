@@ -29,7 +29,7 @@ _MOST_NAMED = 3
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.option(
     "--out",
     required=True,

@@ -231,6 +231,7 @@ class _Passage:
             settings=LineSettings(waiting_bytes_most=_WAITING_BYTES),
         )
         self.kept = 0
+        self._frames = 0
         self._faces = 0
         self._plates = 0
         self._hidden: list[Hidden] = []
@@ -238,6 +239,7 @@ class _Passage:
 
     def take(self, picture: Picture) -> list[Redacted]:
         """Hand a frame to the line; what is ready comes out."""
+        self._frames += 1
         return self._out(self._line.take(picture))
 
     def finish(self) -> list[Redacted]:
@@ -247,6 +249,7 @@ class _Passage:
     def lose(self, losses: Mapping[Dropped, int]) -> None:
         """Count frames that could not be read."""
         for reason, count in losses.items():
+            self._frames += count
             self._line.drop(reason, count)
 
     def note(self, reason: str) -> None:
@@ -261,14 +264,12 @@ class _Passage:
         reason = "; ".join(filter(None, [failure or self._reason, *aside]))
         if not written or not self.kept:
             reason = reason or "there is no frame in it"
-            return Outcome(
-                self.job, Written.NOT, reason, hop.entered + hop.facts["waiting"], dropped=hop.set_aside
-            )
+            return Outcome(self.job, Written.NOT, reason, self._frames, dropped=hop.set_aside)
         return Outcome(
             self.job,
             Written.PARTLY if reason else Written.WHOLE,
             reason,
-            frames=hop.entered,
+            frames=self._frames,
             kept=self.kept,
             dropped=hop.set_aside,
             faces=self._faces,
