@@ -16,6 +16,9 @@ from edge.vision.plan import VisionPlan
 from edge.vision.reasons import Dropped
 from edge.vision.windows import Event, EventWindows, WindowSettings
 
+_AT_ONCE = 4
+"""Pictures that are looked at before the camera and the gateway are heard again."""
+
 
 @dataclass(slots=True, eq=False)
 class _Open:
@@ -74,8 +77,8 @@ class Clipping:
             VisionError: as `RedactionLine.take`.
         """
         out: list[Media] = []
-        while may():
-            taken = self._windows.taken(1)
+        for _ in range(_AT_ONCE):
+            taken = self._windows.taken(1) if may() else []
             if not taken:
                 break
             event, picture = taken[0]
