@@ -367,7 +367,7 @@ class Gateway:
         )
 
     def _heed_admission(self) -> None:
-        """Have cameras closed and connections judged anew before what is over is erased, which takes a while."""
+        """Have cameras closed and connections judged anew before anything is erased, which takes time."""
         self._follow_cameras()
         for uplink in self.road.uplinks:
             uplink.wake()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +47,9 @@ def open_detectors(settings: DetectorSettings) -> tuple[Detector, ...]:
 
             detectors.append(FaceDetector(store, threads=settings.threads))
         if settings.plates:
-            plates = importlib.import_module("edge.vision.plates")
-            detectors.append(plates.PlateDetector(store, threads=settings.threads))
+            from edge.vision.plates import PlateDetector  # noqa: PLC0415 - the same
+
+            detectors.append(PlateDetector(store, threads=settings.threads))
     except ImportError as error:
         raise VisionError(f"{error.name} is not installed", todo=_INSTALL) from error
     return tuple(detectors)

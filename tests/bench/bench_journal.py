@@ -247,9 +247,9 @@ def _timed(opened: OpenJournal) -> list[float]:
     commits: list[float] = []
     commit = opened.journal.commit
 
-    def timed() -> bool:
+    def timed(*, media: bool = True) -> bool:
         start_s = time.perf_counter()
-        done = commit()
+        done = commit(media=media)
         commits.append(time.perf_counter() - start_s)
         return done
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from edge.vision.reasons import Dropped
 from simulator.platform.chain import Standing
 from simulator.platform.comparison import Disagreement
 from simulator.platform.findings import (
@@ -38,6 +39,8 @@ SECTIONS: Mapping[str, str] = {
     "edge/vehicle/reporter.py": "Records",
     "edge/vehicle/trigger.py": "Events",
     "edge/vehicle/": "Sensors",
+    "edge/seeing.py": "Cameras",
+    "edge/vision/": "Cameras",
     "simulator/conversion/converter.py": "Conversion",
     "simulator/conversion/forwarding.py": "Forwarding",
     "simulator/gbt/": "GB/T platform",
@@ -45,6 +48,9 @@ SECTIONS: Mapping[str, str] = {
     "simulator/vehicle/": "Player",
 }
 """Where the words of a room are explained."""
+
+CAMERA_WORDS = frozenset({*map(str, Dropped), "crashes", "messages that were none", "on the way"})
+"""What is counted of cameras without being written where it is counted."""
 
 HEARD_OF = (
     "reader queue full",
@@ -98,10 +104,12 @@ def test_every_cause_and_fact_is_explained_where_its_hop_is() -> None:
         if word not in explained.get(_section(file), ())
     ]
     assert not missing, f"docs/account.md: {missing}"
+    assert explained["Cameras"] >= CAMERA_WORDS
 
 
 def test_the_page_explains_nothing_that_no_room_reports() -> None:
     reported = {(_section(file), word) for file, word in account_words()}
+    reported |= {("Cameras", word) for word in CAMERA_WORDS}
     gone = [
         f"'{word}' in the section '{section}'"
         for section, words in _explained().items()
