@@ -1,4 +1,4 @@
-"""Landlock alone keeps a process from writing to any file system, and from ports that are not its camera's."""
+"""Landlock alone keeps a process from writing to any file system, and from ports that are not its own."""
 
 from __future__ import annotations
 
