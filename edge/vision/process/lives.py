@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from edge.account import Hop
+from edge.account import Hop, summed
 from edge.vision.reasons import Dropped
 
 WAITING = "waiting"
@@ -62,7 +62,7 @@ class VisionLives:
 
     def end(self, cause: Dropped) -> None:
         """The present process has ended; what was in it is lost for `cause`."""
-        self._past = _sum([*self._past, *(_ended(hop, cause) for hop in self._now(str(cause)))])
+        self._past = summed([*self._past, *(_ended(hop, cause) for hop in self._now(str(cause)))])
         self._present = ()
         self._arrived = 0
         self._refused = Counter()
@@ -70,7 +70,7 @@ class VisionLives:
     def hops(self) -> tuple[Hop, ...]:
         """The account of all processes."""
         facts = Hop(self._hand_over, "media", 0, 0, facts=dict(self._facts))
-        return tuple(_sum([*self._past, *self._now(_ON_THE_WAY), facts]))
+        return tuple(summed([*self._past, *self._now(_ON_THE_WAY), facts]))
 
     def _now(self, missing: str) -> list[Hop]:
         """The hops as the gateway sees them; what has left and is not here stands as `missing`."""
@@ -98,23 +98,3 @@ def _ended(hop: Hop, cause: Dropped) -> Hop:
     aside = Counter(hop.set_aside)
     aside[str(cause)] += lost + max(0, hop.difference)
     return replace(hop, entered=hop.entered + lost, set_aside=dict(+aside), facts=dict(facts))
-
-
-def _sum(hops: Iterable[Hop]) -> list[Hop]:
-    """The hops of one name and unit added up, in the order in which they first came."""
-    found: dict[tuple[str, str], Hop] = {}
-    for hop in hops:
-        key = (hop.name, hop.unit)
-        other = found.get(key)
-        found[key] = (
-            hop
-            if other is None
-            else replace(
-                hop,
-                entered=hop.entered + other.entered,
-                left=hop.left + other.left,
-                set_aside=dict(Counter(other.set_aside) + Counter(hop.set_aside)),
-                facts=dict(Counter(other.facts) + Counter(hop.facts)),
-            )
-        )
-    return list(found.values())
