@@ -19,11 +19,13 @@ SHELL_PACKAGE = "busybox-static"
 HOST_MODULES = ("virtio_pci", "9p", "9pnet_virtio")
 DISK_MODULES = ("virtio_blk", "crc32c_generic", "ext4")
 CAN_MODULES = ("can", "can_raw", "can_dev", "vcan", "kvaser_pci")
-KEPT_MODULES = HOST_MODULES + DISK_MODULES + CAN_MODULES
+CAMERA_MODULES = ("vivid",)
+KEPT_MODULES = HOST_MODULES + DISK_MODULES + CAN_MODULES + CAMERA_MODULES
 _FOLDER, _PROGRAM, _FILE, _CONSOLE = 0o040755, 0o100755, 0o100644, 0o020600
 _XZ, _ELF = b"\xfd7zXZ\0", b"\x7fELF"
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
-_MODULE = r"lib/modules/[^/]+/kernel/(fs|lib|crypto|net/9p|net/can|drivers/(block|net/can|virtio))/.*\.ko"
+_DRIVERS = "block|media|net/can|virtio"
+_MODULE = rf"lib/modules/[^/]+/kernel/(fs|lib|crypto|net/9p|net/can|drivers/({_DRIVERS}))/.*\.ko"
 _REGULAR = re.compile(rf"\./(boot/vmlinuz-.*|{_MODULE}|bin/busybox|usr/bin/busybox)")
 
 

@@ -1,5 +1,6 @@
 """All cases that run inside the virtual machine; one file, so that one machine is booted for them."""
 
+from tests.vm.cases_camera import TestADrawnCamera
 from tests.vm.cases_conformance import (
     TestPythonCanOnController,
     TestPythonCanOnVcan,
@@ -20,6 +21,7 @@ from tests.vm.cases_links import TestCaptureGoesOn, TestWhatIsToldOfALink
 
 __all__ = [
     "TestAControllerThatTakesPart",
+    "TestADrawnCamera",
     "TestCaptureGoesOn",
     "TestPythonCanOnController",
     "TestPythonCanOnVcan",
