@@ -178,12 +178,10 @@ class FileCamera(Camera):
             hz = hz if 0 < hz <= _HIGHEST_HZ else _FALLBACK_HZ
             frames = capture.get(cv2.CAP_PROP_FRAME_COUNT)
             self.length_s = frames / hz if frames > 0 else None
-            first_ns, last_ns = None, -1
+            last_ns = -1
             while capture.grab():
                 number += 1
-                told_ns = round(capture.get(cv2.CAP_PROP_POS_MSEC) * _NS_PER_MS)
-                first_ns = told_ns if first_ns is None else first_ns
-                after_ns = told_ns - first_ns
+                after_ns = round(capture.get(cv2.CAP_PROP_POS_MSEC) * _NS_PER_MS)
                 if after_ns <= last_ns:
                     # Some containers have no times, or begin anew.
                     after_ns = max(last_ns + 1, round(number * NS_PER_S / hz))
