@@ -8,7 +8,7 @@ ACCELERATOR := $(VENV)/.accelerator
 # What is compiled once is read by all workers of pytest, and by the hundreds of processes that tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers gbt-fuzz gbt-oracle gbt-alarms packages venv clean
+.PHONY: bench-vision-drive help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers gbt-fuzz gbt-oracle gbt-alarms packages venv clean
 .PHONY: bench-vision vision-scenes vision-attacks vision-process vision-peers
 
 help: ## show this list
@@ -142,6 +142,9 @@ vision-attacks: venv vision-peers ## what detectors, a reader of text and a comp
 vision-scenes: venv ## detectors and memory on drawn streets and clips, whose truth no detector made: coverage, longest run open
 	$(BIN)/python -m simulator.cameras.truth --out build/truth --count 100 --seed 1
 	$(BIN)/python -m tests.vision_scenes.clips --truth build/truth
+
+bench-vision-drive: packages venv ## four CAN buses at full rate beside two cameras: losses, and who takes the processor (needs root)
+	$(BIN)/python -m tests.bench.vision_drive
 
 clean: ## remove what the other doors made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
