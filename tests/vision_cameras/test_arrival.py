@@ -38,7 +38,7 @@ def test_what_waited_in_a_buffer_is_stale_until_the_buffer_is_empty() -> None:
         stale.append(stamp.stale)
         assert stamp.stale == (now - stamp.t_ns > STALE_NS)
         assert abs(stamp.t_ns - told - WAY) < 3 * MS
-    assert stale[0]
+    assert all(stale[:20])
     assert not stale[-1]
 
 
@@ -49,7 +49,7 @@ def test_what_was_in_buffers_when_a_camera_was_opened_is_stale() -> None:
         told += PERIOD
         now = max(now + MS, 100 * NS_PER_S - NS_PER_S + told + WAY)
         stale.append(arrival.stamp(told, now).stale)
-    assert stale[0]
+    assert all(stale[:20])
     assert not any(stale[30:])
     last = arrival.stamp(told + PERIOD, now + PERIOD)
     assert abs(last.t_ns - now - PERIOD) < MS
