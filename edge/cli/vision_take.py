@@ -17,11 +17,12 @@ def command(camera: str, config_path: Path | None, socket: Path | None, as_json:
     """Have CAMERA of the running gateway keep its next picture, redacted, in the journal.
 
     It has to take pictures on request (requests = true), and be open: what it is for has to be allowed now.
+    'nevgate journal export OUT --kind media' writes what was kept.
 
     \b
     Examples:
       nevgate vision take front
-      nevgate journal export OUT --kind media
+      nevgate vision take rear --config /etc/nevgate/nevgate.toml
     """
     answer = ask_ledger(config_path, socket, {"do": "picture", "camera": camera})
     if as_json:

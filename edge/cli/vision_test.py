@@ -25,7 +25,7 @@ _SAID = {True: "met", False: "NOT met", None: "not known: not all was measured"}
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--models", type=click.Path(file_okay=False, path_type=Path), help="Folder of the models.")
 @click.option("--only", type=click.Choice(["faces", "plates"]), help="Measure one of them alone.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write a page in HTML here.")
