@@ -1,8 +1,9 @@
-"""`PlateDetector`: plates in pictures of any size, by a network of our own at several scales."""
+"""`PlateDetector`: plates in pictures of any size, by a network of our own and a second look in doubt."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
@@ -11,25 +12,39 @@ from edge.vision.faces import suppressed
 from edge.vision.faces_tiles import tiles_of
 from edge.vision.inference import ModelStore
 from edge.vision.picture import Pixels
+from edge.vision.plates_crops import crops_of
 from edge.vision.plates_network import GRID, PlateNetwork
 
 _CHANNELS = 3
-_SCALES = (1.0, 0.4, 0.16)
+_SCALES = (1.0, 0.5, 0.25)
 """The network knows plates of 18 to 200 pixels' width; larger ones are seen in smaller copies."""
 
-_THRESHOLD = 0.4
+_THRESHOLD = 0.425
+_IN_DOUBT = 0.38
+_LOOKS_MAX = 32
+_FIRST_COUNTS = 0.75
+"""Of the logit that decides; the rest is the mean of the second look's logits."""
+
+_LEAST_SCORE = 1e-4
+_SHAPES = 0.8, 8.0
+"""Width by height of what may be a plate."""
+
 _SIDE_MAX = 1280
 _OVERLAP = 256
 _SAME_PLATE = 0.3
+_SAME_PLATE_AGAIN = 0.35
 
 
 class PlateDetector(Detector):
     """Finds the plates of vehicles.
 
+    The picture is looked at in three sizes. What may be a plate there is cut out, scaled to two widths and
+    looked at again by the same network; it is a plate where both looks together are sure enough.
+
     Args:
         store: where the weights are looked for.
         threads: how many ONNX Runtime may use.
-        threshold: how sure the network has to be.
+        threshold: how sure both looks together have to be.
 
     Raises:
         VisionError: the weights are missing or different, or the extra is not installed.
@@ -47,7 +62,7 @@ class PlateDetector(Detector):
     @property
     def name(self) -> str:
         """See `Detector.name`."""
-        return "nevgate-plates-1"
+        return "nevgate-plates-1, second look"
 
     def verify(self) -> None:
         """See that the weights on disk are still the pinned ones; see `ModelStore.verify`."""
@@ -58,19 +73,45 @@ class PlateDetector(Detector):
         if pixels.shape[2:] != (_CHANNELS,) or pixels.dtype != np.uint8 or 0 in pixels.shape:
             raise VisionError(f"no picture: {pixels.shape} of {pixels.dtype}", where=self.name)
         height, width = pixels.shape[:2]
+        boxes, first = self._first_look(pixels)
+        boxes = np.clip(boxes, 0, np.array([width, height] * 2, np.float32)).astype(np.float32)
+        kept = suppressed(boxes, first, _SAME_PLATE)
+        boxes, first = boxes[kept], first[kept]
+        sides = boxes[:, 2:] - boxes[:, :2]
+        shaped = (sides[:, 0] >= _SHAPES[0] * sides[:, 1]) & (sides[:, 0] <= _SHAPES[1] * sides[:, 1])
+        boxes, first = boxes[shaped & (sides > 0).all(axis=1)], first[shaped & (sides > 0).all(axis=1)]
+        sure = self._sure(pixels, boxes, first)
+        plates = sure >= self._threshold
+        return Boxes.of(Subject.PLATE, boxes[plates], sure[plates])
+
+    def _first_look(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         corners, scores = [], []
         for scale in _SCALES:
             for tile in tiles_of(pixels, scale, _SIDE_MAX, _OVERLAP, GRID):
-                found, sure = self._network.look(tile.pixels, self._threshold)
+                found, sure = self._network.look(tile.pixels, _IN_DOUBT)
                 boxes = found / scale + np.array([tile.left, tile.top] * 2, np.float32)
                 centres = (boxes[:, :2] + boxes[:, 2:]) / 2
                 left, top, right, bottom = tile.core
                 mine = ((centres >= (left, top)) & (centres < (right, bottom))).all(axis=1)
                 corners.append(boxes[mine])
                 scores.append(sure[mine])
-        boxes = np.clip(np.concatenate(corners), 0, np.array([width, height] * 2, np.float32)).astype(
-            np.float32
-        )
-        every = np.concatenate(scores).astype(np.float32)
-        kept = suppressed(boxes, every, _SAME_PLATE)
-        return Boxes.of(Subject.PLATE, boxes[kept], every[kept])
+        return np.concatenate(corners).astype(np.float32), np.concatenate(scores).astype(np.float32)
+
+    def _sure(
+        self, pixels: Pixels, boxes: NDArray[np.float32], first: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """How sure both looks are, best first; beyond what may be looked at again the first look decides."""
+        sure = first.copy()
+        for place in range(min(len(boxes), _LOOKS_MAX)):
+            again = [
+                self._network.best(crop, box, _SAME_PLATE_AGAIN)
+                for crop, box in crops_of(pixels, boxes[place])
+            ]
+            both = _FIRST_COUNTS * _logit(first[place]) + (1 - _FIRST_COUNTS) * _logit(again).mean()
+            sure[place] = 1 / (1 + np.exp(-both))
+        return sure
+
+
+def _logit(scores: ArrayLike) -> NDArray[np.float64]:
+    limited = np.clip(np.asarray(scores, np.float64), _LEAST_SCORE, 1 - _LEAST_SCORE)
+    return np.asarray(np.log(limited / (1 - limited)))

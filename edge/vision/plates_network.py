@@ -51,14 +51,44 @@ class PlateNetwork:
         Raises:
             VisionError: the network failed, or its output is not that of ours.
         """
-        rows, columns = tile.shape[0] // STRIDE, tile.shape[1] // STRIDE
-        found = self.network.run(np.asarray(cv2.dnn.blobFromImage(tile), np.float32))[_OUTPUT]
-        if found.shape != (1, _CHANNELS, rows, columns):
-            raise VisionError(f"an output of {found.shape}", where=self.network.model.name)
-        likely = found[0, 0]
+        likely, reach = self._maps(tile)
         around = cv2.dilate(likely, np.ones((3, 3), np.uint8))
         row, column = np.nonzero((likely >= threshold) & (likely >= around))
-        left, top, right, bottom = found[0, 1:, row, column].T
+        left, top, right, bottom = reach[:, row, column]
         middle_x, middle_y = (column + 0.5) * STRIDE, (row + 0.5) * STRIDE
         corners = np.stack([middle_x - left, middle_y - top, middle_x + right, middle_y + bottom], axis=1)
         return corners.astype(np.float32), np.clip(likely[row, column], 0, 1)
+
+    def best(self, crop: Pixels, box: NDArray[np.float32], overlap: float) -> float:
+        """Say how likely the likeliest plate is that lies where a box does.
+
+        Args:
+            crop: as a tile of `look`.
+            box: (4,) float32 in its pixels.
+            overlap: area shared over the area of both together, from which on a plate is the box's.
+
+        Returns:
+            0 to 1; 0 where none lies there.
+
+        Raises:
+            VisionError: as `look`.
+        """
+        likely, (left, top, right, bottom) = self._maps(crop)
+        middle_x = (np.arange(likely.shape[1], dtype=np.float32) + 0.5) * STRIDE
+        middle_y = ((np.arange(likely.shape[0], dtype=np.float32) + 0.5) * STRIDE)[:, None]
+        wide = np.minimum(middle_x + right, box[2]) - np.maximum(middle_x - left, box[0])
+        high = np.minimum(middle_y + bottom, box[3]) - np.maximum(middle_y - top, box[1])
+        shared = np.maximum(wide, 0) * np.maximum(high, 0)
+        both = (left + right) * (top + bottom) + (box[2] - box[0]) * (box[3] - box[1])
+        return float(np.where(shared > overlap * (both - shared), np.clip(likely, 0, 1), 0).max())
+
+    def _maps(self, tile: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """How likely, (rows, columns), and the four reaches, (4, rows, columns)."""
+        rows, columns = tile.shape[0] // STRIDE, tile.shape[1] // STRIDE
+        planes = np.empty((1, 3, *tile.shape[:2]), np.float32)
+        for channel in range(3):
+            planes[0, channel] = cv2.extractChannel(tile, channel)
+        found = self.network.run(planes)[_OUTPUT]
+        if found.shape != (1, _CHANNELS, rows, columns):
+            raise VisionError(f"an output of {found.shape}", where=self.network.model.name)
+        return found[0, 0], found[0, 1:]
