@@ -22,6 +22,13 @@ class Detector(ABC):
     def name(self) -> str:
         """Of the model and its settings, for reports and for what is kept beside a picture."""
 
+    def verify(self) -> None:  # noqa: B027 - not every detector has a file
+        """See that its model is still the pinned one, and that it still finds what it always found.
+
+        Raises:
+            VisionError: it is not.
+        """
+
     @abstractmethod
     def detect(self, pixels: Pixels) -> Boxes:
         """Find the subject in `pixels`, (height, width, 3) uint8 blue, green, red.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from edge.account import Hop
-from edge.clock import Clock
+from edge.clock import NS_PER_S, Clock
 from edge.errors import VisionError
 from edge.policy.rules import Purpose
 from edge.vision.cameras.camera import Camera
@@ -24,6 +24,9 @@ from edge.vision.plan import VisionPlan
 from edge.vision.reasons import Dropped
 from edge.vision.redaction import destroy
 from edge.vision.wanted import Stills, StillSettings
+
+VERIFY_NS = 60 * NS_PER_S
+"""So often each detector is seen to be as it was."""
 
 _EVENT_LATEST_S = 600.0
 """Pictures of events may wait for their share of the processor: they are in memory, bounded there."""
@@ -56,6 +59,8 @@ class CameraWork:
         self._clock = clock
         self._cpu_s = cpu_s
         self._spent_s = cpu_s()
+        self._detectors = tuple(detectors)
+        self._verify_ns = clock.boot_ns() + VERIFY_NS
         self._names = tuple(one.name for one in detectors)
         self._pace = CpuShare(plan.cpu_share)
         usual = LineSettings(latest_s=plan.latest_s)
@@ -74,6 +79,7 @@ class CameraWork:
             else None
         )
         self._causes: deque[tuple[int, tuple[str, ...]]] = deque()
+        self._affords = False
         self._encoded = 0
         self._unencoded = 0
         self._refused_requests = 0
@@ -97,8 +103,12 @@ class CameraWork:
         """Take the next picture, waiting for it at most so long, and do what is due.
 
         Raises:
-            VisionError: the camera is gone, or detectors fail again and again.
+            VisionError: the camera is gone, detectors fail again and again, or a model is not as it was.
         """
+        if self._clock.boot_ns() >= self._verify_ns:
+            self._verify_ns = self._clock.boot_ns() + VERIFY_NS
+            for detector in self._detectors:
+                detector.verify()
         picture = self._camera.read(timeout_s)
         for reason, count in self._camera.take_losses().items():
             self._line.drop(reason, count)
@@ -158,8 +168,12 @@ class CameraWork:
             destroy(picture.pixels)
             return []
         out: list[Media] = []
-        for chosen in self._stills.add(picture):
-            if not self._pace.take(chosen.picture.t_ns):
+        found = self._stills.add(picture)
+        if any(chosen.wanted for chosen in found):
+            # One answer for a picture and those around it: they cannot take what it needs, nor it lack them.
+            self._affords = self._pace.take(picture.t_ns)
+        for chosen in found:
+            if not self._affords:
                 destroy(chosen.picture.pixels)
                 self._line.drop(Dropped.BUDGET)
                 continue

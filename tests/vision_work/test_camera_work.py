@@ -1,0 +1,204 @@
+"""One camera's work from pictures to stills and clips: what is kept for what, and within which share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.clock import NS_PER_S, VirtualClock
+from edge.errors import VisionError
+from edge.policy.classes import DataClass
+from edge.policy.rules import Purpose
+from edge.vision import work as work_module
+from edge.vision.boxes import Boxes, Subject
+from edge.vision.cameras.camera import Camera
+from edge.vision.detector import Detector
+from edge.vision.media import Media, MediaFormat
+from edge.vision.picture import Picture, Pixels
+from edge.vision.plan import VisionPlan
+from edge.vision.reasons import Dropped
+from edge.vision.work import VERIFY_NS, CameraWork
+
+RATE_HZ = 5
+STEP_NS = NS_PER_S // RATE_HZ
+PLAN = VisionPlan(
+    "front", "file:none", DataClass.EXTERIOR, 96, 64, RATE_HZ, Purpose.RECORDING, every_s=1.0, cpu_share=1.0
+)
+
+
+class Drawn(Camera):
+    """Noise, a frame a step; for ten frames one box of a face's colour in the middle."""
+
+    def __init__(self, clock: VirtualClock, frames: int) -> None:
+        super().__init__(PLAN.camera)
+        self._clock = clock
+        self._frames = frames
+        self._number = 0
+        self._noise = np.random.default_rng(1).integers(0, 255, (64, 96, 3), np.uint8)
+
+    def read(self, timeout_s: float) -> Picture | None:
+        del timeout_s
+        self._clock.advance_to(self._clock.boot_ns() + STEP_NS)
+        if self._number >= self._frames:
+            self.ended = True
+            return None
+        self._number += 1
+        return Picture("front", self._number - 1, self._clock.boot_ns(), self._noise.copy())
+
+    def close(self) -> None:
+        self.ended = True
+
+
+class Finds(Detector):
+    """Finds the same face in every picture, at a cost."""
+
+    def __init__(self, cost_s: float = 0.0) -> None:
+        self.cost_s = cost_s
+        self.spent_s = 0.0
+        self.changed = False
+
+    @property
+    def subject(self) -> Subject:
+        return Subject.FACE
+
+    @property
+    def name(self) -> str:
+        return "finds"
+
+    def verify(self) -> None:
+        if self.changed:
+            raise VisionError("the model is not the pinned one")
+
+    def detect(self, pixels: Pixels) -> Boxes:
+        del pixels
+        self.spent_s += self.cost_s
+        return Boxes.of(Subject.FACE, np.array([[40, 20, 56, 44]], np.float32), np.ones(1, np.float32))
+
+
+def worked(
+    plan: VisionPlan,
+    frames: int,
+    detector: Finds | None = None,
+    then: Callable[[CameraWork, int, VirtualClock], None] | None = None,
+) -> tuple[list[Media], CameraWork]:
+    clock, finds = VirtualClock(NS_PER_S), detector or Finds()
+    work = CameraWork(
+        plan,
+        Drawn(clock, frames),
+        [finds],
+        clock=clock,
+        cpu_s=lambda: finds.spent_s,
+        judge=lambda _: None,
+    )
+    found: list[Media] = []
+    step = 0
+    while not work.ended:
+        if then is not None:
+            then(work, step, clock)
+        found += work.step(0.1)
+        step += 1
+    found += work.finish()
+    assert all(hop.balanced for hop in work.hops())
+    return found, work
+
+
+def test_a_still_a_second_is_kept_of_five_frames_a_second() -> None:
+    found, work = worked(PLAN, 26)
+    times = [one.from_ns for one in found]
+    assert np.diff(times).tolist() == [NS_PER_S] * 5
+    first = found[0]
+    assert (first.camera, first.data_class, first.purpose) == ("front", DataClass.EXTERIOR, Purpose.RECORDING)
+    assert (first.cause, first.format, first.frames, first.faces) == ("periodic", MediaFormat.JPEG, 1, 1)
+    assert first.detectors == ("finds",)
+    stills, line, encoder = work.hops()
+    assert (stills.entered, encoder.left) == (26, len(found))
+    # One before each but the first and one after each but the last were looked at for its sake.
+    assert line.set_aside == {"nothing asked for it": 10}
+
+
+def test_a_picture_asked_for_is_the_next_one_and_says_so() -> None:
+    def ask(work: CameraWork, step: int, clock: VirtualClock) -> None:
+        del clock
+        if step == 8:
+            work.request()
+
+    found, _ = worked(replace(PLAN, every_s=0.0, requests=True), 15, then=ask)
+    assert [one.cause for one in found] == ["request"]
+    assert found[0].from_ns == NS_PER_S + 9 * STEP_NS
+
+
+def test_where_nobody_may_ask_a_request_is_refused_and_counted() -> None:
+    found, work = worked(replace(PLAN, every_s=100.0), 8, then=lambda work, *_: work.request())
+    assert len(found) == 1
+    assert work.hops()[-1].facts["requests refused"] == 9
+
+
+def test_a_clip_shows_what_was_before_and_after_its_event() -> None:
+    def crash(work: CameraWork, step: int, clock: VirtualClock) -> None:
+        if step == 20:
+            work.trigger("hard braking@7", clock.boot_ns())
+
+    plan = replace(PLAN, purpose=None, every_s=0.0, events=True, before_s=2.0, after_s=1.0)
+    (clip,), work = worked(plan, 40, then=crash)
+    at_ns = NS_PER_S + 20 * STEP_NS
+    assert (clip.purpose, clip.cause, clip.format) == (
+        Purpose.EVENT,
+        "hard braking@7",
+        MediaFormat.AVIF_SEQUENCE,
+    )
+    assert (clip.from_ns, clip.to_ns) == (at_ns - 2 * NS_PER_S, at_ns + NS_PER_S)
+    assert (clip.frames, clip.faces) == (16, 16)
+    assert work.hops()[-1].facts["clips"] == 1
+
+
+def test_a_long_clip_comes_in_pieces_that_miss_no_frame() -> None:
+    def crash(work: CameraWork, step: int, clock: VirtualClock) -> None:
+        if step == 20:
+            work.trigger("collision@1", clock.boot_ns())
+
+    plan = replace(PLAN, purpose=None, every_s=0.0, events=True, before_s=2.0, after_s=6.0)
+    clips, _ = worked(plan, 70, then=crash)
+    assert [one.frames for one in clips] == [25, 16]
+    assert clips[1].from_ns - clips[0].to_ns == STEP_NS
+
+
+def test_a_share_that_is_used_up_lowers_the_rate_and_is_counted() -> None:
+    plan = replace(PLAN, every_s=0.2, cpu_share=0.1)
+    detector = Finds(cost_s=0.1)
+    found, work = worked(plan, 150, detector)
+    assert 20 <= len(found) <= 40
+    assert detector.spent_s <= 0.1 * 31 + 0.3
+    assert work.hops()[1].set_aside["no CPU share left"] > 100
+
+
+def test_what_cannot_be_encoded_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> bytes:
+        raise VisionError("the encoder of stills failed")
+
+    monkeypatch.setattr(work_module, "encode_still", failing)
+    found, work = worked(PLAN, 11)
+    assert found == []
+    assert work.hops()[-1].set_aside == {"the encoder failed": 3}
+
+
+def test_a_model_that_changes_meanwhile_ends_the_work() -> None:
+    detector = Finds()
+    detector.changed = True
+    seen: list[int] = []
+    with pytest.raises(VisionError, match="not the pinned one"):
+        worked(PLAN, 1000, detector, then=lambda *now: seen.append(now[2].boot_ns()))
+    assert seen[-1] == NS_PER_S + VERIFY_NS
+
+
+def test_nothing_comes_out_of_what_was_discarded() -> None:
+    def forbid(work: CameraWork, step: int, clock: VirtualClock) -> None:
+        del clock
+        if step == 7:
+            work.discard(Dropped.POLICY)
+
+    found, work = worked(replace(PLAN, every_s=1.0), 9, then=forbid)
+    assert [one.from_ns for one in found] == [NS_PER_S + STEP_NS]
+    assert sum(hop.set_aside.get("not allowed when it was taken", 0) for hop in work.hops()) > 0
