@@ -8,7 +8,7 @@ ACCELERATOR := $(VENV)/.accelerator
 # What is compiled once is read by all workers of pytest, and by the hundreds of processes that tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: bench-vision-drive help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers gbt-fuzz gbt-oracle gbt-alarms packages venv clean
+.PHONY: plates-training bench-vision-drive help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers gbt-fuzz gbt-oracle gbt-alarms packages venv clean
 .PHONY: bench-vision vision-scenes vision-attacks vision-process vision-peers
 
 help: ## show this list
@@ -145,6 +145,13 @@ vision-scenes: venv ## detectors and memory on drawn streets and clips, whose tr
 
 bench-vision-drive: packages venv ## four CAN buses at full rate beside two cameras: losses, and who takes the processor (needs root)
 	$(BIN)/python -m tests.bench.vision_drive
+
+# torch brings 6 GB; nothing but training needs it.
+plates-training: ## train the detector of plates anew, on drawn plates alone: some 40 minutes of a core; build/plates/plates.onnx
+	@sh .ci/debian-packages for-tests || true
+	$(PYTHON) -m venv build/plates-training
+	build/plates-training/bin/python -m pip install --quiet --disable-pip-version-check torch onnx scikit-image onnxruntime opencv-python-headless pillow
+	build/plates-training/bin/python -m simulator.plates.training build/plates
 
 clean: ## remove what the other doors made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
