@@ -38,8 +38,8 @@ def test_each_is_written_under_a_name_that_tells_what_it_is(tmp_path: Path) -> N
         assert names == [
             "front_2026-09-21T14-13-21.000000Z_block-1.jpg",
             "front_2026-09-21T14-13-21.000000Z_block-1.json",
-            "rear-left_2026-09-21T14-13-21.000000Z_block-2.json",
             "rear-left_2026-09-21T14-13-21.000000Z_block-2.avifs",
+            "rear-left_2026-09-21T14-13-21.000000Z_block-2.json",
         ]
         assert (out / names[0]).read_bytes() == still().content
         about = json.loads((out / names[2]).read_text())
