@@ -258,6 +258,7 @@ class RedactionLine:
         picture = waiting.picture
         self._waiting_bytes -= picture.pixels.nbytes
         if not waiting.wanted:
+            self._memory.forget(picture.t_ns)
             self._set_picture_aside(picture, Dropped.NOT_WANTED)
             return []
         boxes = self._memory.recall(picture.t_ns)
