@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import edge
@@ -52,9 +52,18 @@ class StartedVision:
     """
 
     def __init__(self, rights: Rights, opening: str) -> None:
-        ours, theirs = socket.socketpair()
-        lease, self._lease = os.pipe()
-        self._words, words = os.pipe()
+        with ExitStack() as undone:
+            try:
+                ours, theirs = socket.socketpair()
+                undone.callback(ours.close)
+                undone.callback(theirs.close)
+                lease, self._lease = os.pipe()
+                undone.callback(os.close, lease)
+                undone.callback(os.close, self._lease)
+                self._words, words = os.pipe()
+            except OSError as error:
+                raise VisionError(f"cannot be started: {error.strerror}", where="vision") from error
+            undone.pop_all()
         # Until the process has its own way with these signals they wait, or a Ctrl-C would end it at once.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_OUT)
         try:
