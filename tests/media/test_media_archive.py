@@ -42,7 +42,7 @@ def test_each_is_written_under_a_name_that_tells_what_it_is(tmp_path: Path) -> N
             "rear-left_2026-09-21T14-13-21.000000Z_block-2.json",
         ]
         assert (out / names[0]).read_bytes() == still().content
-        about = json.loads((out / names[2]).read_text())
+        about = json.loads((out / names[3]).read_text())
         assert about["camera"] == "rear/left"
         assert about["sha256"] == hashlib.sha256(clip.content).hexdigest()
         assert (about["class"], about["purpose"], about["frames"]) == ("exterior", "recording", 9)
