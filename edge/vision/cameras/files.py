@@ -55,6 +55,20 @@ _HIGHEST_HZ = 1000.0
 _NEVER = threading.Event()
 
 
+def check_name_of_film(path: Path) -> None:
+    """See that OpenCV can be told of a file: it ends the program at a name that is not of characters.
+
+    Raises:
+        VisionError: it cannot.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise VisionError(
+            "has a name, or lies in a folder, that is not UTF-8", where=ascii(str(path)), todo="Rename it"
+        ) from error
+
+
 def read_still(path: Path) -> Pixels:
     """Decode a picture, turned as its EXIF says; nothing else of what is beside its pixels is read.
 
@@ -164,6 +178,7 @@ class FileCamera(Camera):
             yield number, round(number * NS_PER_S / self.settings.rate_hz), pixels
 
     def _of_video(self, path: Path) -> Iterator[tuple[int, int, Pixels]]:
+        check_name_of_film(path)
         capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         try:
             if not capture.isOpened():

@@ -10,6 +10,7 @@ import cv2
 from edge.clock import NS_PER_S
 from edge.closing import Closing
 from edge.errors import VisionError
+from edge.vision.cameras.files import check_name_of_film
 from edge.vision.encoding.clips import H264Writer, fitted
 from edge.vision.picture import Redacted
 
@@ -55,9 +56,13 @@ class WebmFilm(Film):
 
     Args:
         path: of the file.
+
+    Raises:
+        VisionError: as `check_name_of_film`.
     """
 
     def __init__(self, path: Path) -> None:
+        check_name_of_film(path)
         self._path = path
         self._constant = path.with_name(f"{path.name}.constant.mkv")
         self._copied = path.with_name(f"{path.name}.times.mkv")
