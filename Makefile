@@ -9,7 +9,7 @@ ACCELERATOR := $(VENV)/.accelerator
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: plates-training bench-vision-drive help demo test check tests to-set-up for-tests mutation canary accelerator-sanitized crash powercut vm firmware-long firmware-types firmware-emulated damage soak canary-live bench bench-bulk bench-peers gbt-fuzz gbt-oracle gbt-alarms packages venv clean
-.PHONY: bench-vision vision-scenes vision-attacks vision-process vision-peers
+.PHONY: vision-faults bench-vision vision-scenes vision-attacks vision-process vision-peers
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -134,6 +134,9 @@ bench-vision: venv vision-peers ## nevgate and deface on the same annotated pict
 vision-process: packages venv ## a camera's process with its slower proofs: system calls without consent, the bound on memory
 	@sh .ci/debian-packages for-tests strace=strace
 	NEVGATE_VISION_SHOWS=1 $(BIN)/python -m pytest tests/vision_process -v --durations=0
+
+vision-faults: venv ## faults of cameras through their real process and a real journal, and a table of what was kept and counted
+	NEVGATE_VISION_FAULTS=1 $(BIN)/python -m pytest tests/vision_faults -q -s
 
 vision-attacks: venv vision-peers ## what detectors, a reader of text and a comparison of pictures still find in what is kept
 	NEVGATE_VISION_PEERS=$(VISION_PEERS)/bin/python $(BIN)/python -m tests.vision_attacks

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 
 from edge.clock import VirtualClock
@@ -127,23 +126,7 @@ class Run:
         assert not open_yet, "left in memory"
 
 
-OF_LIGHT = {Dropped.DARK, Dropped.BRIGHT, Dropped.FLAT, Dropped.BLURRED}
-LIGHT_IS_JUDGED = fit_to_judge(np.zeros((240, 320, 3), np.uint8)) is not None
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param(
-            fault,
-            id=fault.name,
-            marks=pytest.mark.skipif(
-                fault.counted in OF_LIGHT and not LIGHT_IS_JUDGED, reason="light is not judged here"
-            ),
-        )
-        for fault in FAULTS
-    ],
-)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_what_is_in_doubt_is_dropped_counted_and_destroyed(
     fault: Fault, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
