@@ -185,6 +185,7 @@ class Seeing:
 
     def _turn(self, eye: _Eye, purposes: frozenset[Purpose]) -> None:
         """Close a camera, and open it for other purposes, if for any."""
+        was_open = eye.source is not None
         if eye.source is not None:
             source, eye.source = eye.source, None
             source.close(CLOSE_S)
@@ -198,7 +199,7 @@ class Seeing:
             eye.source.start()
             words = f"camera {eye.section.name} is opened for {', '.join(sorted(purposes))}"
             self._tell(Notice(words, trouble=False))
-        elif eye.opened:
+        elif was_open:
             self._tell(Notice(f"camera {eye.section.name} is closed", trouble=False))
 
     def _receive(self, eye: _Eye, found: Iterable[Media]) -> None:
