@@ -148,18 +148,26 @@ class Seeing:
         return ""
 
     def close(self) -> list[tuple[Media, str]]:
-        """Close all cameras, and hand on what may be kept."""
+        """Close all cameras, and hand on what may be kept.
+
+        Pictures of the last second are dropped where an area might have forbidden them: nobody will tell any
+        more where the vehicle was.
+        """
+        out: list[tuple[Media, str]] = []
         for eye in self._eyes.values():
             self._turn(eye, frozenset())
-        end_ns = self._clock.boot_ns() + SETTLE_NS
-        return [kept for eye in self._eyes.values() for kept in self._settled(eye, end_ns)]
+            wait_ns = 0 if self._withheld_somewhere(eye.section) else SETTLE_NS
+            out += self._settled(eye, self._clock.boot_ns() + wait_ns)
+            eye.aside[Dropped.STOPPED] += len(eye.settling)
+            eye.settling.clear()
+        return out
 
     def hops(self) -> tuple[Hop, ...]:
         """The account of all cameras, each from its device to the journal."""
         found: list[Hop] = []
         for eye in self._eyes.values():
             found += summed([*eye.past, *(() if eye.source is None else eye.source.hops())])
-            aside = {str(cause): count for cause, count in eye.aside.items()}
+            aside = {str(cause): count for cause, count in eye.aside.items() if count}
             entered = eye.arrived - len(eye.settling)
             facts = {"times opened": eye.opened, "settling": len(eye.settling)}
             found.append(Hop(f"seen by {eye.section.name}", "media", entered, eye.kept, aside, facts=facts))
@@ -176,12 +184,13 @@ class Seeing:
         Inside of any area, and where the place is not known, a class is withheld that any area withholds:
         which of several areas the vehicle is in is not told apart.
         """
-        if place is not None and any(
-            section.data_class in area.withhold for area in self._in_force.policy.areas
-        ):
+        if place is not None and self._withheld_somewhere(section):
             return frozenset()
         admitted = self._in_force.now
         return frozenset(one for one in section.purposes if admitted.admits(section.data_class, (one,)))
+
+    def _withheld_somewhere(self, section: CameraSection) -> bool:
+        return any(section.data_class in area.withhold for area in self._in_force.policy.areas)
 
     def _turn(self, eye: _Eye, purposes: frozenset[Purpose]) -> None:
         """Close a camera, and open it for other purposes, if for any."""

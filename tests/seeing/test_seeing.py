@@ -281,6 +281,18 @@ def test_a_request_is_made_on_the_thread_that_follows() -> None:
     assert "no camera 'rear'; configured: front" in rig.seeing.request("rear")
 
 
+def test_at_the_end_the_last_second_is_dropped_where_an_area_might_have_forbidden_it() -> None:
+    corners = ((1.0, 1.0), (2.0, 1.0), (2.0, 2.0))
+    rig = Rig(policy(Area("yard", corners, Datum.WGS84, frozenset({EXTERIOR}))))
+    rig.agree((EXTERIOR, RECORDING))
+    rig.follow()
+    (source,) = rig.sources
+    source.sees(rig.now_ns)
+    assert rig.seeing.close() == []
+    assert rig.seeing.hops()[-1].set_aside == {"the camera was closed before it could be judged": 1}
+    assert all(hop.balanced for hop in rig.seeing.hops())
+
+
 def test_at_the_end_what_may_be_kept_is_handed_on() -> None:
     rig = Rig()
     rig.agree((EXTERIOR, RECORDING))

@@ -31,9 +31,16 @@ def planned() -> Opening:
     """How a gateway opens them."""
     from edge.vision.cameras.opening import open_camera  # noqa: PLC0415 - needs the extra
     from edge.vision.detectors import DetectorSettings, open_detectors  # noqa: PLC0415 - the same
+    from edge.vision.encoding.clips import clip_writer  # noqa: PLC0415 - the same
+
+    def detectors(plan: VisionPlan) -> Sequence[Detector]:
+        if plan.events:
+            # A codec that is not to be had would be found out with the first clip, and cost each of them.
+            clip_writer(plan.clip, plan.clip_rate_hz, plan.quality).close()
+        return open_detectors(DetectorSettings(models=plan.models_folder))
 
     return Opening(
-        lambda plan: open_detectors(DetectorSettings(models=plan.models_folder)),
+        detectors,
         lambda plan, clock: open_camera(plan.camera, clock),
     )
 
