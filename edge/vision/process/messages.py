@@ -33,12 +33,6 @@ class PlanOrder(_Head):
     plan: dict[str, str | int | float | bool | None]
 
 
-class Allow(_Head):
-    """Go on for a while: without this said again and again, the process ends itself."""
-
-    kind: Literal["allow"] = "allow"
-
-
 class Request(_Head):
     """Keep the next picture."""
 
@@ -117,7 +111,7 @@ class Done(_Head):
     kind: Literal["done"] = "done"
 
 
-ToChild = PlanOrder | Allow | Request | Trigger | Close
+ToChild = PlanOrder | Request | Trigger | Close
 ToGateway = Ready | Counted | Pictured | Said | Failed | Done
 _TO_CHILD: TypeAdapter[ToChild] = TypeAdapter(Annotated[ToChild, Field(discriminator="kind")])
 _TO_GATEWAY: TypeAdapter[ToGateway] = TypeAdapter(Annotated[ToGateway, Field(discriminator="kind")])
