@@ -6,11 +6,7 @@ import logging
 import signal
 import socket
 import sys
-import threading
-import traceback
-import warnings
 from collections.abc import Sequence
-from types import TracebackType
 
 from edge import process_memory
 from edge.capturing.confinement import confine
@@ -18,7 +14,8 @@ from edge.capturing.connection import Connection
 from edge.capturing.hardening import harden, name_process
 from edge.capturing.message import TEXT_MAX, Failed, Message, Order, Ready, Told
 from edge.capturing.opening import opener_of
-from edge.capturing.serving import Serving, place_of
+from edge.capturing.quoting import place_of, quote_nothing
+from edge.capturing.serving import Serving
 from edge.clock import NS_PER_S, Clock, SystemClock
 from edge.errors import NevgateError
 
@@ -28,8 +25,6 @@ WAITED_OUT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPWR)
 _ORDER_S = 60.0
 _LAST_WORDS_S = 2.0
 _LOG_BYTES = 1 << 20
-
-logger = logging.getLogger(__name__)
 
 
 def main(descriptor: int, parent: int, lacking: tuple[str, ...]) -> None:
@@ -46,7 +41,7 @@ def main(descriptor: int, parent: int, lacking: tuple[str, ...]) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED_OUT)
     connection = Connection(socket.socket(fileno=descriptor))
-    _say_nothing_of_values(connection)
+    quote_nothing(_LogToCore(connection))
     sys.exit(_work(connection, descriptor, SystemClock(), lacking))
 
 
@@ -108,19 +103,3 @@ class _LogToCore(logging.Handler):
         ours = record.name.partition(".")[0] in {"edge", "nevgate"}
         text = record.getMessage() if ours else f"{record.name} at {record.pathname}:{record.lineno}"
         self._connection.send(Told(min(max(record.levelno, 0), logging.CRITICAL), text[:TEXT_MAX]))
-
-
-def _say_nothing_of_values(connection: Connection) -> None:
-    """Have neither log nor errors nor warnings quote what was read, on whatever way they go."""
-    logging.basicConfig(handlers=[_LogToCore(connection)], level=logging.INFO, force=True)
-    logging.raiseExceptions = False
-    warnings.simplefilter("ignore")
-
-    def tell(kind: type[BaseException] | None, trace: TracebackType | None) -> None:
-        frames = traceback.extract_tb(trace)
-        place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-        logger.error("%s%s", "error" if kind is None else kind.__name__, place)
-
-    sys.excepthook = lambda kind, _, trace: tell(kind, trace)
-    sys.unraisablehook = lambda unraisable: tell(unraisable.exc_type, unraisable.exc_traceback)
-    threading.excepthook = lambda caught: tell(caught.exc_type, caught.exc_traceback)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Sequence
 
 from edge.capture import MaskedSource
@@ -23,6 +22,7 @@ from edge.capturing.message import (
     Report,
 )
 from edge.capturing.pace import Pace
+from edge.capturing.quoting import place_of
 from edge.capturing.reporting import ReportWriter
 from edge.clock import NS_PER_S, Clock
 from edge.errors import NevgateError
@@ -44,13 +44,6 @@ STALLED_S = 30.0
 """A core that takes nothing for so long after it has asked for the end is taken to have gone."""
 
 logger = logging.getLogger(__name__)
-
-
-def place_of(error: BaseException) -> str:
-    """The kind of an error and where it came up; never its text, which might quote a frame."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
 
 
 class Serving:

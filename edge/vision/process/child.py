@@ -11,12 +11,10 @@ import socket
 import sys
 import threading
 import time
-import traceback
-import warnings
-from types import TracebackType
 
 from edge import process_memory
 from edge.capturing.hardening import Unavailable, harden, lock_where_swapped, name_process
+from edge.capturing.quoting import quote_nothing
 from edge.clock import NS_PER_S, Clock, SystemClock
 from edge.errors import VisionError
 from edge.policy.classes import DataClass
@@ -38,8 +36,6 @@ _ORDER_S = 60.0
 _STANDARD_STREAMS = (1, 2)
 _UMASK = 0o077
 _UNLEASED = 3
-
-logger = logging.getLogger(__name__)
 
 
 def main(descriptor: int, lease: int, parent: int, opening: str, lacking: tuple[str, ...]) -> None:
@@ -76,7 +72,7 @@ class _Child:
 
     def run(self, lease: int, opening: str, clock: Clock) -> int:
         """Open, confine and serve; tell the exit status."""
-        self._say_nothing_of_pictures()
+        quote_nothing(_LogToGateway(self._channel, self))
         plan = self._plan()
         if plan is None:
             return 1
@@ -127,21 +123,6 @@ class _Child:
             for message, _ in self._channel.receive(_ORDER_S):
                 return VisionPlan.of_json(dict(message.plan)) if isinstance(message, PlanOrder) else None
         return None
-
-    def _say_nothing_of_pictures(self) -> None:
-        """Have neither log nor errors nor warnings quote what was seen, on whatever way they go."""
-        logging.basicConfig(handlers=[_LogToGateway(self._channel, self)], level=logging.INFO, force=True)
-        logging.raiseExceptions = False
-        warnings.simplefilter("ignore")
-
-        def tell(kind: type[BaseException] | None, trace: TracebackType | None) -> None:
-            frames = traceback.extract_tb(trace)
-            place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-            logger.error("%s%s", "error" if kind is None else kind.__name__, place)
-
-        sys.excepthook = lambda kind, _, trace: tell(kind, trace)
-        sys.unraisablehook = lambda unraisable: tell(unraisable.exc_type, unraisable.exc_traceback)
-        threading.excepthook = lambda caught: tell(caught.exc_type, caught.exc_traceback)
 
 
 def _end_without(lease: int, lease_s: float) -> None:

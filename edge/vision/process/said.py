@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Sequence
 
+from edge.capturing.quoting import place_of
 from edge.errors import NevgateError
 from edge.vision.process.messages import Failed
 
@@ -17,13 +17,6 @@ _NUMBERS_MOST, _STRANGE_MOST, _SAID_MOST = 8, 2, 240
 _WITHHELD = "(withheld)"
 _WORD = re.compile(r"^[\w.,:;/'()%+@=-]{0,40}$")
 _PLACE = re.compile(r"^/?[\w.@+-]{1,40}(?:/[\w.@+-]{1,40}){0,16}(?::\d{1,6})?[,;:]?$")
-
-
-def place_of(error: BaseException) -> str:
-    """The kind of an error and where it came up; never its text."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
 
 
 def plain(text: str) -> str:
