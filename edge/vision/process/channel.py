@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
-from collections import deque
 from collections.abc import Sequence
 
+from edge.capturing.unsent import Unsent
 from edge.closing import Closing
 from edge.errors import VisionError
 from edge.vision.process.messages import Messages, ToChild, ToGateway
@@ -35,32 +34,23 @@ class Channel(Closing):
         stream.setblocking(False)
         self._stream = stream
         self._incoming = incoming
-        self._unsent: deque[memoryview] = deque()
-        self.unsent_bytes = 0
+        self._unsent = Unsent()
         self.ended = False
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that wait until the other side takes them."""
+        return self._unsent.size
 
     def send(self, message: bytes) -> None:
         """Send as much as the other side takes now; the rest goes with the next `receive` or `flush`."""
-        self._unsent.append(memoryview(message))
-        self.unsent_bytes += len(message)
+        self._unsent.put([message])
         self.flush()
 
     def flush(self) -> None:
         """Send on what waits, as far as the other side takes it."""
-        while self._unsent and not self.ended:
-            try:
-                sent = os.write(self._stream.fileno(), self._unsent[0])
-            except BlockingIOError:
-                return
-            except OSError:
-                self._unsent.clear()
-                self.unsent_bytes = 0
-                return
-            self.unsent_bytes -= sent
-            if sent < len(self._unsent[0]):
-                self._unsent[0] = self._unsent[0][sent:]
-                return
-            self._unsent.popleft()
+        if not self.ended:
+            self._unsent.flush(self._stream.fileno())
 
     def receive(self, timeout_s: float) -> Sequence[tuple[ToChild | ToGateway, bytes]]:
         """Wait for messages, at most so long.
