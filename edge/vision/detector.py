@@ -5,8 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import numpy as np
+
+from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.picture import Pixels
+
+_CHANNELS = 3
 
 
 class Detector(ABC):
@@ -45,3 +50,13 @@ def detect_all(detectors: Sequence[Detector], pixels: Pixels) -> Boxes:
         VisionError: as `Detector.detect`.
     """
     return Boxes.joined([detector.detect(pixels) for detector in detectors])
+
+
+def check_picture(pixels: Pixels, where: str) -> None:
+    """See that a detector is shown a picture: (height, width, 3) uint8, and not empty.
+
+    Raises:
+        VisionError: it is none.
+    """
+    if pixels.shape[2:] != (_CHANNELS,) or pixels.dtype != np.uint8 or 0 in pixels.shape:
+        raise VisionError(f"no picture: {pixels.shape} of {pixels.dtype}", where=where)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
-from edge.vision.detector import Detector
+from edge.vision.detector import Detector, check_picture
 from edge.vision.faces_crops import cropped, looked_at
-from edge.vision.faces_network import GRID, Finds, YuNet
+from edge.vision.faces_network import GRID, YuNet
 from edge.vision.faces_self_test import SelfTest
-from edge.vision.faces_tiles import tiles_of
 from edge.vision.inference import ModelStore
 from edge.vision.picture import Pixels
+from edge.vision.suppression import suppressed
+from edge.vision.tiles import looked_over
 
-_CHANNELS = 3
 _SCALES = (1.5, 0.6)
 _SIDE_MAX = 1920
 _OVERLAP = 128
@@ -72,8 +71,7 @@ class FaceDetector(Detector):
 
     def detect(self, pixels: Pixels) -> Boxes:
         """See `Detector.detect`."""
-        if pixels.shape[2:] != (_CHANNELS,) or pixels.dtype != np.uint8 or 0 in pixels.shape:
-            raise VisionError(f"no picture: {pixels.shape} of {pixels.dtype}", where=self.name)
+        check_picture(pixels, self.name)
         corners, scores = self._first_look(pixels)
         faces = self._sure(pixels, corners, scores)
         height, width = pixels.shape[:2]
@@ -81,19 +79,15 @@ class FaceDetector(Detector):
         return Boxes.of(Subject.FACE, inside, scores[faces])
 
     def _first_look(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        parts: list[Finds] = []
-        for scale in _SCALES:
-            for tile in tiles_of(pixels, scale, _SIDE_MAX, _OVERLAP, GRID):
-                found = self._network.look([tile.pixels], _IN_DOUBT)
-                boxes = found.corners / np.float32(scale) + np.array([tile.left, tile.top] * 2, np.float32)
-                centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-                left, top, right, bottom = tile.core
-                mine = ((centres >= (left, top)) & (centres < (right, bottom))).all(axis=1)
-                parts.append(Finds(found.tiles[mine], boxes[mine], found.scores[mine]))
-        corners = np.concatenate([part.corners for part in parts])
-        scores = np.concatenate([part.scores for part in parts])
+        corners, scores = looked_over(
+            pixels, _SCALES, self._look_at, side_max=_SIDE_MAX, overlap=_OVERLAP, grid=GRID
+        )
         kept = suppressed(corners, scores, _SAME_FACE)
         return corners[kept], scores[kept]
+
+    def _look_at(self, tile: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        found = self._network.look([tile], _IN_DOUBT)
+        return found.corners, found.scores
 
     def _sure(
         self, pixels: Pixels, corners: NDArray[np.float32], scores: NDArray[np.float32]
@@ -110,21 +104,3 @@ class FaceDetector(Detector):
             again = looked_at(crops, found, _SAME_FACE)
             faces[these] = np.sqrt(scores[these] * again) >= _CONFIRMED
         return faces
-
-
-def suppressed(corners: NDArray[np.float32], scores: NDArray[np.float32], overlap: float) -> NDArray[np.intp]:
-    """Places of the boxes left, best first, when each takes away those that it overlaps by more.
-
-    Overlap is the area shared over the area of both together.
-    """
-    order = np.argsort(-scores, kind="stable")
-    kept = []
-    areas = (corners[:, 2:] - corners[:, :2]).prod(axis=1)
-    while order.size:
-        best, order = order[0], order[1:]
-        kept.append(best)
-        low = np.maximum(corners[best, :2], corners[order, :2])
-        high = np.minimum(corners[best, 2:], corners[order, 2:])
-        shared = np.maximum(high - low, 0).prod(axis=1)
-        order = order[shared <= overlap * (areas[best] + areas[order] - shared)]
-    return np.array(kept, np.intp)

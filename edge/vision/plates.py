@@ -5,17 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
-from edge.vision.detector import Detector
-from edge.vision.faces import suppressed
-from edge.vision.faces_tiles import tiles_of
+from edge.vision.detector import Detector, check_picture
 from edge.vision.inference import ModelStore
 from edge.vision.picture import Pixels
 from edge.vision.plates_crops import crops_of
 from edge.vision.plates_network import GRID, PlateNetwork
+from edge.vision.suppression import suppressed
+from edge.vision.tiles import looked_over
 
-_CHANNELS = 3
 _SCALES = (1.0, 0.5, 0.25)
 """The network knows plates of 18 to 200 pixels' width; larger ones are seen in smaller copies."""
 
@@ -70,32 +68,24 @@ class PlateDetector(Detector):
 
     def detect(self, pixels: Pixels) -> Boxes:
         """See `Detector.detect`."""
-        if pixels.shape[2:] != (_CHANNELS,) or pixels.dtype != np.uint8 or 0 in pixels.shape:
-            raise VisionError(f"no picture: {pixels.shape} of {pixels.dtype}", where=self.name)
+        check_picture(pixels, self.name)
         height, width = pixels.shape[:2]
-        boxes, first = self._first_look(pixels)
+        boxes, first = looked_over(
+            pixels, _SCALES, self._look_at, side_max=_SIDE_MAX, overlap=_OVERLAP, grid=GRID
+        )
         boxes = np.clip(boxes, 0, np.array([width, height] * 2, np.float32)).astype(np.float32)
         kept = suppressed(boxes, first, _SAME_PLATE)
         boxes, first = boxes[kept], first[kept]
         sides = boxes[:, 2:] - boxes[:, :2]
         shaped = (sides[:, 0] >= _SHAPES[0] * sides[:, 1]) & (sides[:, 0] <= _SHAPES[1] * sides[:, 1])
-        boxes, first = boxes[shaped & (sides > 0).all(axis=1)], first[shaped & (sides > 0).all(axis=1)]
+        shaped &= (sides > 0).all(axis=1)
+        boxes, first = boxes[shaped], first[shaped]
         sure = self._sure(pixels, boxes, first)
         plates = sure >= self._threshold
         return Boxes.of(Subject.PLATE, boxes[plates], sure[plates])
 
-    def _first_look(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        corners, scores = [], []
-        for scale in _SCALES:
-            for tile in tiles_of(pixels, scale, _SIDE_MAX, _OVERLAP, GRID):
-                found, sure = self._network.look(tile.pixels, _IN_DOUBT)
-                boxes = found / scale + np.array([tile.left, tile.top] * 2, np.float32)
-                centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-                left, top, right, bottom = tile.core
-                mine = ((centres >= (left, top)) & (centres < (right, bottom))).all(axis=1)
-                corners.append(boxes[mine])
-                scores.append(sure[mine])
-        return np.concatenate(corners).astype(np.float32), np.concatenate(scores).astype(np.float32)
+    def _look_at(self, tile: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return self._network.look(tile, _IN_DOUBT)
 
     def _sure(
         self, pixels: Pixels, boxes: NDArray[np.float32], first: NDArray[np.float32]

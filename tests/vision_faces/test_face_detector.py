@@ -11,12 +11,13 @@ import pytest
 from edge.errors import VisionError
 from edge.vision.boxes import Subject
 from edge.vision.detectors import DetectorSettings, open_detectors
-from edge.vision.faces import FaceDetector, suppressed
+from edge.vision.faces import FaceDetector
 from edge.vision.faces_crops import cropped
 from edge.vision.faces_network import YuNet
 from edge.vision.faces_self_test import drawn_face
 from edge.vision.inference import ModelStore, Network, Tensor
 from edge.vision.picture import Pixels
+from edge.vision.suppression import suppressed
 
 PICTURES = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "pictures"
 FACE_IN_DRAWING = np.array([48.8, 39.3, 116.7, 128.5]) / 160

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.vision.faces_tiles import tiles_of
+from edge.vision.tiles import tiles_of
 
 GRID = 32
 

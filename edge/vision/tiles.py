@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.vision.picture import Pixels
 
@@ -39,6 +40,39 @@ class _Span:
     stop: int
     core_start: float
     core_stop: float
+
+
+Look = Callable[[Pixels], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""Looks at a tile: (n, 4) float32 corners in its pixels, and (n,) float32 scores."""
+
+
+def looked_over(
+    pixels: Pixels, scales: Sequence[float], look: Look, *, side_max: int, overlap: int, grid: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Look at a picture at several scales, tile by tile; each tile tells of what its core answers for.
+
+    Args:
+        pixels: the picture.
+        scales: by which it is enlarged, in turn.
+        look: looks at one tile.
+        side_max: see `tiles_of`.
+        overlap: the same.
+        grid: the same.
+
+    Returns:
+        (n, 4) float32 corners in pixels of the picture, and (n,) float32 scores; neither is suppressed.
+    """
+    corners, scores = [], []
+    for scale in scales:
+        for tile in tiles_of(pixels, scale, side_max, overlap, grid):
+            found, sure = look(tile.pixels)
+            boxes = found / np.float32(scale) + np.array([tile.left, tile.top] * 2, np.float32)
+            centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+            left, top, right, bottom = tile.core
+            mine = ((centres >= (left, top)) & (centres < (right, bottom))).all(axis=1)
+            corners.append(boxes[mine])
+            scores.append(sure[mine])
+    return np.concatenate(corners).astype(np.float32), np.concatenate(scores).astype(np.float32)
 
 
 def tiles_of(pixels: Pixels, scale: float, side_max: int, overlap: int, grid: int) -> Iterator[Tile]:
