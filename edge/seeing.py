@@ -173,11 +173,6 @@ class Seeing:
             found.append(Hop(f"seen by {eye.section.name}", "media", entered, eye.kept, aside, facts=facts))
         return tuple(found)
 
-    @property
-    def open_cameras(self) -> tuple[str, ...]:
-        """The names of the cameras that are open now, or being opened."""
-        return tuple(name for name, eye in self._eyes.items() if eye.source is not None)
-
     def _purposes(self, section: CameraSection, place: str | None) -> frozenset[Purpose]:
         """What pictures of a camera may be taken for here and now.
 

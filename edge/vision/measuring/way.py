@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
-from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.detector import Detector
+from edge.vision.encoding.stills import encode_still
 from edge.vision.measuring.stages import FrameCost, Stage, made_up_frame, measure_stages
-from edge.vision.picture import Picture, Pixels
+from edge.vision.media import MediaFormat
+from edge.vision.picture import Picture, Pixels, Redacted
 from edge.vision.redaction import fill
 
 _STEPS = {Subject.FACE: "faces", Subject.PLATE: "plates"}
@@ -52,13 +50,11 @@ def _detecting(detector: Detector) -> Callable[[object], object]:
     return detect
 
 
-def _fill(frame: object) -> Pixels:
+def _fill(frame: object) -> Redacted:
     assert isinstance(frame, _Frame)  # noqa: S101 - the steps are ours
-    return fill(Picture("bench", 0, 0, frame.pixels), Boxes.joined(frame.boxes)).pixels
+    return fill(Picture("bench", 0, 0, frame.pixels), Boxes.joined(frame.boxes))
 
 
-def _encode(pixels: object) -> bytes:
-    good, encoded = cv2.imencode(".jpg", np.asarray(pixels, np.uint8), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    if not good:
-        raise VisionError("the frame cannot be encoded")
-    return encoded.tobytes()
+def _encode(redacted: object) -> bytes:
+    assert isinstance(redacted, Redacted)  # noqa: S101 - the steps are ours
+    return encode_still(redacted, MediaFormat.JPEG, _QUALITY)
