@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from edge.account import Hop, summed
-from edge.capturing.opening import user_called
-from edge.capturing.rights import Rights
 from edge.clock import NS_PER_S, Clock
 from edge.config.camera import CameraSection, VisionSection
 from edge.policy.in_force import InForce
@@ -17,7 +15,6 @@ from edge.uplink.events import Notice
 from edge.vehicle.outcome import EventStarted
 from edge.vision.media import Media, MediaFormat
 from edge.vision.plan import VisionPlan
-from edge.vision.process.supervising import VisionProcess
 from edge.vision.process.surface import VisionSource
 from edge.vision.reasons import Dropped
 
@@ -266,17 +263,3 @@ class Seeing:
             memory_bytes=(vision.memory_mb + (section.window_memory_mb if section.events else 0)) * _MB,
             lock_memory=vision.swap == "lock",
         )
-
-
-def in_processes(vision: VisionSection, *, clock: Clock, tell: Callable[[Notice], None]) -> Make:
-    """Makes each camera a process of its own.
-
-    Raises:
-        ConfigError: nobody is called what ``vision.user`` says.
-    """
-    rights = Rights(user=user_called(vision.user, "vision.user"))
-
-    def make(plan: VisionPlan, allowed: Callable[[], bool]) -> VisionSource:
-        return VisionProcess(plan, clock=clock, tell=tell, allowed=allowed, rights=rights)
-
-    return make
