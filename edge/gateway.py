@@ -16,7 +16,6 @@ from edge.cabin import Cabin, Seen
 from edge.capture import Capture, Captured, MaskedSource
 from edge.clock import NS_PER_S, Clock
 from edge.collecting import Collecting, Described
-from edge.config.configuration import Config
 from edge.consenting import Consenting
 from edge.control.requests import Requests
 from edge.control.server import ControlServer
@@ -36,7 +35,7 @@ from edge.policy.policy_choice import PolicyChoice
 from edge.policy.rules import Purpose
 from edge.policy.split import ClassPart
 from edge.records import Record
-from edge.seeing import Make, Seeing
+from edge.seeing import Make, Seeing, camera_maker
 from edge.sensors.source import ItemSource
 from edge.timekeeping import TimeWatch
 from edge.uplink.events import Notice
@@ -44,8 +43,6 @@ from edge.uplink.link import Link
 from edge.uplink.uplink import UplinkState
 from edge.vehicle.outcome import EventStarted
 from edge.vision.media import Media
-from edge.vision.plan import VisionPlan
-from edge.vision.process.surface import VisionSource
 from edge.watching import event_watch, sampling_rules
 
 BOOT_BYTES = 16
@@ -181,7 +178,7 @@ class Gateway:
             self.collecting.in_force,
             clock=clock,
             tell=tell,
-            make=make_camera or _camera_maker(config, clock, tell),
+            make=make_camera or camera_maker(config, clock, tell),
         )
         self.cabin = Cabin(self.consenting, standings=standings, see=self._see, clock=clock)
         self.cabin.take_picture = self.seeing.request
@@ -447,17 +444,3 @@ class Gateway:
 
 def _log(notice: Notice) -> None:
     logger.log(logging.WARNING if notice.trouble else logging.INFO, "%s", notice.text)
-
-
-def _camera_maker(config: Config, clock: Clock, tell: Callable[[Notice], None]) -> Make:
-    if not config.camera:
-        return _no_camera
-    # Loaded where there is a camera alone: few vehicles have one, and all start with this file.
-    from edge.vision.process.making import in_processes  # noqa: PLC0415 - see above
-
-    return in_processes(config.vision, clock=clock, tell=tell)
-
-
-def _no_camera(plan: VisionPlan, allowed: Callable[[], bool]) -> VisionSource:
-    del allowed
-    raise AssertionError(f"camera {plan.name} is not configured")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from edge.account import Hop, summed
 from edge.clock import NS_PER_S, Clock
 from edge.config.camera import CameraSection, VisionSection
+from edge.config.configuration import Config
 from edge.policy.in_force import InForce
 from edge.policy.rules import Purpose
 from edge.uplink.events import Notice
@@ -263,3 +264,22 @@ class Seeing:
             memory_bytes=(vision.memory_mb + (section.window_memory_mb if section.events else 0)) * _MB,
             lock_memory=vision.swap == "lock",
         )
+
+
+def camera_maker(config: Config, clock: Clock, tell: Callable[[Notice], None]) -> Make:
+    """Makes each camera a process of its own.
+
+    Raises:
+        ConfigError: nobody is called what ``vision.user`` says.
+    """
+    if not config.camera:
+        return _no_camera
+    # Loaded where there is a camera alone: all vehicles start with this file.
+    from edge.vision.process.making import in_processes  # noqa: PLC0415 - see above
+
+    return in_processes(config.vision, clock=clock, tell=tell)
+
+
+def _no_camera(plan: VisionPlan, allowed: Callable[[], bool]) -> VisionSource:
+    del allowed
+    raise AssertionError(f"camera {plan.name} is not configured")
