@@ -12,6 +12,7 @@ from edge.cli.program import LazyGroup
     members={
         "serve": "Receive, check, store and acknowledge.",
         "query": "Read what a platform has stored.",
+        "page": "Show the stills and clips that a platform has stored.",
     },
     package="edge.cli.platform_",
 )
@@ -22,4 +23,5 @@ def command() -> None:
     Examples:
       nevgate platform serve --with-broker --keys keys/ --store platform.db
       nevgate platform query platform.db vehicles
+      nevgate platform page platform.db
     """

@@ -13,7 +13,7 @@ from edge.closing import Closing
 from edge.wire.loss import Interval
 from simulator.platform.chain import KeptCheckpoint
 from simulator.platform.comparison import Difference, KeptAccount, differences
-from simulator.platform.media_rows import KeptMedia, read_media
+from simulator.platform.media_rows import KeptMedia, MediaState, read_media
 from simulator.platform.rows import (
     BEST_WALL_NS,
     Rejection,
@@ -269,6 +269,39 @@ class StoreReader(Closing):
         """The stills and clips of one vehicle, or of all, in the order in which they began to come."""
         with self._guarded():
             return read_media(self._connection, "WHERE ? IN (vehicle, '')", (vehicle or "",))
+
+    def latest_media(
+        self, *, vehicle: str | None = None, before: int | None = None, count: int
+    ) -> list[KeptMedia]:
+        """The stills and clips that began to come last, the newest first.
+
+        Args:
+            vehicle: only those of this one.
+            before: only rows below this one, to go on where an earlier answer ended.
+            count: so many at most.
+        """
+        where = (
+            "WHERE id IN (SELECT id FROM media WHERE ? IN (vehicle, '') AND (? IS NULL OR id < ?)"
+            " ORDER BY id DESC LIMIT ?)"
+        )
+        with self._guarded():
+            found = read_media(self._connection, where, (vehicle or "", before, before, count))
+        return found[::-1]
+
+    def media_at(self, row: int) -> KeptMedia | None:
+        """The still or clip of a row, or None."""
+        with self._guarded():
+            return next(iter(read_media(self._connection, "WHERE id = ?", (row,))), None)
+
+    def media_states(self) -> dict[str, dict[MediaState, int]]:
+        """How many stills and clips of each vehicle have come how far, in order of vehicle and state."""
+        found: dict[str, dict[MediaState, int]] = {}
+        with self._guarded():
+            for vehicle, state, count in self._connection.execute(
+                "SELECT vehicle, state, count(*) FROM media GROUP BY vehicle, state ORDER BY vehicle, state"
+            ):
+                found.setdefault(vehicle, {})[MediaState(state)] = count
+        return found
 
     def media_content(self, media: KeptMedia) -> bytes | None:
         """The content of a still or clip; None while it is not complete."""
