@@ -20,6 +20,7 @@ from edge.vision.memory import Memory
 from edge.vision.picture import Picture, Redacted
 from edge.vision.reasons import Dropped
 from edge.vision.redaction import cover, destroy, fill, masks_of
+from edge.vision.scene_motion import Glance, SceneMotion
 
 _FAILURES = (VisionError, cv2.error, RuntimeError, MemoryError, ValueError, ArithmeticError, LookupError)
 
@@ -52,13 +53,20 @@ class _Waiting:
     since_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    boxes: Boxes
+    glance: Glance
+
+
 class RedactionLine:
     """Judges, detects, remembers and fills; whatever fails, no picture leaves whose boxes are not known.
 
     A picture that was handed in belongs to the line: it leaves as a `Redacted` made of the same pixels, or
     its pixels are overwritten with zeros; only pixels that may not be written are copied, and theirs to
     destroy who handed them in. What was found in a picture is filled at once, while it still waits for what
-    is found after it, and so are its parts that are too dark to be judged.
+    is found after it, and so are its parts that are too dark to be judged. A small grey picture of the last
+    one stays beside them, in which the same is averaged, to see by how much the camera turned.
 
     A picture that is dropped weakens its neighbours: it gives memory nothing to hide them by. They are hidden
     by what was found in the others within memory's reach, and by what the other detectors found in the
@@ -93,6 +101,7 @@ class RedactionLine:
         self._detectors = tuple(detectors)
         self._judge = judge
         self._memory = memory
+        self._motion = SceneMotion()
         self._clock = clock
         self._settings = settings or LineSettings()
         self._waiting: deque[_Waiting] = deque()
@@ -123,8 +132,9 @@ class RedactionLine:
         self._entered += 1
         now_ns = self._clock.boot_ns()
         try:
-            reason, boxes = self._looked_at(picture, now_ns)
-            kept = self._covered(picture, boxes) if reason is None and boxes is not None else None
+            found = self._looked_at(picture, now_ns)
+            reason = found if isinstance(found, Dropped) else None
+            kept = None if isinstance(found, Dropped) else self._covered(picture, found)
         except BaseException:
             self._set_picture_aside(picture, Dropped.DETECTOR)
             raise
@@ -142,6 +152,8 @@ class RedactionLine:
         out: list[Redacted] = []
         while self._waiting and self._waiting[0].since_ns <= before_ns:
             out += self._out()
+        if not self._waiting:
+            self._motion.forget()
         return out
 
     def finish(self) -> list[Redacted]:
@@ -149,6 +161,7 @@ class RedactionLine:
         out: list[Redacted] = []
         while self._waiting:
             out += self._out()
+        self._motion.forget()
         return out
 
     def discard(self, reason: Dropped) -> int:
@@ -157,6 +170,7 @@ class RedactionLine:
         while self._waiting:
             self._set_picture_aside(self._waiting.popleft().picture, reason)
         self._waiting_bytes = 0
+        self._motion.forget()
         return count
 
     def drop(self, reason: Dropped, count: int = 1) -> None:
@@ -179,37 +193,40 @@ class RedactionLine:
             },
         )
 
-    def _looked_at(self, picture: Picture, now_ns: int) -> tuple[Dropped | None, Boxes | None]:
-        """Why a picture is dropped, None for not; and what was found in it, None where nobody looked."""
+    def _looked_at(self, picture: Picture, now_ns: int) -> Dropped | _Found:
+        """What was found in a picture, or why it is dropped."""
         if self._last_ns is not None and picture.t_ns <= self._last_ns:
-            return Dropped.LATE, None
+            return Dropped.LATE
         self._last_ns = picture.t_ns
         if now_ns - picture.t_ns > self._settings.latest_s * NS_PER_S:
-            return Dropped.LATE, None
+            return Dropped.LATE
         try:
             reason = self._judge(picture.pixels)
         except _FAILURES as error:
             logger.warning("camera %s: a picture could not be judged: %s", self._camera, _named(error))
-            return Dropped.DAMAGED, None
-        if reason is not None:
-            return reason, None
-        return self._detected(picture)
+            return Dropped.DAMAGED
+        return reason or self._detected(picture)
 
-    def _detected(self, picture: Picture) -> tuple[Dropped | None, Boxes]:
-        parts, reason = [], None
+    def _detected(self, picture: Picture) -> Dropped | _Found:
+        parts, failed = [], False
         for detector in self._detectors:
             try:
                 found = detector.detect(picture.pixels)
                 self._check(found)
                 parts.append(found)
             except _FAILURES as error:
-                reason = Dropped.DETECTOR
+                failed = True
                 logger.warning("camera %s: %s failed: %s", self._camera, detector.name, _named(error))
-        self._failures = 0 if reason is None else self._failures + 1
+        self._failures = self._failures + 1 if failed else 0
         boxes = Boxes.joined(parts)
-        self._memory.add(picture.t_ns, boxes, cut=self._shape not in {None, picture.pixels.shape})
+        cut = self._shape not in {None, picture.pixels.shape}
         self._shape = picture.pixels.shape
-        return reason, boxes
+        glance = self._motion.look(picture.pixels)
+        self._memory.add(picture.t_ns, boxes, scene=glance.scene, cut=cut)
+        if failed:
+            destroy(glance.small)
+            return Dropped.DETECTOR
+        return _Found(boxes, glance)
 
     def _check(self, boxes: Boxes) -> None:
         """See that what a detector says can be filled."""
@@ -223,12 +240,13 @@ class RedactionLine:
         if (boxes.subjects >= len(Subject)).any():
             raise VisionError("a box is of nothing known")
 
-    def _covered(self, picture: Picture, boxes: Boxes) -> Picture:
+    def _covered(self, picture: Picture, found: _Found) -> Picture:
         """The picture with what was found in it filled, in place where it may be written."""
         pixels = picture.pixels if picture.pixels.flags.writeable else picture.pixels.copy()
-        dark = too_dark(pixels)
-        cover(pixels, masks_of(boxes, *pixels.shape[:2]))
-        cover(pixels, dark)
+        height, width = pixels.shape[:2]
+        filled = np.concatenate([masks_of(found.boxes, height, width), too_dark(pixels)])
+        cover(pixels, filled)
+        self._motion.keep(found.glance, filled, height, width)
         return Picture(picture.camera, picture.number, picture.t_ns, pixels)
 
     def _end_after_too_many_failures(self) -> None:

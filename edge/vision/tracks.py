@@ -14,6 +14,9 @@ from edge.vision.boxes import Boxes
 
 Corners: TypeAlias = NDArray[np.float32]
 
+SURE = 0.7
+"""Score from which on one find is enough to be held as long as many."""
+
 _REACH = 0.6
 _REACH_PER_S = 4.0
 _REACH_MOST = 2.0
@@ -28,33 +31,30 @@ class TrackSettings:
 
     Attributes:
         gap_ns: longest time between two finds of one track.
-        hold_ns: how long a track shows before its first find and after its last.
+        hold_ns: how long a track shows before its first find and after its last; in proportion less where its
+            finds' scores do not come to `SURE` together.
         growth_per_s: share of its size by which a box that was not found grows on each side a second.
-        single_growth_per_s: the same for a track of one find.
-        growth_most: share of its size by which a box grows on each side at most.
     """
 
     gap_ns: int
     hold_ns: int
     growth_per_s: float
-    single_growth_per_s: float
-    growth_most: float
 
 
 @dataclass(slots=True)
 class _Track:
     subject: int
     scene: int
-    sure: bool = False
+    evidence: float = 0.0
     times: list[int] = field(default_factory=list)
     corners: list[Corners] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
 
-    def append(self, t_ns: int, corners: Corners, score: float, sure: bool) -> None:
+    def append(self, t_ns: int, corners: Corners, score: float) -> None:
         self.times.append(t_ns)
         self.corners.append(corners)
         self.scores.append(score)
-        self.sure = self.sure or sure
+        self.evidence += score
 
     def velocity(self, first: int, last: int) -> Corners:
         """Pixels a second of the centre between two finds, for all four corners; 0 where they are one."""
@@ -82,28 +82,21 @@ class Tracks:
         self._scene = 0
         self._scenes: dict[int, int] = {}
 
-    def add(self, t_ns: int, boxes: Boxes, corners: Corners, sure: NDArray[np.bool_]) -> None:
-        """Take in the finds of a frame.
-
-        Args:
-            t_ns: of the frame, later than all before.
-            boxes: scores and subjects of what was found.
-            corners: (n, 4) where, in coordinates in which the scene stands still.
-            sure: (n,) whether the find shows by itself.
-        """
+    def add(self, t_ns: int, boxes: Boxes) -> None:
+        """Take in the finds of a frame, whose time is later than all before."""
         self._scenes[t_ns] = self._scene
         tracks = [
             track
             for track in self._tracks
             if track.scene == self._scene and t_ns - track.times[-1] <= self._settings.gap_ns
         ]
-        taken = self._pairs(t_ns, tracks, corners, boxes.subjects)
+        taken = self._pairs(t_ns, tracks, boxes)
         for at in range(len(boxes)):
             track = taken.get(at)
             if track is None:
                 track = _Track(int(boxes.subjects[at]), self._scene)
                 self._tracks.append(track)
-            track.append(t_ns, corners[at], float(boxes.scores[at]), bool(sure[at]))
+            track.append(t_ns, boxes.corners[at], float(boxes.scores[at]))
 
     def at(self, t_ns: int) -> Boxes:
         """All that shows at the time of a frame that was added, by all finds up to now.
@@ -115,7 +108,7 @@ class Tracks:
         shown = [
             (*place, track.subject)
             for track in self._tracks
-            if track.sure and track.scene == scene and (place := self._place(track, t_ns)) is not None
+            if track.scene == scene and (place := self._place(track, t_ns)) is not None
         ]
         if not shown:
             return Boxes.none()
@@ -143,10 +136,9 @@ class Tracks:
         """Begin another scene: no track goes on, and none shows on the other side."""
         self._scene += 1
 
-    def _pairs(
-        self, t_ns: int, tracks: list[_Track], corners: Corners, subjects: NDArray[np.uint8]
-    ) -> dict[int, _Track]:
+    def _pairs(self, t_ns: int, tracks: list[_Track], boxes: Boxes) -> dict[int, _Track]:
         """Which find continues which track."""
+        corners = boxes.corners
         if not tracks or not len(corners):
             return {}
         last = np.array([track.corners[-1] for track in tracks])
@@ -163,7 +155,7 @@ class Tracks:
             (distance <= np.minimum(_REACH + _REACH_PER_S * age_s, _REACH_MOST))
             & (size <= found_size * _SIZE_RATIO)
             & (found_size <= size * _SIZE_RATIO)
-            & (np.array([track.subject for track in tracks])[:, None] == subjects[None])
+            & (np.array([track.subject for track in tracks])[:, None] == boxes.subjects[None])
         )
         rows, columns = np.nonzero(possible)
         pairs: dict[int, _Track] = {}
@@ -189,24 +181,22 @@ class Tracks:
         else:
             nearest, velocity = after, track.velocity(0, min(_BASELINE - 1, last))
         away_ns = t_ns - track.times[nearest]
-        if abs(away_ns) > self._settings.hold_ns:
+        if abs(away_ns) > self._settings.hold_ns * min(1.0, track.evidence / SURE):
             return None
         stayed = track.corners[nearest]
         moved = stayed + velocity * (away_ns / NS_PER_S)
         hull = np.concatenate([np.minimum(stayed[:2], moved[:2]), np.maximum(stayed[2:], moved[2:])])
-        rate = self._settings.single_growth_per_s if last == 0 else self._settings.growth_per_s
-        return self._grown(hull, stayed, abs(away_ns), rate), track.scores[nearest]
+        return self._grown(hull, stayed, abs(away_ns)), track.scores[nearest]
 
     def _between(self, track: _Track, before: int, after: int, t_ns: int) -> Corners:
         earlier, later = track.times[before], track.times[after]
         share = (t_ns - earlier) / (later - earlier)
         corners = track.corners[before] * (1 - share) + track.corners[after] * share
         away_ns = min(t_ns - earlier, later - t_ns)
-        return self._grown(corners, corners, away_ns, self._settings.growth_per_s)
+        return self._grown(corners, corners, away_ns)
 
-    def _grown(self, corners: Corners, thing: Corners, away_ns: int, rate: float) -> Corners:
-        share = min(rate * away_ns / NS_PER_S, self._settings.growth_most)
-        added = (thing[2:] - thing[:2]) * share
+    def _grown(self, corners: Corners, thing: Corners, away_ns: int) -> Corners:
+        added = (thing[2:] - thing[:2]) * (self._settings.growth_per_s * away_ns / NS_PER_S)
         return np.concatenate([corners[:2] - added, corners[2:] + added]).astype(np.float32)
 
 

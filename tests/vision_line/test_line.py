@@ -17,6 +17,7 @@ from edge.vision.memory import Memory, MemorySettings
 from edge.vision.picture import Picture, Pixels, Redacted
 from edge.vision.reasons import Dropped
 from edge.vision.redaction import FILL, masks_of
+from edge.vision.scene_motion import Glance, SceneMotion
 from tests.vision_line.scripted import HEIGHT, WIDTH, Answer, Scripted, faces, picture, plates
 
 PERIOD_S = 0.2
@@ -225,6 +226,51 @@ def test_after_a_change_of_size_nothing_old_is_remembered() -> None:
     line.take(picture(0, 0.0))
     line.take(picture(1, 0.2, height=96, width=128))
     assert [one.faces for one in line.finish()] == [1, 0]
+
+
+def test_a_face_is_filled_where_the_turning_camera_shows_it() -> None:
+    scenery = np.random.default_rng(1).integers(0, 256, (20, 60, 3), np.uint8)
+    wide = cv2.resize(scenery, (1200, 400), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    found = [faces(), faces((400, 100, 430, 140)), *[faces()] * 3]
+    line = RedactionLine("front", [Scripted(found)], fit, Memory(), clock=VirtualClock())
+    out = []
+    for number in range(5):
+        pixels = np.ascontiguousarray(wide[:, 90 * number : 90 * number + 640])
+        out += line.take(Picture("front", number, number * NS_PER_S // 10, pixels))
+    out += line.finish()
+    places = [(490 - 90 * number, 100, 520 - 90 * number, 140) for number in range(5)]
+    assert [is_filled(one, place) for one, place in zip(out, places, strict=True)] == [True] * 5
+
+
+@pytest.mark.parametrize("end", ["finish", "discard", "due", "failure"])
+def test_nothing_is_kept_to_see_a_turn_by_when_what_it_was_kept_for_has_left(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    glances: list[Glance] = []
+    look = SceneMotion.look
+
+    def noted(motion: SceneMotion, pixels: Pixels) -> Glance:
+        glances.append(look(motion, pixels))
+        return glances[-1]
+
+    monkeypatch.setattr(SceneMotion, "look", noted)
+    clock = VirtualClock()
+    answers: list[Answer] = [faces(), RuntimeError() if end == "failure" else faces()]
+    line = RedactionLine("front", [Scripted(answers)], fit, Memory(), clock=clock)
+    line.take(picture(0, 0.0))
+    first = glances[0].small
+    assert first.any()
+    if end == "finish":
+        line.finish()
+    elif end == "discard":
+        line.discard(Dropped.POLICY)
+    elif end == "due":
+        clock.advance_to(2 * NS_PER_S)
+        line.due()
+    else:
+        line.take(picture(1, 0.2))
+        first = glances[1].small
+    assert not first.any()
 
 
 def test_pixels_that_may_not_be_written_are_left_to_their_owner() -> None:
