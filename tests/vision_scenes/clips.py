@@ -6,6 +6,8 @@ Run it by `make vision-scenes`; it takes some minutes of one core.
 from __future__ import annotations
 
 import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -16,6 +18,7 @@ from edge.errors import VisionError
 from edge.vision.boxes import Subject
 from edge.vision.detector import Detector, detect_all
 from edge.vision.detectors import DetectorSettings, open_detectors
+from edge.vision.judging import Judge, fit_to_judge
 from edge.vision.memory import MemorySettings
 from edge.vision.redaction import masks_of
 from simulator.cameras.clips import DIFFICULTIES, Clip
@@ -23,26 +26,28 @@ from simulator.cameras.figures import View, figure_of
 from simulator.cameras.scene import Placed, composed, pixels_of
 from simulator.cameras.street import drawn_street
 from simulator.cameras.traits import Traits
+from tests.vision_scenes.drawn_clips import DrawnClips
 from tests.vision_scenes.measuring import (
     SIZES,
+    ClipCoverage,
     Coverage,
     clip_coverage,
     coverage_by_size,
-    found_in,
     hidden_share,
-    remembered,
+    kept_by_line,
 )
 from tests.vision_scenes.reading import read_truth
 
 FACES_PX = (12, 16, 22, 32, 48, 80, 140, 260)
 YAWS_DEG = (0, 25, 45, 65, 90)
 MEMORIES = {"off": MemorySettings.off(), "on": MemorySettings()}
+JUDGES: dict[str, Judge] = {"all": lambda _: None, "kept": fit_to_judge}
 
 
-def opened() -> tuple[Detector, ...]:
-    """Both detectors, or the faces' alone where there is none for plates."""
+def opened(*, plates: bool) -> tuple[Detector, ...]:
+    """Both detectors, or the faces' alone where there is none for plates or none is wanted."""
     try:
-        return open_detectors(DetectorSettings())
+        return open_detectors(DetectorSettings(plates=plates))
     except VisionError as error:
         click.echo(f"plates are not measured: {error}")
         return open_detectors(DetectorSettings(plates=False))
@@ -88,26 +93,45 @@ def _light(rng: random.Random) -> tuple[float, float, float]:
     return rng.uniform(-0.9, 0.9), rng.uniform(0.2, 0.9), rng.uniform(0.2, 0.9)
 
 
-def clips_by_memory(detectors: tuple[Detector, ...], frames: int, seeds: int) -> None:
-    """Print how many boxes are covered frame by frame, and how long one stays open, by memory."""
-    click.echo(f"\nclips of {frames} frames at 10 a second, {seeds} of each kind, memory off and on:")
-    click.echo("share of boxes covered frame by frame, frames that one stays open, share of the area filled")
-    click.echo("kind    subject   boxes     off      on  open off  open on  area off  area on")
-    for name, difficulty in DIFFICULTIES.items():
-        clips = [found_in(Clip(seed, difficulty).frames(frames), detectors) for seed in range(seeds)]
-        for subject in sorted({detector.subject for detector in detectors}):
-            boxes = 0
-            share, longest, area = {}, {}, {}
-            for state, settings in MEMORIES.items():
-                measured = [clip_coverage(found, remembered(found, settings), subject) for found in clips]
-                boxes = sum(one.frames for one in measured)
-                share[state] = sum(one.covered for one in measured) / max(boxes, 1)
-                longest[state] = max(one.longest_open for one in measured)
-                area[state] = float(np.mean([one.filled for one in measured]))
-            click.echo(
-                f"{name:<8}{subject.name.lower():<8}{boxes:>7}{share['off']:>8.3f}{share['on']:>8.3f}"
-                f"{longest['off']:>10}{longest['on']:>9}{area['off']:>10.3f}{area['on']:>9.3f}"
-            )
+def clips_by_memory(clips: DrawnClips, frames: int, seeds: Sequence[int]) -> None:
+    """Print how much is covered frame by frame, and how long one thing stays open, by memory and judge."""
+    click.echo(f"\nclips of {frames} frames at 10 a second, seeds {', '.join(map(str, seeds))} of each kind")
+    click.echo("boxes covered frame by frame, frames in a row that one stays open, share of the area filled,")
+    click.echo("memory off and on; all frames, and those that a vehicle keeps")
+    click.echo(f"{'kind':<8}{'subject':<8}{'frames':<7}{'number':>7}{'boxes':>7}" + _HEADINGS)
+    totals: defaultdict[tuple[Subject, str, str], list[ClipCoverage]] = defaultdict(list)
+    for kind, difficulty in DIFFICULTIES.items():
+        rows: defaultdict[tuple[Subject, str, str], list[ClipCoverage]] = defaultdict(list)
+        for seed in seeds:
+            for seen in clips.seen(Clip(seed, difficulty), frames):
+                for judged, judge in JUDGES.items():
+                    for memory, settings in MEMORIES.items():
+                        measured = clip_coverage(seen, kept_by_line(seen, settings, judge))
+                        rows[seen.subject, judged, memory].append(measured)
+        _print_rows(kind, rows)
+        for key, row in rows.items():
+            totals[key] += row
+    _print_rows("in all", totals)
+
+
+_HEADINGS = "".join(
+    f"{what + ' ' + memory:>10}" for what in ("covered", "open", "area") for memory in MEMORIES
+)
+
+
+def _print_rows(kind: str, rows: Mapping[tuple[Subject, str, str], Sequence[ClipCoverage]]) -> None:
+    for subject, judged in sorted({key[:2] for key in rows}):
+        off, on = (rows[subject, judged, memory] for memory in MEMORIES)
+        asked, kept = (sum(one.asked for one in off), sum(one.kept for one in off))
+        shares = [sum(one.covered for one in ones) / max(asked, 1) for ones in (off, on)]
+        longest = [max(one.longest_open for one in ones) for ones in (off, on)]
+        areas = [sum(one.filled for one in ones) / max(kept, 1) for ones in (off, on)]
+        click.echo(
+            f"{kind:<8}{subject.name.lower():<8}{judged:<7}{kept:>7}{asked:>7}"
+            + "".join(f"{share:>10.3f}" for share in shares)
+            + "".join(f"{one:>10}" for one in longest)
+            + "".join(f"{area:>10.4f}" for area in areas)
+        )
 
 
 def truth_by_size(detectors: tuple[Detector, ...], folder: Path) -> None:
@@ -130,22 +154,30 @@ def truth_by_size(detectors: tuple[Detector, ...], folder: Path) -> None:
 
 @click.command()
 @click.option("--each", default=8, show_default=True, help="Faces for each size and view.")
-@click.option("--frames", default=30, show_default=True, help="Frames of each clip.")
-@click.option("--seeds", default=2, show_default=True, help="Clips of each kind.")
+@click.option("--frames", default=20, show_default=True, help="Frames of each clip.")
+@click.option("--seeds", default="0,1,2", show_default=True, help="Of the clips of each kind.")
+@click.option("--plates/--no-plates", default=True, show_default=True, help="Look for plates, too.")
+@click.option(
+    "--drawn",
+    type=click.Path(path_type=Path),
+    default=Path("build/drawn-clips"),
+    show_default=True,
+    help="Where clips and what was found in them are kept for the next run.",
+)
 @click.option(
     "--truth", type=click.Path(path_type=Path, exists=True), help="A folder of drawn pictures, too."
 )
-def command(each: int, frames: int, seeds: int, truth: Path | None) -> None:
+def command(each: int, frames: int, seeds: str, plates: bool, drawn: Path, truth: Path | None) -> None:
     """Measure on what was drawn."""
     cv2.setNumThreads(1)
-    detectors = opened()
+    detectors = opened(plates=plates)
     click.echo("detectors: " + ", ".join(detector.name for detector in detectors))
     if truth is not None:
         truth_by_size(detectors, truth)
     if each:
         faces_by_view(next(one for one in detectors if one.subject is Subject.FACE), each)
     if frames:
-        clips_by_memory(detectors, frames, seeds)
+        clips_by_memory(DrawnClips(drawn, detectors), frames, [int(seed) for seed in seeds.split(",")])
 
 
 if __name__ == "__main__":

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.clock import NS_PER_S
+from edge.clock import NS_PER_S, VirtualClock
 from edge.vision.boxes import Boxes, Subject
-from edge.vision.detector import Detector, detect_all
+from edge.vision.detector import Detector, check_picture
+from edge.vision.judging import Judge, too_dark
+from edge.vision.line import RedactionLine
 from edge.vision.memory import Memory, MemorySettings
+from edge.vision.picture import Picture, Pixels, Redacted
 from edge.vision.redaction import masks_of
-from simulator.cameras.clips import Frame
 from simulator.cameras.scene import Truth
+from tests.vision_scenes.drawn_clips import Seen
 
 COVERED = 0.8
 """Share of a true box that has to be under the masks for it to count as covered."""
@@ -84,52 +87,80 @@ class ClipCoverage:
     """What became of the tracks of one subject in a clip.
 
     Attributes:
-        frames: in which something was to be found, counted once for each track.
+        frames: of the clip.
+        kept: of which the line let out; the others count for nothing below.
+        asked: in which something was to be found, counted once for each track.
         covered: of these.
-        longest_open: frames in a row in which one and the same thing stayed open, at most.
-        filled: share of the pictures' area that was filled, on average.
+        longest_open: kept frames in a row in which one and the same thing stayed open, at most.
+        filled: share of the kept pictures' area that was filled for what was found, summed over them.
     """
 
     frames: int
+    kept: int
+    asked: int
     covered: int
     longest_open: int
     filled: float
 
 
-def found_in(frames: Iterable[Frame], detectors: Sequence[Detector]) -> list[tuple[Frame, Boxes]]:
-    """What detectors find in each frame by itself."""
-    return [(frame, detect_all(detectors, frame.pixels)) for frame in frames]
+class _Replayed(Detector):
+    """Answers what was found before in the frame that it is told."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self.number = 0
+
+    @property
+    def subject(self) -> Subject:
+        return self._seen.subject
+
+    @property
+    def name(self) -> str:
+        return "replayed"
+
+    def detect(self, pixels: Pixels) -> Boxes:
+        check_picture(pixels, self.name)
+        return self._seen.found[self.number]
 
 
-def remembered(found: Sequence[tuple[Frame, Boxes]], settings: MemorySettings) -> list[Boxes]:
-    """What is hidden in each frame, by what was found in it and in those up to `ahead_s` after it."""
-    memory = Memory(settings)
-    times_ns = [round(frame.seconds * NS_PER_S) for frame, _ in found]
-    ahead_ns = round(settings.ahead_s * NS_PER_S)
-    hidden: list[Boxes] = []
-    for number, (_, boxes) in enumerate(found):
-        memory.add(times_ns[number], boxes)
-        while len(hidden) < number and times_ns[len(hidden)] + ahead_ns <= times_ns[number]:
-            hidden.append(memory.recall(times_ns[len(hidden)]))
-        if ahead_ns == 0:
-            hidden.append(memory.recall(times_ns[number]))
-    hidden += [memory.recall(t_ns) for t_ns in times_ns[len(hidden) :]]
-    return hidden
+class _Telling(Memory):
+    """Keeps what it recalled."""
+
+    def __init__(self, settings: MemorySettings) -> None:
+        super().__init__(settings)
+        self.told: dict[int, Boxes] = {}
+
+    def recall(self, t_ns: int) -> Boxes:
+        boxes = self.told[t_ns] = super().recall(t_ns)
+        return boxes
 
 
-def clip_coverage(
-    found: Sequence[tuple[Frame, Boxes]], hidden: Sequence[Boxes], subject: Subject
-) -> ClipCoverage:
-    """Coverage over the frames of a clip."""
+def kept_by_line(seen: Seen, settings: MemorySettings, judge: Judge) -> dict[int, Boxes]:
+    """The frames of a clip that the line of a vehicle lets out, each with what is hidden in it by memory."""
+    detector, memory = _Replayed(seen), _Telling(settings)
+    line = RedactionLine("clip", [detector], judge, memory, clock=VirtualClock())
+    out: list[Redacted] = []
+    for number, frame in enumerate(seen.frames):
+        detector.number = number
+        picture = Picture("clip", number, round(frame.seconds * NS_PER_S), frame.pixels.copy())
+        out += line.take(picture)
+    out += line.finish()
+    return {one.number: memory.told[one.t_ns] for one in out}
+
+
+def clip_coverage(seen: Seen, hidden: Mapping[int, Boxes]) -> ClipCoverage:
+    """Coverage over those frames of a clip that are among `hidden`, by number."""
     asked = covered = longest = 0
     filled = 0.0
     runs: defaultdict[int, int] = defaultdict(int)
-    for (frame, _), boxes in zip(found, hidden, strict=True):
+    for number, boxes in sorted(hidden.items()):
+        frame = seen.frames[number]
         height, width = frame.pixels.shape[:2]
-        masks = masks_of(boxes.about(subject), height, width)
+        masks = masks_of(boxes, height, width)
         filled += _area(masks, height, width)
+        masks = np.concatenate([masks, too_dark(frame.pixels)])
         for truth in frame.truths:
-            if truth.subject is not subject or not truth.counted:
+            if truth.subject is not seen.subject or not truth.counted:
                 continue
             asked += 1
             if hidden_share(truth, masks) >= COVERED:
@@ -138,7 +169,7 @@ def clip_coverage(
             else:
                 runs[truth.track] += 1
                 longest = max(longest, runs[truth.track])
-    return ClipCoverage(asked, covered, longest, filled / max(len(found), 1))
+    return ClipCoverage(len(seen.frames), len(hidden), asked, covered, longest, filled)
 
 
 def _area(masks: NDArray[np.int32], height: int, width: int) -> float:
