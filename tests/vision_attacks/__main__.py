@@ -22,7 +22,7 @@ from tests.vision_attacks.hiding import WAYS
 from tests.vision_attacks.linking import GLANCES, top_1
 from tests.vision_attacks.views import Pair, faces, plates
 
-PLATES = 200
+PLATES = 160
 
 
 def found(folder: Path, python: Path | None) -> tuple[list[Attack], int]:

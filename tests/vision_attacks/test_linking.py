@@ -7,7 +7,7 @@ from tests.vision_attacks.hiding import WAYS, hidden, mask_of
 from tests.vision_attacks.linking import GLANCES, top_1
 from tests.vision_attacks.views import View, faces, plates
 
-PLATES = 48
+PLATES = 24
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -25,8 +25,8 @@ def test_what_is_kept_does_not_depend_on_what_lies_under_the_mask(seed: int) -> 
 def test_plates_are_linked_through_soft_ways_of_hiding_and_not_through_the_constant_fill() -> None:
     pairs = plates(PLATES, 7)
     sharp = {name: GLANCES[name] for name in ("pixels", "mean colour", "whole mask")}
-    assert top_1(pairs, WAYS["as it is"], {"pixels": GLANCES["pixels"]})["pixels"] > 0.4, "too weak an attack"
-    assert top_1(pairs, WAYS["mosaic 6x6"], {"pixels": GLANCES["pixels"]})["pixels"] > 4 / PLATES
+    assert top_1(pairs, WAYS["as it is"], {"pixels": GLANCES["pixels"]})["pixels"] > 0.8, "too weak an attack"
+    assert top_1(pairs, WAYS["Gaussian blur"], {"pixels": GLANCES["pixels"]})["pixels"] > 8 / PLATES
     found = top_1(pairs, WAYS["constant fill"], sharp)
     assert max(found.values()) <= 4 / PLATES, found
 
@@ -37,7 +37,7 @@ def test_faces_are_linked_through_soft_ways_of_hiding_and_not_through_the_consta
     folder = shared_data / "pictures"
     if not folder.is_dir():
         pytest.skip("the pictures, ../shared/data/pictures, are not beside the project")
-    pairs = faces(folder, surroundings=False, smallest_px=56)
+    pairs = faces(folder, surroundings=False, smallest_px=72)
     assert top_1(pairs, WAYS["mosaic 6x6"], {"pixels": GLANCES["pixels"]})["pixels"] > 0.5
     found = top_1(pairs, WAYS["constant fill"], {"pixels": GLANCES["pixels"], "colours": GLANCES["colours"]})
     assert max(found.values()) <= 5 / len(pairs), found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from edge.vision.boxes import Subject
 from edge.vision.measuring.annotations import read_annotations
 from edge.vision.measuring.folder import annotated_pixels
 from edge.vision.picture import Pixels
+from simulator.plates.designs import DESIGNS, number_of
+from simulator.plates.drawing import draw_plate, warped
 
-LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
-_PLATES = (((160, 80, 20), (255, 255, 255)), ((120, 200, 60), (0, 0, 0)), ((235, 235, 235), (0, 0, 0)))
-"""Ground and letters, blue, green, red: Chinese blue, Chinese green, European."""
+_ALIKE = "cn blue", "cn green", "eu long"
+"""Few designs, so that it is the number that tells most of them apart."""
+
+_DRAWN_HIGH_PX = 140
 
 _SCENE = 120, 240
 """Height and width."""
@@ -40,16 +44,15 @@ Pair = tuple[View, View]
 
 
 def plates(count: int, seed: int) -> list[Pair]:
-    """Plates with texts of their own, each before two backgrounds, from two sides, in two lights."""
-    random = np.random.default_rng(seed)
-    texts = {"".join(random.choice(list(LETTERS), 7)) for _ in range(2 * count)}
+    """Plates with numbers of their own, each before two backgrounds, from two sides, in two lights."""
+    numbers = random.Random(seed)  # noqa: S311 - a seed replays it
+    chance = np.random.default_rng(seed)
+    designs = [design for design in DESIGNS if design.name in _ALIKE]
     pairs = []
-    for text in sorted(texts)[:count]:
-        ground, ink = _PLATES[random.integers(len(_PLATES))]
-        plate = np.full((140, 440, 3), ground, np.uint8)
-        cv2.rectangle(plate, (6, 6), (433, 133), ink, 3)
-        cv2.putText(plate, text, (22, 100), cv2.FONT_HERSHEY_DUPLEX, 2.35, ink, 6, cv2.LINE_AA)
-        pairs.append((_seen(plate, random), _seen(plate, random)))
+    for _ in range(count):
+        design = numbers.choice(designs)
+        plate = draw_plate(design, number_of(design, numbers), _DRAWN_HIGH_PX)
+        pairs.append((_seen(plate, chance), _seen(plate, chance)))
     return pairs
 
 
@@ -64,48 +67,46 @@ def faces(folder: Path, *, surroundings: bool, smallest_px: float = 32) -> list[
             background of its own, and the face alone is what can link them.
         smallest_px: shorter side of those that are taken.
     """
-    random = np.random.default_rng(5)
+    chance = np.random.default_rng(5)
     pairs = []
     for picture, pixels in annotated_pixels(folder, read_annotations(folder)):
         truth = picture.truth(Subject.FACE)
         for box in truth if truth is not None else ():
             if min(box[2] - box[0], box[3] - box[1]) >= smallest_px:
-                first, second = (_taken_again(pixels, box, surroundings, random) for _ in range(2))
+                first, second = (_taken_again(pixels, box, surroundings, chance) for _ in range(2))
                 pairs.append((first, second))
     return pairs
 
 
-def _seen(plate: Pixels, random: np.random.Generator) -> View:
+def _seen(plate: Pixels, chance: np.random.Generator) -> View:
     """A plate from some side before a background of its own."""
     height, width = _SCENE
-    scene = _background(_SCENE, random)
-    wide = random.uniform(80, 150)
-    high = wide * 140 / 440 * random.uniform(0.92, 1.08)
-    left, top = random.uniform(40, width - 40 - wide), random.uniform(25, height - 25 - high)
+    scene = _background(_SCENE, chance)
+    wide = chance.uniform(80, 150)
+    high = wide * plate.shape[0] / plate.shape[1] * chance.uniform(0.92, 1.08)
+    left, top = chance.uniform(40, width - 40 - wide), chance.uniform(25, height - 25 - high)
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    target = square * [wide, high] + [left, top] + random.normal(0, wide * 0.008, (4, 2))
-    to = cv2.getPerspectiveTransform(square * np.array([440, 140], np.float32), target.astype(np.float32))
-    drawn = cv2.warpPerspective(plate, to, (width, height), flags=cv2.INTER_AREA)
-    inside = cv2.warpPerspective(np.full((140, 440), 255, np.uint8), to, (width, height))
-    scene = np.where(inside[..., None] > 127, drawn, scene)
-    box = np.concatenate([target.min(axis=0), target.max(axis=0)])
-    return View(_in_some_light(np.asarray(scene, np.uint8), random), _as_detected(box, random))
+    corners = square * [wide, high] + [left, top] + chance.normal(0, wide * 0.008, (4, 2))
+    laid, covered = warped(plate, corners, (width, height))
+    scene = np.where(covered[..., None] > 0.5, laid, scene)
+    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    return View(_in_some_light(np.asarray(scene, np.uint8), chance), _as_detected(box, chance))
 
 
-def _background(shape: tuple[int, int], random: np.random.Generator) -> Pixels:
-    coarse = random.integers(20, 200, (6, 9, 3), dtype=np.uint8)
+def _background(shape: tuple[int, int], chance: np.random.Generator) -> Pixels:
+    coarse = chance.integers(20, 200, (6, 9, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _taken_again(
-    pixels: Pixels, box: NDArray[np.float32], surroundings: bool, random: np.random.Generator
+    pixels: Pixels, box: NDArray[np.float32], surroundings: bool, chance: np.random.Generator
 ) -> View:
     """A face and what is around it, at another size, in another light."""
     side = float(max(box[2:] - box[:2]))
     low = np.maximum(np.floor(box[:2] - side), 0).astype(int)
     high = np.ceil(box[2:] + side).astype(int)
     part = pixels[low[1] : high[1], low[0] : high[0]]
-    scale = random.uniform(48, 80) / side
+    scale = chance.uniform(48, 80) / side
     size = round(part.shape[1] * scale), round(part.shape[0] * scale)
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     part = np.asarray(cv2.resize(part, size, interpolation=way), np.uint8)
@@ -114,21 +115,21 @@ def _taken_again(
         reach = (found[2:] - found[:2]) * 0.1
         left, top = np.maximum(np.floor(found[:2] - reach), 0).astype(int)
         right, bottom = np.ceil(found[2:] + reach).astype(int)
-        scene = _background((part.shape[0], part.shape[1]), random)
+        scene = _background((part.shape[0], part.shape[1]), chance)
         scene[top:bottom, left:right] = part[top:bottom, left:right]
         part = scene
-    return View(_in_some_light(part, random), _as_detected(found, random))
+    return View(_in_some_light(part, chance), _as_detected(found, chance))
 
 
-def _in_some_light(pixels: Pixels, random: np.random.Generator) -> Pixels:
-    gains = random.uniform(0.7, 1.25) * random.uniform(0.93, 1.07, 3)
-    bright = pixels * gains.astype(np.float32) + np.float32(random.uniform(-12, 12))
-    lit = cv2.GaussianBlur(bright, (0, 0), random.uniform(0.4, 1.0))
-    noise = random.standard_normal(lit.shape, np.float32) * 4
+def _in_some_light(pixels: Pixels, chance: np.random.Generator) -> Pixels:
+    gains = chance.uniform(0.7, 1.25) * chance.uniform(0.93, 1.07, 3)
+    bright = pixels * gains.astype(np.float32) + np.float32(chance.uniform(-12, 12))
+    lit = cv2.GaussianBlur(bright, (0, 0), chance.uniform(0.4, 1.0))
+    noise = chance.standard_normal(lit.shape, np.float32) * 4
     return np.asarray(np.clip(lit + noise, 0, 255), np.uint8)
 
 
-def _as_detected(box: NDArray[np.floating], random: np.random.Generator) -> NDArray[np.float32]:
+def _as_detected(box: NDArray[np.floating], chance: np.random.Generator) -> NDArray[np.float32]:
     """The box with a detector's inaccuracy, 3 % of its sides."""
     sides = np.tile(box[2:] - box[:2], 2)
-    return np.asarray(box + random.normal(0, 0.03, 4) * sides, np.float32)
+    return np.asarray(box + chance.normal(0, 0.03, 4) * sides, np.float32)
