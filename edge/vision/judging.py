@@ -26,6 +26,7 @@ _EDGE = 9
 _EDGE_LEAST = 40
 _EDGES_LEAST = 50
 _LINES = 90
+_STRETCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class FitnessLimits:
         contrast_parts_least: a picture in which a smaller share of parts shows something is dropped.
         sharpness_least: the steepest step from one pixel to the next is this share of the whole edge's
             height, in the better part of a picture's edges.
+        noise_most: a picture whose noise is a larger share of its light, where that is least, is dropped.
     """
 
     side_least_px: int = 64
@@ -57,6 +59,7 @@ class FitnessLimits:
     contrast_least: float = 7.0
     contrast_parts_least: float = 0.15
     sharpness_least: float = 0.25
+    noise_most: float = 0.12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +74,8 @@ class Fitness:
         clipped: share of the other parts that is white.
         sharpness: share of an edge's height in its steepest step, in the better part of the edges of that
             direction in which they are less steep; None where there are too few edges to say.
+        noise: standard deviation of noise as a share of the light it lies on, in the tenth of the picture
+            where that is least, of what is not too dark; None where all is.
     """
 
     dark: NDArray[np.bool_]
@@ -79,6 +84,7 @@ class Fitness:
     white: float
     clipped: float
     sharpness: float | None
+    noise: float | None
 
 
 def fit_to_judge(pixels: Pixels, limits: FitnessLimits | None = None) -> Dropped | None:
@@ -96,7 +102,8 @@ def fit_to_judge(pixels: Pixels, limits: FitnessLimits | None = None) -> Dropped
         return Dropped.TOO_LARGE
     if pixels.ndim != _CHANNELS or pixels.shape[2] != _CHANNELS or pixels.dtype != np.uint8:
         return Dropped.DAMAGED
-    return _by_light(measured(pixels, limits), limits)
+    fitness = measured(pixels, limits)
+    return _by_light(fitness, limits) or _by_detail(fitness, limits)
 
 
 def _by_light(fitness: Fitness, limits: FitnessLimits) -> Dropped | None:
@@ -108,8 +115,14 @@ def _by_light(fitness: Fitness, limits: FitnessLimits) -> Dropped | None:
         if fitness.dark.mean() > _MOSTLY:
             return Dropped.DARK
         return Dropped.BLURRED if fitness.unevenness >= limits.contrast_least else Dropped.FLAT
+    return None
+
+
+def _by_detail(fitness: Fitness, limits: FitnessLimits) -> Dropped | None:
     if fitness.sharpness is not None and fitness.sharpness < limits.sharpness_least:
         return Dropped.BLURRED
+    if fitness.noise is not None and fitness.noise > limits.noise_most:
+        return Dropped.NOISY
     return None
 
 
@@ -148,6 +161,7 @@ def measured(pixels: Pixels, limits: FitnessLimits) -> Fitness:
         white=float(white.mean()),
         clipped=rest,
         sharpness=_sharpness(pixels),
+        noise=_noise(pixels, limits),
     )
 
 
@@ -167,6 +181,24 @@ def _dark(parts: NDArray[np.float32], limits: FitnessLimits) -> NDArray[np.bool_
     tenth = parts.shape[2] // 10
     brightest = np.partition(parts, -tenth, axis=2)[:, :, -tenth]
     return np.asarray(brightest < limits.dark_level)
+
+
+def _noise(pixels: Pixels, limits: FitnessLimits) -> float | None:
+    """See `Fitness.noise`; looks at stretches of some 90 rows at full resolution.
+
+    Noise is what bends from pixel to pixel. Edges and texture do so too, but not all over a picture.
+    """
+    rows = np.ascontiguousarray(pixels[:: max(1, pixels.shape[0] // _LINES)])
+    lines = cv2.cvtColor(rows, cv2.COLOR_BGR2GRAY).astype(np.int16)
+    bends = lines[:, :-2] - 2 * lines[:, 1:-1] + lines[:, 2:]
+    end = bends.shape[1] // _STRETCH * _STRETCH
+    if end == 0:
+        return None
+    # A bend sums up 1, 4 and 1 times the variance of one pixel.
+    noise = bends[:, :end].reshape(-1, _STRETCH).astype(np.float32).std(axis=1) / np.sqrt(6)
+    light = lines[:, 1 : end + 1].reshape(-1, _STRETCH).mean(axis=1)
+    lit = light >= limits.dark_level
+    return float(np.quantile(noise[lit] / light[lit], 0.1)) if lit.any() else None
 
 
 def _sharpness(pixels: Pixels) -> float | None:

@@ -72,6 +72,9 @@ def noisy(picture: Pixels, deviation: float) -> Pixels:
         (moved(15), Dropped.BLURRED),
         (moved(15, axis=0), Dropped.BLURRED),
         (noisy(STREET, 15), None),
+        (noisy(STREET, 45), Dropped.NOISY),
+        (noisy(scaled(0.22), 5), None),
+        (noisy(scaled(0.22), 14), Dropped.NOISY),
         (STREET[:63], Dropped.TOO_SMALL),
         (STREET[:0], Dropped.TOO_SMALL),
         (STREET[:, :, 0], Dropped.DAMAGED),
@@ -108,6 +111,13 @@ def test_at_night_what_is_lit_is_kept_and_what_is_dark_is_filled() -> None:
         left_open[top:bottom, left:right] = False
     assert left_open[lit].all()
     assert left_open.sum() < 1.3 * left_open[lit].size
+
+
+def test_noise_in_the_dark_does_not_drop_what_is_lit() -> None:
+    night = noisy(scaled(0.22), 14)
+    lit = slice(60, 300), slice(120, 520)
+    night[lit] = STREET[lit]
+    assert fit_to_judge(night) is None
 
 
 def test_a_few_lights_alone_are_too_dark() -> None:
