@@ -184,10 +184,10 @@ def _boot() -> bytes:
 def terms_lines(use: Mapping[str, Any]) -> Iterator[str]:
     """What a person agrees to with a use, in words."""
     if use["leaves"]:
-        to = f" to {', '.join(use['destinations'])}" if use["destinations"] else ""
-        yield f"It may leave the vehicle{to}: {places_words(use['jurisdictions'])}"
+        to = ", ".join(use["destinations"]) or "whichever destinations policy and configuration have there"
+        yield f"It may leave the vehicle to {to}: {places_words(use['jurisdictions'])}"
     else:
-        yield "It stays in the vehicle"
+        yield "Nobody gets it: it stays in the vehicle"
     if use["class"] == DataClass.POSITION and use["precision"] != "full":
         yield f"Positions are made coarse: {use['precision']}"
     if use["retention_days"]:

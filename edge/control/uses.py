@@ -10,7 +10,8 @@ from edge.consent.entries import Granted
 from edge.consent.plain import iso_time
 from edge.policy.admission import Use
 from edge.policy.classes import DataClass
-from edge.policy.rules import Rule
+from edge.policy.destinations import recipients
+from edge.policy.rules import Policy, Rule
 
 
 def plain_uses(desk: ConsentDesk, withhold: Collection[DataClass] = ()) -> list[dict[str, object]]:
@@ -33,7 +34,7 @@ def plain_use(desk: ConsentDesk, use: Use, withhold: Collection[DataClass] = ())
         "purpose": str(use[1]),
         "basis": "" if rule is None else str(rule.basis),
         "collected": use in desk.admission(withhold).rules,
-        **_terms(rule),
+        **_terms(desk.policy, rule),
         "state": str(state.standing),
         "why": state.why,
         "consent": None if state.consent is None else _consent(state.consent),
@@ -46,17 +47,21 @@ def plain_clock(desk: ConsentDesk) -> dict[str, object]:
     return {"wall": iso_time(desk.now().at.wall_ns), "trusted": not doubt, "why": doubt}
 
 
-def _terms(rule: Rule | None) -> dict[str, object]:
+def _terms(policy: Policy, rule: Rule | None) -> dict[str, object]:
     return {
         "precision": "" if rule is None else str(rule.precision),
         "leaves": rule is not None and rule.leaves,
         "jurisdictions": [] if rule is None else sorted(rule.jurisdictions),
-        "destinations": [] if rule is None else sorted(rule.destinations),
+        "destinations": [] if rule is None else _destinations(policy, rule),
         "retention_days": 0.0 if rule is None else rule.retention_days,
         "longest_days": 0.0 if rule is None else rule.longest_days,
         "erase_within_s": 0.0 if rule is None else rule.erase_within_s,
         "clause": "" if rule is None else rule.clause,
     }
+
+
+def _destinations(policy: Policy, rule: Rule) -> list[str]:
+    return [*(recipients(rule, policy.destinations) or sorted(rule.destinations))]
 
 
 def _consent(grant: Granted) -> dict[str, object]:

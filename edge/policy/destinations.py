@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import PurePosixPath
 
 from edge.policy.admission import Admission
 from edge.policy.classes import DataClass
-from edge.policy.rules import ANYWHERE, FULL, Policy, Precision, Purpose
+from edge.policy.rules import (
+    ANYWHERE,
+    FULL,
+    RECORD_PURPOSES,
+    AllowedDestination,
+    Policy,
+    Precision,
+    Purpose,
+    Rule,
+)
 
 Address = IPv4Address | IPv6Address
 Host = str | Address | PurePosixPath
@@ -131,6 +140,8 @@ class Destinations:
         if rule is None:
             yield f"{data_class} is not collected for {purpose}"
             return
+        if purpose in RECORD_PURPOSES and destination.purpose is not purpose:
+            yield f"'{destination.name}' is for {destination.purpose}, and not for {purpose}"
         if rule.destinations and destination.name not in rule.destinations:
             yield f"{data_class} for {purpose} goes only to {', '.join(sorted(rule.destinations))}"
         if destination.in_vehicle:
@@ -179,6 +190,23 @@ class Destinations:
     def _jurisdiction(self, destination: ConfiguredDestination) -> str:
         listed = self.policy.destinations.get(destination.name)
         return destination.jurisdiction if listed is None else listed.jurisdiction
+
+
+def recipients(rule: Rule, listed: Mapping[str, AllowedDestination]) -> tuple[str, ...]:
+    """The destinations of a policy's list that a rule lets have its data, by name in order.
+
+    None where nothing leaves, and where the policy lists none: then it is whoever the configuration names of
+    the rule's purpose in its jurisdictions.
+    """
+    return tuple(
+        sorted(
+            name
+            for name, one in listed.items()
+            if (not rule.destinations or name in rule.destinations)
+            and one.purpose is rule.purpose
+            and not rule.jurisdictions.isdisjoint({one.jurisdiction, ANYWHERE})
+        )
+    )
 
 
 def address_of(text: str) -> Address | None:

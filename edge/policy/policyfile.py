@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from edge.errors import PolicyError
 from edge.policy.admission import Use
+from edge.policy.destinations import recipients
 from edge.policy.floor import USUAL_ERASURE_S, outside_words, rule_faults
 from edge.policy.guarded_file import read_guarded
 from edge.policy.jurisdictions import spelled_out
@@ -192,13 +193,7 @@ def _policy(tables: PolicyTables, base: _Profile, complaints: _Complaints) -> Po
 
 def _with_recipients(rule: Rule, destinations: Mapping[str, AllowedDestination]) -> Rule:
     """A rule that knows who gets the data: a consent is to these, and asked for again when they change."""
-    meant = [
-        one
-        for name, one in sorted(destinations.items())
-        if rule.leaves
-        and one.purpose is rule.purpose
-        and (not rule.destinations or name in rule.destinations)
-    ]
+    meant = [destinations[name] for name in recipients(rule, destinations)]
     return replace(
         rule, recipients=tuple(f"{one.name} {one.jurisdiction} {' '.join(one.hosts)}" for one in meant)
     )

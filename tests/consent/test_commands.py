@@ -59,7 +59,8 @@ class TestWithoutAGateway:
         given = nevgate("consent", "grant", *TRACK, "--for", "30d", "--keep", "--role", "owner")
         assert (given.code, given.err) == (0, "")
         assert "You agreed, as owner: position is collected for service until 20" in given.out
-        for words in ("This is consent 1", "may leave the vehicle: CN", "1000 m", "14 days", "Take it back"):
+        recipients = "to whichever destinations policy and configuration have there: CN"
+        for words in ("This is consent 1", recipients, "1000 m", "14 days", "Take it back"):
             assert words in given.out
         listed = nevgate("consent", "list")
         assert listed.code == 0
@@ -71,6 +72,13 @@ class TestWithoutAGateway:
         with opened(config) as journal:
             entries = JournalKeeping(journal).load().entries
         assert [type(one) for one in entries] == [Granted, Withdrawn]
+
+    def test_who_agrees_to_pictures_is_told_that_nobody_gets_them(
+        self, nevgate: Program, config: Path
+    ) -> None:
+        assert config.exists()
+        given = nevgate("consent", "grant", "exterior", "recording", "--for", "1d", "--keep")
+        assert "Nobody gets it: it stays in the vehicle" in given.out
 
     def test_looking_changes_nothing(self, nevgate: Program, config: Path) -> None:
         journal = config.parent / "journal" / "journal.db"

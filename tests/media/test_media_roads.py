@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,20 @@ def test_a_rule_of_the_purpose_with_the_jurisdiction_lets_it_go() -> None:
     assert refused(rule()) == "exterior for recording stays in the vehicle"
     assert refused(rule("DE")) == "exterior for recording may not go to CN"
     assert refused(rule("CN"), purpose=Purpose.EVENT) == "exterior is not collected for event"
+
+
+def test_what_was_taken_for_service_goes_to_no_destination_of_another_purpose() -> None:
+    service = Purpose.SERVICE
+    made = Rule(EXTERIOR, service, Basis.CONSENT, frozenset({"CN"}), longest_days=1)
+    policy = Policy("test", 1, "strict", {(EXTERIOR, service): made})
+    admission = Admission.of(policy, {(EXTERIOR, service): 1})
+
+    def why(where: ConfiguredDestination) -> str:
+        standing = Standing(where, InForce(policy, admission))
+        return standing.media_refused(EXTERIOR, service, f"mask/{admission.name}")
+
+    assert why(FLEET) == "'fleet' is for regulated, and not for service"
+    assert not why(replace(FLEET, purpose=service))
 
 
 @pytest.mark.parametrize("name", ["gbt44464", "gdpr", "strict"])

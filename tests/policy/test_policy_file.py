@@ -142,6 +142,23 @@ def test_a_rule_knows_who_gets_the_data() -> None:
     assert recipients(staying, DataClass.POSITION, Purpose.SERVICE) == ()
 
 
+def test_who_gets_pictures_is_part_of_what_is_agreed_to() -> None:
+    pictures = """
+[[rule]]
+class = "exterior"
+purposes = ["service"]
+basis = "consent"
+jurisdictions = ["CN"]
+longest_days = 7
+"""
+    rule = read(WHOLE + OTHERS + pictures).rule(DataClass.EXTERIOR, Purpose.SERVICE)
+    assert rule is not None
+    assert rule.recipients == (DEPOT, FLEET)
+    fewer = read(WHOLE + pictures).rule(DataClass.EXTERIOR, Purpose.SERVICE)
+    assert fewer is not None
+    assert fewer.digest != rule.digest, "who agreed to fewer is asked again"
+
+
 def test_a_rule_inherits_nothing_from_the_one_it_replaces() -> None:
     short = changed('jurisdictions = ["CN"]\ndestinations = ["fleet"]\nprecision = "geohash 5"\n', "")
     short = changed("retention_days = 7\n", "", changed("erase_within_s = 3600\n", "", short))
