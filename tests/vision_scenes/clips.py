@@ -123,9 +123,12 @@ def _print_rows(kind: str, rows: Mapping[tuple[Subject, str, str], Sequence[Clip
     for subject, judged in sorted({key[:2] for key in rows}):
         off, on = (rows[subject, judged, memory] for memory in MEMORIES)
         asked, kept = (sum(one.asked for one in off), sum(one.kept for one in off))
-        shares = [sum(one.covered for one in ones) / max(asked, 1) for ones in (off, on)]
+        if not asked:
+            click.echo(f"{kind:<8}{subject.name.lower():<8}{judged:<7}{kept:>7}{asked:>7}")
+            continue
+        shares = [sum(one.covered for one in ones) / asked for ones in (off, on)]
         longest = [max(one.longest_open for one in ones) for ones in (off, on)]
-        areas = [sum(one.filled for one in ones) / max(kept, 1) for ones in (off, on)]
+        areas = [sum(one.filled for one in ones) / kept for ones in (off, on)]
         click.echo(
             f"{kind:<8}{subject.name.lower():<8}{judged:<7}{kept:>7}{asked:>7}"
             + "".join(f"{share:>10.3f}" for share in shares)
