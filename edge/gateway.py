@@ -266,7 +266,7 @@ class Gateway:
             while not stop.is_set():
                 # What comes in after this time may still wait in the source when it has been read.
                 expected_ns = self._clock.boot_ns() - self._horizon_ns
-                captured = capture.read(capture.longest_wait_s)
+                captured = capture.read(min(capture.longest_wait_s, self.seeing.longest_wait_s))
                 if captured is None:
                     break
                 self._take(captured, stop=None if capture.live else stop)

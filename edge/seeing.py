@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from edge.account import Hop, summed
 from edge.clock import NS_PER_S, Clock
@@ -27,6 +28,9 @@ Where the vehicle is comes from the buses, a little later than a picture.
 
 CLOSE_S = 0.3
 """So long a camera has to hand on what is under way, before it is made to end."""
+
+FOLLOWED_S = 0.2
+"""So often at least an open camera is followed: one in the cabin ends soon where it hears nothing."""
 
 _REMEMBERED = 64
 _MB = 1 << 20
@@ -125,6 +129,11 @@ class Seeing:
                 self._receive(eye, eye.source.take())
             out += self._settled(eye, now_ns)
         return out
+
+    @property
+    def longest_wait_s(self) -> float:
+        """How long `follow` may stay away: an open camera is told again and again that it may go on."""
+        return FOLLOWED_S if any(eye.source is not None for eye in self._eyes.values()) else inf
 
     def event(self, started: EventStarted) -> None:
         """Have clips kept around an event, by the cameras that wait for it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 import pytest
 
@@ -19,6 +20,7 @@ from edge.uplink.events import Notice
 from edge.vehicle.outcome import EventStarted
 from edge.vision.media import Media, MediaFormat
 from edge.vision.plan import VisionPlan
+from edge.vision.process.child import LEASE_S
 from edge.vision.process.surface import VisionSource
 
 EXTERIOR, CABIN = DataClass.EXTERIOR, DataClass.CABIN
@@ -139,6 +141,18 @@ def test_without_a_consent_there_is_no_source_at_all() -> None:
     assert rig.seeing.request("front") == (
         "camera 'front' is closed: nothing allows pictures of it here and now"
     )
+
+
+def test_it_is_followed_several_times_within_a_cabin_cameras_lease_while_one_is_open() -> None:
+    rig = Rig()
+    rig.follow()
+    assert rig.seeing.longest_wait_s == inf
+    rig.agree((EXTERIOR, RECORDING))
+    rig.follow()
+    assert rig.seeing.longest_wait_s <= LEASE_S[CABIN] / 3
+    rig.agree()
+    rig.follow()
+    assert rig.seeing.longest_wait_s == inf
 
 
 def test_a_source_is_made_for_what_is_agreed_to_alone() -> None:
