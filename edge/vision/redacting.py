@@ -19,7 +19,7 @@ from edge.clock import VirtualClock
 from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.cameras.camera import CameraSettings
-from edge.vision.cameras.files import PIXELS_MOST, FileCamera, read_still
+from edge.vision.cameras.files import CUT_OFF_S, PIXELS_MOST, FileCamera, read_still
 from edge.vision.detector import Detector
 from edge.vision.encoding.films import open_film
 from edge.vision.encoding.stills import encode_still
@@ -32,9 +32,6 @@ from edge.vision.redacting_plan import Formats, Job, is_film
 from edge.vision.redaction import masks_of
 
 EVERY_FRAME_HZ = 1e6
-CUT_OFF_S = 1.0
-"""A film that ends so much earlier than it says was cut off; sound is often some tenths longer."""
-
 _WAITING_BYTES = 1 << 30
 _OUTLINES: Mapping[Subject, tuple[int, int, int]] = MappingProxyType(
     {Subject.FACE: (0, 200, 255), Subject.PLATE: (255, 160, 0)}

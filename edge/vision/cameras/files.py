@@ -52,6 +52,11 @@ _WITH_ATTACHMENTS = "MPO"
 
 _FALLBACK_HZ = 25.0
 _HIGHEST_HZ = 1000.0
+CUT_OFF_S = 1.0
+"""A film that ends so much earlier than it says was cut off; sound is often some tenths longer."""
+
+_MISSING_MOST_S = 86_400.0
+
 _NEVER = threading.Event()
 
 
@@ -106,6 +111,8 @@ def _pixels_of(image: Image.Image) -> Pixels:
 
 class FileCamera(Camera):
     """Plays a picture, a folder of pictures or a video once.
+
+    Frames that a video says that it has, and that are cut off, count as damaged.
 
     Args:
         settings: a folder's pictures follow each other at its rate; a video is thinned to it.
@@ -209,5 +216,9 @@ class FileCamera(Camera):
                     yield number, after_ns, np.ascontiguousarray(pixels, np.uint8)
                 else:
                     self._losses[Dropped.DAMAGED] += 1
+            missing_s = (self.length_s or 0.0) - self.reached_s
+            if missing_s > CUT_OFF_S:
+                missed_hz = min(hz, self.settings.rate_hz)
+                self._losses[Dropped.DAMAGED] += round(min(missing_s, _MISSING_MOST_S) * missed_hz)
         finally:
             capture.release()
