@@ -133,7 +133,7 @@ bench-vision: venv vision-peers ## nevgate and deface on the same annotated pict
 
 vision-process: packages venv ## a camera's process with its slower proofs: system calls without consent, the bound on memory
 	@sh .ci/debian-packages for-tests strace=strace
-	NEVGATE_VISION_SHOWS=1 $(BIN)/python -m pytest tests/vision_process -v --durations=0
+	NEVGATE_VISION_SHOWS=1 $(BIN)/python -m pytest tests/vision_process tests/seeing/test_cabin_run.py -v -s --durations=0
 
 vision-faults: venv ## faults of cameras through their real process and a real journal, and a table of what was kept and counted
 	NEVGATE_VISION_FAULTS=1 $(BIN)/python -m pytest tests/vision_faults -q -s
@@ -153,7 +153,7 @@ bench-vision-drive: packages venv ## four CAN buses at full rate beside two came
 plates-training: ## train the detector of plates anew, on drawn plates alone: some 40 minutes of a core; build/plates/plates.onnx
 	@sh .ci/debian-packages for-tests || true
 	$(PYTHON) -m venv build/plates-training
-	build/plates-training/bin/python -m pip install --quiet --disable-pip-version-check torch onnx scikit-image onnxruntime opencv-python-headless pillow
+	build/plates-training/bin/python -m pip install --quiet --disable-pip-version-check torch onnx scikit-image matplotlib onnxruntime "opencv-python-headless<5" pillow
 	build/plates-training/bin/python -m simulator.plates.training build/plates
 
 clean: ## remove what the other doors made

@@ -9,7 +9,7 @@ from edge.vision.boxes import Boxes, Subject
 from edge.vision.detector import Detector, check_picture
 from edge.vision.inference import ModelStore
 from edge.vision.picture import Pixels
-from edge.vision.plates_crops import crops_of
+from edge.vision.plates_crops import crop_of
 from edge.vision.plates_network import GRID, PlateNetwork
 from edge.vision.suppression import suppressed
 from edge.vision.tiles import looked_over
@@ -17,11 +17,9 @@ from edge.vision.tiles import looked_over
 _SCALES = (1.0, 0.5, 0.25)
 """The network knows plates of 18 to 200 pixels' width; larger ones are seen in smaller copies."""
 
-_THRESHOLD = 0.425
-_IN_DOUBT = 0.38
+_THRESHOLD = 0.49
+_IN_DOUBT = 0.2
 _LOOKS_MAX = 32
-_FIRST_COUNTS = 0.75
-"""Of the logit that decides; the rest is the mean of the second look's logits."""
 
 _LEAST_SCORE = 1e-4
 _SHAPES = 0.8, 8.0
@@ -36,7 +34,7 @@ _SAME_PLATE_AGAIN = 0.35
 class PlateDetector(Detector):
     """Finds the plates of vehicles.
 
-    The picture is looked at in three sizes. What may be a plate there is cut out, scaled to two widths and
+    The picture is looked at in three sizes. What may be a plate there is cut out, scaled to one width and
     looked at again by the same network; it is a plate where both looks together are sure enough.
 
     Args:
@@ -60,7 +58,7 @@ class PlateDetector(Detector):
     @property
     def name(self) -> str:
         """See `Detector.name`."""
-        return "nevgate-plates-1, second look"
+        return "nevgate-plates-2, second look"
 
     def verify(self) -> None:
         """See that the weights on disk are still the pinned ones; see `ModelStore.verify`."""
@@ -93,11 +91,9 @@ class PlateDetector(Detector):
         """How sure both looks are, best first; beyond what may be looked at again the first look decides."""
         sure = first.copy()
         for place in range(min(len(boxes), _LOOKS_MAX)):
-            again = [
-                self._network.best(crop, box, _SAME_PLATE_AGAIN)
-                for crop, box in crops_of(pixels, boxes[place])
-            ]
-            both = _FIRST_COUNTS * _logit(first[place]) + (1 - _FIRST_COUNTS) * _logit(again).mean()
+            crop, box = crop_of(pixels, boxes[place])
+            again = self._network.best(crop, box, _SAME_PLATE_AGAIN)
+            both = (_logit(first[place]) + _logit(again)) / 2
             sure[place] = 1 / (1 + np.exp(-both))
         return sure
 

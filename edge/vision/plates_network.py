@@ -12,7 +12,7 @@ from edge.vision.picture import Pixels
 
 PLATES = PinnedModel(
     name="plates.onnx",
-    sha256="29443be80f1647076af6cce9ab6f0120a2dd7f59e7f388a7a0c430fbbc57c296",
+    sha256="eb9808413a3b98ff486766c6dfd060eaa6cc395a322360435a5921beba261aa1",
     distribution=OWN,
     path="weights/plates.onnx",
     licence="MIT",

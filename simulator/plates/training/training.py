@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,12 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from edge.vision.picture import Pixels
-from simulator.plates.training.backdrops import photographs
 from simulator.plates.training.network import STRIDE, PlateNetwork
-from simulator.plates.training.samples import SIZE_PX, sample
+from simulator.plates.training.samples import LEAST_SHOWN, SIZE_PX, sample
 
 CROP_PX = 192
 """Side of what the network sees in training; the pool's pictures are larger, so that each gives many."""
@@ -25,30 +23,16 @@ CELLS = CROP_PX // STRIDE
 LEAST_SIDE_PX = 5.0
 """A plate that shows less of itself at the edge teaches nothing."""
 
-LEAST_SHOWN = 0.6
-"""Share of a plate that has to be in a crop; of less, neither plate nor ground is taught."""
+Taught = tuple[Pixels, NDArray[np.float32]]
+"""A picture (320, 320, 3) and the boxes of its plates, (n, 4)."""
 
-Pool = Sequence[tuple[Pixels, NDArray[np.float32]]]
-
-
-class _Drawn(IterableDataset[tuple[Pixels, NDArray[np.float32]]]):
-    """Pictures of the pool, each by a seed of its own."""
-
-    def __init__(self, seed: int, count: int, grounds: list[Pixels]) -> None:
-        self._seed, self._count, self._grounds = seed, count, grounds
-
-    def __iter__(self) -> Iterator[tuple[Pixels, NDArray[np.float32]]]:
-        worker = get_worker_info()
-        step, first = (worker.num_workers, worker.id) if worker is not None else (1, 0)
-        for number in range(first, self._count, step):
-            yield sample(self._grounds, random.Random(self._seed * 1_000_003 + number))
+Pool = Sequence[Taught]
 
 
-def drawn_pool(seed: int, count: int, workers: int) -> Pool:
-    """Draw the pictures that training cuts its crops from; a seed and a number of workers repeat them."""
+def drawn_pool(seed: int, count: int, grounds: Sequence[Pixels]) -> list[Taught]:
+    """Draw the pictures that training cuts its crops from; a seed and the grounds repeat them."""
     cv2.setNumThreads(1)
-    loader = DataLoader(_Drawn(seed, count, photographs()), batch_size=None, num_workers=workers)
-    return [(np.asarray(pixels), np.asarray(boxes)) for pixels, boxes in loader]
+    return [sample(grounds, random.Random(seed * 1_000_003 + number)) for number in range(count)]
 
 
 def cut(pool: Pool, rng: random.Random) -> tuple[Pixels, NDArray[np.float32]]:
@@ -142,18 +126,26 @@ def loss(found: Tensor, told: Tensor) -> Tensor:
 
 
 def train(
-    folder: Path, pool: Pool, *, steps: int, seed: int, start: Path | None = None, batch: int = 24
-) -> Path:
-    """Train on crops of a pool; the weights are kept now and then and at the end."""
+    network: PlateNetwork, pool: Pool, keep: Path, *, steps: int, seed: int, rate: float, batch: int = 24
+) -> PlateNetwork:
+    """Train a network further on crops of a pool.
+
+    Args:
+        network: changed in place, and given back.
+        pool: what the crops are cut from.
+        keep: a file that the weights are written to now and then and at the end.
+        steps: how many batches.
+        seed: decides the crops.
+        rate: the highest learning rate; it rises to it for a tenth of the steps and falls to nothing.
+        batch: crops a step.
+    """
     torch.manual_seed(seed)
     rng = random.Random(seed)
-    network = PlateNetwork().to(memory_format=torch.channels_last)
-    if start is not None:
-        network.load_state_dict(torch.load(start, weights_only=True))
-    optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-4)
-    pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps, pct_start=0.1)
+    network = network.to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate / 2, weight_decay=1e-4)
+    pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1)
     network.train()
-    out, smooth = folder / "plates.pt", 0.0
+    smooth = 0.0
     for step in range(steps):
         crops, told = zip(*(cut(pool, rng) for _ in range(batch)), strict=True)
         pixels = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float()
@@ -167,19 +159,16 @@ def train(
         if step % 50 == 0:
             print(f"step {step} of {steps}: loss {smooth:.3f}", flush=True)
         if step % 250 == 249:
-            torch.save(network.state_dict(), out)
-    torch.save(network.state_dict(), out)
-    return out
+            torch.save(network.state_dict(), keep)
+    torch.save(network.state_dict(), keep)
+    return network.eval()
 
 
-def export(weights: Path, out: Path) -> None:
+def export(network: PlateNetwork, out: Path) -> None:
     """Write the network as ONNX, its height and width left open."""
-    network = PlateNetwork()
-    network.load_state_dict(torch.load(weights, weights_only=True))
-    network.eval()
     example = (torch.zeros(1, 3, 320, 320),)
     torch.onnx.export(
-        network,
+        network.eval(),
         example,
         str(out),
         input_names=["pixels"],
