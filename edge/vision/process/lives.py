@@ -56,9 +56,10 @@ class VisionLives:
         self._arrived -= count
         self.refuse(cause, count)
 
-    def note(self, fact: str) -> None:
+    def note(self, fact: str, count: int = 1) -> None:
         """Count something that happened to the process."""
-        self._facts[fact] += 1
+        if count:
+            self._facts[fact] += count
 
     def end(self, cause: Dropped) -> None:
         """The present process has ended; what was in it is lost for `cause`."""

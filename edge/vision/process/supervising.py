@@ -15,6 +15,7 @@ from edge.policy.rules import Purpose
 from edge.uplink.events import Notice
 from edge.vision.media import Media, MediaFormat
 from edge.vision.plan import VisionPlan
+from edge.vision.process.early import EarlyOrders
 from edge.vision.process.lives import VisionLives
 from edge.vision.process.messages import (
     Close,
@@ -55,6 +56,7 @@ _UNSENT_MOST = 1 << 20
 _SIDE_MOST_PX, _COUNT_MOST = 1 << 14, 1 << 31
 _EXCHANGE_S = 0.05
 _ISO_BASE = slice(4, 8)
+_LOST_ORDERS = "requests and triggers that no camera took"
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +104,7 @@ class VisionProcess(VisionSource):
         self._opening = opening
         self._silent_s = silent_s
         self._lives = VisionLives(plan.name)
+        self._early = EarlyOrders()
         self._wanted = False
         self._closing = False
         self._process: StartedVision | None = None
@@ -137,7 +140,8 @@ class VisionProcess(VisionSource):
         """See `VisionSource.step`; `allowed` is heeded with it, so that its pace decides how soon."""
         now_s = now_ns / NS_PER_S
         self._reap()
-        may = self._wanted and not self.ended and self.failure is None and self._allowed()
+        may = self._may()
+        self._lives.note(_LOST_ORDERS, self._early.lapsed(now_s))
         if self._process is None:
             if may and self._killed is None and not self._closing and now_s >= self._back_off.due_s:
                 self._begin(now_s)
@@ -155,11 +159,11 @@ class VisionProcess(VisionSource):
 
     def request(self) -> bool:
         """See `VisionSource.request`."""
-        return self._order(Request())
+        return self._ask(Request())
 
     def trigger(self, name: str, t_ns: int) -> bool:
         """See `VisionSource.trigger`."""
-        return self._order(Trigger(name=name, t_ns=t_ns))
+        return self._ask(Trigger(name=name, t_ns=t_ns))
 
     def hops(self) -> tuple[Hop, ...]:
         """See `VisionSource.hops`."""
@@ -169,6 +173,7 @@ class VisionProcess(VisionSource):
         """See `VisionSource.close`; a process that takes longer is killed."""
         self._wanted = False
         self._closing = True
+        self._lives.note(_LOST_ORDERS, self._early.let_go())
         end_s = self._now_s() + within_s
         if self._order(Close()):
             while (process := self._process) is not None and self._now_s() < end_s and self._allowed():
@@ -194,6 +199,18 @@ class VisionProcess(VisionSource):
             return
         self._process.channel.send(encode(PlanOrder.model_validate({"plan": self._plan.as_json()})))
         self._process.go_on()
+
+    def _may(self) -> bool:
+        return self._wanted and not self.ended and self.failure is None and self._allowed()
+
+    def _ask(self, order: Request | Trigger) -> bool:
+        """Ask the camera now, or as soon as it is ready."""
+        if self._ready and self._order(order):
+            return True
+        if not self._ready and self._may() and self._early.keep(order, self._now_s()):
+            return True
+        self._lives.note(_LOST_ORDERS)
+        return False
 
     def _order(self, order: ToChild) -> bool:
         process = self._process
@@ -249,6 +266,8 @@ class VisionProcess(VisionSource):
             case Ready(lacking=lacking) if not self._ready:
                 self._ready = True
                 self._tell_lacking(lacking)
+                for order in self._early.hand_on():
+                    self._ask(order)
             case Counted(hops=hops):
                 plain_hops = [
                     Hop(one.name, "frames", one.entered, one.left, one.set_aside, facts=one.facts)
@@ -340,11 +359,12 @@ class VisionProcess(VisionSource):
         if process is None:
             return
         process.kill()
+        was_ready, self._ready = self._ready, False
         self._killed, self._cause = process, cause
         self._lives.end(lost)
         if mourned:
             self._lives.note("crashes")
-            self._mourn(cause or "died", ran_s=self._now_s() - self._started_s if self._ready else 0.0)
+            self._mourn(cause or "died", ran_s=self._now_s() - self._started_s if was_ready else 0.0)
         self._reap()
 
     def _mourn(self, cause: str, *, ran_s: float) -> None:
