@@ -138,8 +138,10 @@ def nothing(sound: Pixels) -> Pixels:
 
 
 def giant(sound: Pixels) -> Pixels:
-    """A frame of 8K."""
-    return np.ascontiguousarray(np.tile(sound, (25, 35, 1))[:4320, :7680])
+    """A frame of 8K, with the sound one in its corner."""
+    pixels = np.zeros((4320, 7680, 3), np.uint8)
+    pixels[: sound.shape[0], : sound.shape[1]] = sound
+    return pixels
 
 
 def grey(sound: Pixels) -> Pixels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import cv2
@@ -38,12 +38,7 @@ class Planted:
 
     def frame(self, number: int, *, width: int = FRAME_WIDE, height: int = FRAME_HIGH) -> Pixels:
         """A street of sharp lines and soft light with the pattern in it, which moves from frame to frame."""
-        rows, columns = np.mgrid[0:height, 0:width]
-        soft = 110 + 50 * np.sin(columns / 37 + number / 9) + 30 * np.cos(rows / 23)
-        lines = ((columns // 16 + rows // 12) % 2) * 40
-        frame = np.repeat((soft + lines)[:, :, None], 3, axis=2) + np.array([0, 8, -8])
-        frame += np.random.default_rng(number).normal(0, 3, frame.shape)
-        pixels = np.clip(frame, 0, 255).astype(np.uint8)
+        pixels = _street(number, width, height).copy()
         left, top = self.place(number, width, height)
         pixels[top : top + HIGH, left : left + WIDE] = self.pixels
         return np.ascontiguousarray(pixels)
@@ -98,6 +93,17 @@ class Planted:
         for place, content in enumerate(spoken):
             if self.raw_in(content):
                 yield f"raw pixels in what was said, part {place}"
+
+
+@lru_cache(64)
+def _street(number: int, width: int, height: int) -> Pixels:
+    rows, columns = np.mgrid[0:height, 0:width]
+    soft = 110 + 50 * np.sin(columns / 37 + number / 9) + 30 * np.cos(rows / 23)
+    lines = ((columns // 16 + rows // 12) % 2) * 40
+    frame = np.repeat((soft + lines)[:, :, None], 3, axis=2) + np.array([0, 8, -8])
+    frame += np.random.default_rng(number).normal(0, 3, frame.shape)
+    pixels: Pixels = np.clip(frame, 0, 255).astype(np.uint8)
+    return pixels
 
 
 def decoded(path: Path, content: bytes) -> Iterator[Pixels]:
