@@ -141,7 +141,7 @@ class VisionProcess(VisionSource):
         now_s = now_ns / NS_PER_S
         self._reap()
         may = self._may()
-        self._lives.note(_LOST_ORDERS, self._early.lapsed(now_s))
+        self._lives.note(fact=_LOST_ORDERS, count=self._early.lapsed(now_s))
         if self._process is None:
             if may and self._killed is None and not self._closing and now_s >= self._back_off.due_s:
                 self._begin(now_s)
@@ -173,7 +173,7 @@ class VisionProcess(VisionSource):
         """See `VisionSource.close`; a process that takes longer is killed."""
         self._wanted = False
         self._closing = True
-        self._lives.note(_LOST_ORDERS, self._early.let_go())
+        self._lives.note(fact=_LOST_ORDERS, count=self._early.let_go())
         end_s = self._now_s() + within_s
         if self._order(Close()):
             while (process := self._process) is not None and self._now_s() < end_s and self._allowed():
@@ -209,7 +209,7 @@ class VisionProcess(VisionSource):
             return True
         if not self._ready and self._may() and self._early.keep(order, self._now_s()):
             return True
-        self._lives.note(_LOST_ORDERS)
+        self._lives.note(fact=_LOST_ORDERS)
         return False
 
     def _order(self, order: ToChild) -> bool:
