@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -22,10 +23,11 @@ _AT_ONCE = 4
 
 @dataclass(slots=True, eq=False)
 class _Open:
-    """An event whose clip is being made."""
+    """An event whose clip is being made; `frames` are in the writer, and in no clip yet."""
 
     line: RedactionLine
     writer: ClipWriter | None = None
+    frames: int = 0
     from_ns: int = 0
     to_ns: int = 0
     faces: int = 0
@@ -53,6 +55,7 @@ class Clipping:
         )
         self._open: dict[Event, _Open] = {}
         self._past = Hop(f"clips of {plan.name}", "frames", 0, 0)
+        self._lost: Counter[Dropped] = Counter()
         self._clips = 0
         self._failed = 0
 
@@ -112,17 +115,30 @@ class Clipping:
             opened.line.discard(reason)
             if opened.writer is not None:
                 opened.writer.close()
+            self._lost[reason] += opened.frames
             self._past = self._with(opened.line.hop())
             del self._open[event]
 
     def hops(self) -> tuple[Hop, ...]:
         """The account of the pictures that were kept for events, and of those that went into clips."""
         clips = self._past
+        unwritten = waiting = 0
         for opened in self._open.values():
-            clips = self._with(opened.line.hop(), clips)
-        facts = {**clips.facts, "clips": self._clips, "clips that could not be encoded": self._failed}
+            hop = opened.line.hop()
+            clips = self._with(hop, clips)
+            unwritten += opened.frames
+            waiting += hop.facts.get("waiting", 0)
+        aside = Counter(clips.set_aside)
+        aside.update({str(cause): count for cause, count in self._lost.items() if count})
+        facts = {
+            **clips.facts,
+            "clips": self._clips,
+            "clips that could not be encoded": self._failed,
+            "waiting": waiting + unwritten,
+        }
+        left = clips.left - unwritten - self._lost.total()
         return self._windows.hop(), Hop(
-            clips.name, clips.unit, clips.entered, clips.left, clips.set_aside, facts=facts
+            clips.name, clips.unit, clips.entered - unwritten, left, dict(aside), facts=facts
         )
 
     def _with(self, hop: Hop, past: Hop | None = None) -> Hop:
@@ -147,13 +163,14 @@ class Clipping:
             try:
                 if opened.writer is None:
                     opened.writer = clip_writer(self._plan.clip, self._plan.clip_rate_hz, self._plan.quality)
-                    opened.from_ns, opened.faces, opened.plates = frame.t_ns, 0, 0
+                    opened.from_ns, opened.frames, opened.faces, opened.plates = frame.t_ns, 0, 0, 0
                 opened.writer.add(frame)
             except VisionError:
-                self._failed += 1
+                self._lose(opened, 1)
                 opened.writer = None
                 continue
             opened.to_ns = frame.t_ns
+            opened.frames += 1
             opened.faces += frame.faces
             opened.plates += frame.plates
             if opened.writer.frames >= FRAMES_MOST:
@@ -168,8 +185,9 @@ class Clipping:
             try:
                 content = writer.finish()
             except VisionError:
-                self._failed += 1
+                self._lose(opened, 0)
                 return []
+        opened.frames = 0
         self._clips += 1
         return [
             Media(
@@ -189,3 +207,9 @@ class Clipping:
                 content=content,
             )
         ]
+
+    def _lose(self, opened: _Open, more: int) -> None:
+        """Count a clip that the encoder failed at, with the frames in it and as many more."""
+        self._failed += 1
+        self._lost[Dropped.ENCODER] += opened.frames + more
+        opened.frames = 0

@@ -16,6 +16,7 @@ from edge.vision import work as work_module
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.cameras.camera import Camera
 from edge.vision.detector import Detector
+from edge.vision.encoding.clips import Av1Writer
 from edge.vision.media import Media, MediaFormat
 from edge.vision.picture import Picture, Pixels
 from edge.vision.plan import VisionPlan
@@ -182,6 +183,42 @@ def test_what_cannot_be_encoded_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
     found, work = worked(PLAN, 11)
     assert found == []
     assert work.hops()[-1].set_aside == {"the encoder failed": 3}
+
+
+@pytest.mark.parametrize(("fails_at", "lost"), [("add", 16), ("finish", 16)])
+def test_frames_of_a_clip_that_cannot_be_encoded_are_counted(
+    monkeypatch: pytest.MonkeyPatch, fails_at: str, lost: int
+) -> None:
+    def failing(*_: object) -> bytes:
+        raise VisionError("the encoder of clips failed")
+
+    def crash(work: CameraWork, step: int, clock: VirtualClock) -> None:
+        if step == 20:
+            work.trigger("collision@1", clock.boot_ns())
+        if step == 23:
+            clips = work.hops()[-1]
+            assert clips.left == 0, "a frame in the encoder is in no clip yet"
+
+    monkeypatch.setattr(Av1Writer, fails_at, failing)
+    plan = replace(PLAN, purpose=None, every_s=0.0, events=True, before_s=2.0, after_s=1.0)
+    found, work = worked(plan, 40, then=crash)
+    assert found == []
+    clips = work.hops()[-1]
+    assert (clips.left, clips.set_aside) == (0, {"the encoder failed": lost})
+
+
+def test_frames_in_the_encoder_are_counted_as_lost_with_what_is_discarded() -> None:
+    def forbid(work: CameraWork, step: int, clock: VirtualClock) -> None:
+        if step == 20:
+            work.trigger("collision@1", clock.boot_ns())
+        if step == 25:
+            work.discard(Dropped.POLICY)
+
+    plan = replace(PLAN, purpose=None, every_s=0.0, events=True, before_s=2.0, after_s=4.0)
+    found, work = worked(plan, 30, then=forbid)
+    assert all(one.from_ns > NS_PER_S + 25 * STEP_NS for one in found)
+    assert work.hops()[-1].left == sum(one.frames for one in found)
+    assert work.hops()[-1].set_aside["not allowed when it was taken"] > 5
 
 
 def test_a_model_that_changes_meanwhile_ends_the_work() -> None:
