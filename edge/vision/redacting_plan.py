@@ -141,6 +141,15 @@ def _of_folder(source: Path, out: Path, formats: Formats) -> Plan:
         if wanted[place.with_name(name)] > 1:
             name = f"{place.name}{formats.endings(place)[0]}"
         jobs.append(Job(path, out / place.with_name(name)))
+    for folder in {job.target.parent for job in jobs}:
+        # A folder in `out` may be a link back to where the originals are.
+        lies = folder.resolve()
+        if inside in {lies, *lies.parents}:
+            raise VisionError(
+                f"leads into {source}, whose files would be written over",
+                where=str(folder),
+                todo="Name a folder without links into the input",
+            )
     return Plan(tuple(jobs), tuple(path for path in files if not is_known(path)))
 
 

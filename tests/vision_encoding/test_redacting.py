@@ -252,6 +252,18 @@ def test_what_would_write_over_or_into_its_source_is_refused(
     assert {path: (tmp_path / path).read_bytes() for path in all_in(tmp_path)} == before
 
 
+def test_a_folder_that_links_back_into_the_originals_is_refused(tmp_path: Path, nevgate: Run) -> None:
+    original = tmp_path / "in" / "rear" / "a.jpg"
+    original.parent.mkdir(parents=True)
+    cv2.imwrite(str(original), street(40))
+    before = original.read_bytes()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "rear").symlink_to(original.parent)
+    done = nevgate(tmp_path / "in", "--out", tmp_path / "out", "--force")
+    assert isinstance(done.exception, VisionError)
+    assert original.read_bytes() == before
+
+
 def test_a_link_that_leads_out_or_round_is_not_followed(tmp_path: Path, nevgate: Run) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "round").symlink_to(tmp_path / "in")
