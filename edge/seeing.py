@@ -56,10 +56,12 @@ class _Stretch:
 
 @dataclass(slots=True, eq=False)
 class _Eye:
-    """One camera, open or not."""
+    """One camera, open or not; what had it before may still be on its way out."""
 
     section: CameraSection
     source: VisionSource | None = None
+    leaving: VisionSource | None = None
+    purposes: frozenset[Purpose] = frozenset()
     stretches: deque[_Stretch] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     settling: deque[Media] = field(default_factory=deque)
     arrived: int = 0
@@ -120,8 +122,13 @@ class Seeing:
             before = eye.stretches[-1] if eye.stretches else None
             if before is None or (before.mask, before.purposes) != (mask, purposes):
                 eye.stretches.append(_Stretch(now_ns, mask, purposes))
-            if before is None or before.purposes != purposes:
+            if eye.purposes != purposes:
                 self._turn(eye, purposes)
+            if eye.leaving is not None:
+                eye.leaving.step(now_ns)
+                self._let_go(eye)
+            if eye.source is None and eye.leaving is None and purposes:
+                self._open(eye, purposes)
             if eye.source is not None:
                 eye.source.step(now_ns)
                 if eye.section.name in asked:
@@ -133,7 +140,7 @@ class Seeing:
     @property
     def longest_wait_s(self) -> float:
         """How long `follow` may stay away: an open camera is told again and again that it may go on."""
-        return FOLLOWED_S if any(eye.source is not None for eye in self._eyes.values()) else inf
+        return FOLLOWED_S if any(eye.source or eye.leaving for eye in self._eyes.values()) else inf
 
     def event(self, started: EventStarted) -> None:
         """Have clips kept around an event, by the cameras that wait for it."""
@@ -162,7 +169,7 @@ class Seeing:
         """
         out: list[tuple[Media, str]] = []
         for eye in self._eyes.values():
-            self._turn(eye, frozenset())
+            self._shut(eye)
             wait_ns = 0 if self._withheld_somewhere(eye.section) else SETTLE_NS
             out += self._settled(eye, self._clock.boot_ns() + wait_ns)
             eye.aside[Dropped.STOPPED] += len(eye.settling)
@@ -173,7 +180,8 @@ class Seeing:
         """The account of all cameras, each from its device to the journal."""
         found: list[Hop] = []
         for eye in self._eyes.values():
-            found += summed([*eye.past, *(() if eye.source is None else eye.source.hops())])
+            present = [source for source in (eye.leaving, eye.source) if source is not None]
+            found += summed([*eye.past, *(hop for source in present for hop in source.hops())])
             aside = {str(cause): count for cause, count in eye.aside.items() if count}
             entered = eye.arrived - len(eye.settling)
             facts = {"times opened": eye.opened, "settling": len(eye.settling)}
@@ -195,23 +203,42 @@ class Seeing:
         return any(section.data_class in area.withhold for area in self._in_force.policy.areas)
 
     def _turn(self, eye: _Eye, purposes: frozenset[Purpose]) -> None:
-        """Close a camera, and open it for other purposes, if for any."""
-        was_open = eye.source is not None
-        if eye.source is not None:
-            source, eye.source = eye.source, None
-            source.close(CLOSE_S)
-            self._receive(eye, source.take())
-            eye.past = summed([*eye.past, *source.hops()])
-        if purposes:
-            eye.opened += 1
-            eye.source = self._make(
-                self._plan(eye.section, purposes), lambda: eye.stretches[-1].purposes == purposes
-            )
-            eye.source.start()
-            words = f"camera {eye.section.name} is opened for {', '.join(sorted(purposes))}"
-            self._tell(Notice(words, trouble=False))
-        elif was_open:
+        """Close a camera; it is opened for other purposes, if for any, when nothing has it any more.
+
+        What ends it is not waited for: a driver that hangs would hold up the whole gateway.
+        """
+        eye.purposes = purposes
+        if eye.source is None:
+            return
+        eye.leaving, eye.source = eye.source, None
+        eye.leaving.stop()
+        self._receive(eye, eye.leaving.take())
+        self._let_go(eye)
+        if not purposes:
             self._tell(Notice(f"camera {eye.section.name} is closed", trouble=False))
+
+    def _shut(self, eye: _Eye) -> None:
+        """Close a camera for good, and wait for it a little: the gateway ends."""
+        for source in (eye.leaving, eye.source):
+            if source is not None:
+                source.close(CLOSE_S)
+                self._receive(eye, source.take())
+                eye.past = summed([*eye.past, *source.hops()])
+        if eye.source is not None:
+            self._tell(Notice(f"camera {eye.section.name} is closed", trouble=False))
+        eye.leaving = eye.source = None
+
+    def _let_go(self, eye: _Eye) -> None:
+        if eye.leaving is not None and eye.leaving.gone:
+            eye.past = summed([*eye.past, *eye.leaving.hops()])
+            eye.leaving = None
+
+    def _open(self, eye: _Eye, purposes: frozenset[Purpose]) -> None:
+        eye.opened += 1
+        eye.source = self._make(self._plan(eye.section, purposes), lambda: eye.purposes == purposes)
+        eye.source.start()
+        words = f"camera {eye.section.name} is opened for {', '.join(sorted(purposes))}"
+        self._tell(Notice(words, trouble=False))
 
     def _receive(self, eye: _Eye, found: Iterable[Media]) -> None:
         for media in found:

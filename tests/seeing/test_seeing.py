@@ -45,12 +45,12 @@ class Source(VisionSource):
         self.asked: list[str] = []
         self.media: list[Media] = []
         self.closed: bool | None = None
+        self.hangs = False
 
     def start(self) -> None:
         self.asked.append("start")
 
     def step(self, now_ns: int) -> None:
-        assert self.closed is None
         del now_ns
 
     def take(self) -> list[Media]:
@@ -67,6 +67,13 @@ class Source(VisionSource):
 
     def hops(self) -> tuple[Hop, ...]:
         return (Hop("camera front", "frames", 3, 2, {"too dark to judge": 1}),)
+
+    def stop(self) -> None:
+        self.closed = self.allowed()
+
+    @property
+    def gone(self) -> bool:
+        return self.closed is not None and not self.hangs
 
     def close(self, within_s: float) -> None:
         del within_s
@@ -183,6 +190,25 @@ def test_a_withdrawal_closes_it_with_the_next_look_and_its_pictures_are_not_kept
     assert [kept for _ in range(20) for kept in rig.follow()] == []
     assert rig.seeing.hops()[-1].set_aside == {"not allowed when it was taken": 1}
     assert all(hop.balanced for hop in rig.seeing.hops())
+
+
+def test_a_camera_whose_driver_hangs_is_not_waited_for_and_not_opened_twice() -> None:
+    rig = Rig()
+    rig.agree((EXTERIOR, RECORDING))
+    rig.follow()
+    (source,) = rig.sources
+    source.hangs = True
+    rig.agree()
+    rig.follow()
+    rig.agree((EXTERIOR, RECORDING))
+    for _ in range(3):
+        rig.follow()
+    assert (len(rig.sources), source.closed) == (1, False)
+    assert rig.seeing.hops()[0].entered == 3
+    source.hangs = False
+    rig.follow()
+    assert len(rig.sources) == 2
+    assert rig.seeing.hops()[0].entered == 6
 
 
 def test_a_picture_is_kept_a_second_after_it_under_the_mask_of_its_time() -> None:

@@ -118,6 +118,17 @@ class VisionInProcess(VisionSource):
         self._report()
         return self._lives.hops()
 
+    @property
+    def gone(self) -> bool:
+        """See `VisionSource.gone`."""
+        return self._work is None
+
+    def stop(self) -> None:
+        """See `VisionSource.stop`."""
+        self._wanted = False
+        if self._work is not None:
+            self._end(Dropped.STOPPED if self._allowed() else Dropped.POLICY)
+
     def close(self, within_s: float) -> None:
         """See `VisionSource.close`; it takes as long as it takes."""
         del within_s

@@ -169,11 +169,20 @@ class VisionProcess(VisionSource):
         """See `VisionSource.hops`."""
         return self._lives.hops()
 
+    @property
+    def gone(self) -> bool:
+        """See `VisionSource.gone`."""
+        return self._process is None and self._killed is None
+
+    def stop(self) -> None:
+        """See `VisionSource.stop`: the process is killed."""
+        self._want_no_more()
+        if self._process is not None:
+            self._end(Dropped.STOPPED if self._allowed() else Dropped.POLICY, "", mourned=False)
+
     def close(self, within_s: float) -> None:
         """See `VisionSource.close`; a process that takes longer is killed."""
-        self._wanted = False
-        self._closing = True
-        self._lives.note(fact=_LOST_ORDERS, count=self._early.let_go())
+        self._want_no_more()
         end_s = self._now_s() + within_s
         if self._order(Close()):
             while (process := self._process) is not None and self._now_s() < end_s and self._allowed():
@@ -185,6 +194,11 @@ class VisionProcess(VisionSource):
         while self._killed is not None and self._now_s() < end_s + 1:
             self._clock.wait(never, _EXCHANGE_S / 10)
             self._reap()
+
+    def _want_no_more(self) -> None:
+        self._wanted = False
+        self._closing = True
+        self._lives.note(fact=_LOST_ORDERS, count=self._early.let_go())
 
     def _now_s(self) -> float:
         return self._clock.boot_ns() / NS_PER_S

@@ -42,3 +42,12 @@ class VisionSource(ABC):
     @abstractmethod
     def close(self, within_s: float) -> None:
         """Close the camera, and wait for what is under way, at most so long."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End at once, with what is under way, and wait for nothing; `step` goes on until it is `gone`."""
+
+    @property
+    @abstractmethod
+    def gone(self) -> bool:
+        """Whether nothing of it has the camera any more."""
