@@ -172,7 +172,7 @@ def test_each_shell_has_its_completion_script(shell: str) -> None:
 
 def test_completion_knows_commands_options_values_and_files() -> None:
     assert completions("nevgate pl") == ["plain,platform"]
-    assert completions("nevgate platform ") == ["plain,serve", "plain,query"]
+    assert completions("nevgate platform ") == ["plain,serve", "plain,query", "plain,page"]
     assert completions("nevgate platform serve --with") == ["plain,--with-broker"]
     assert "plain,alarm" in completions("nevgate demo --scenario ")
     assert completions("nevgate decode dr") == ["file,dr"]
