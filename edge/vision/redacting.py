@@ -218,7 +218,7 @@ class _Passage:
         self.name = job.source.name
         self._settings = settings
         remembers = settings.memory and is_film(job.source)
-        self._memory = _TellingMemory(MemorySettings() if remembers else MemorySettings.off())
+        self._memory = TellingMemory(MemorySettings() if remembers else MemorySettings.off())
         self._line = RedactionLine(
             self.name,
             detectors,
@@ -288,7 +288,7 @@ class _Passage:
         return ready
 
 
-class _TellingMemory(Memory):
+class TellingMemory(Memory):
     """Remembers what it recalled, for reports."""
 
     def __init__(self, settings: MemorySettings) -> None:

@@ -15,8 +15,9 @@ from edge.vision.boxes import Boxes, Subject
 from edge.vision.detector import Detector, check_picture
 from edge.vision.judging import Judge, too_dark
 from edge.vision.line import RedactionLine
-from edge.vision.memory import Memory, MemorySettings
+from edge.vision.memory import MemorySettings
 from edge.vision.picture import Picture, Pixels, Redacted
+from edge.vision.redacting import TellingMemory
 from edge.vision.redaction import masks_of
 from simulator.cameras.scene import Truth
 from tests.vision_scenes.drawn_clips import Seen
@@ -123,21 +124,9 @@ class _Replayed(Detector):
         return self._seen.found[self.number]
 
 
-class _Telling(Memory):
-    """Keeps what it recalled."""
-
-    def __init__(self, settings: MemorySettings) -> None:
-        super().__init__(settings)
-        self.told: dict[int, Boxes] = {}
-
-    def recall(self, t_ns: int) -> Boxes:
-        boxes = self.told[t_ns] = super().recall(t_ns)
-        return boxes
-
-
 def kept_by_line(seen: Seen, settings: MemorySettings, judge: Judge) -> dict[int, Boxes]:
     """The frames of a clip that the line of a vehicle lets out, each with what is hidden in it by memory."""
-    detector, memory = _Replayed(seen), _Telling(settings)
+    detector, memory = _Replayed(seen), TellingMemory(settings)
     line = RedactionLine("clip", [detector], judge, memory, clock=VirtualClock())
     out: list[Redacted] = []
     for number, frame in enumerate(seen.frames):
