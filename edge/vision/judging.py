@@ -40,9 +40,10 @@ class FitnessLimits:
         pixels_most: a picture of more pixels is too large.
         dark_level: a part whose brightest tenth is below this is too dark.
         dark_parts_most: a picture with a larger share of parts too dark is dropped.
-        white_parts_most: a picture with a larger share of parts that are white all over is too bright.
-        clipped_most: so is one of whose other parts a larger share is white: a sky shows nobody, a face that
-            is half white is not found.
+        white_parts_most: a picture with a larger share of parts that are clipped all over is too bright.
+        clipped_most: so is one of whose other parts a larger share is clipped: a sky shows nobody, a face
+            that is half clipped is not found. What is clipped in one colour is, since skin is so in red long
+            before it is white.
         contrast_least: in a part that shows something, brightness has at least this standard deviation.
         contrast_parts_least: a picture in which a smaller share of parts shows something is dropped.
         sharpness_least: the steepest step from one pixel to the next is this share of the whole edge's
@@ -55,7 +56,7 @@ class FitnessLimits:
     dark_level: float = 14.0
     dark_parts_most: float = 0.85
     white_parts_most: float = 0.85
-    clipped_most: float = 0.15
+    clipped_most: float = 0.12
     contrast_least: float = 7.0
     contrast_parts_least: float = 0.15
     sharpness_least: float = 0.25
@@ -70,8 +71,8 @@ class Fitness:
         dark: (9, 16) which parts are too dark.
         contrast: (9, 16) float32, standard deviation of brightness in each part.
         unevenness: standard deviation of the parts' brightness: what is left of a scene in a heavy blur.
-        white: share of parts that are white all over.
-        clipped: share of the other parts that is white.
+        white: share of parts that are clipped all over.
+        clipped: share of the other parts that is clipped, in any of its colours.
         sharpness: share of an edge's height in its steepest step, in the better part of the edges of that
             direction in which they are less steep; None where there are too few edges to say.
         noise: standard deviation of noise as a share of the light it lies on, in the tenth of the picture
@@ -134,7 +135,7 @@ def too_dark(pixels: Pixels, limits: FitnessLimits | None = None) -> NDArray[np.
     """
     limits = limits or FitnessLimits()
     height, width = pixels.shape[:2]
-    rows, columns = np.nonzero(_dark(_parts(_grey_cells(pixels)), limits))
+    rows, columns = np.nonzero(_dark(_parts(_grey(_cells(pixels))), limits))
     masks = np.stack(
         [
             columns * width // _COLUMNS,
@@ -149,9 +150,9 @@ def too_dark(pixels: Pixels, limits: FitnessLimits | None = None) -> NDArray[np.
 
 def measured(pixels: Pixels, limits: FitnessLimits) -> Fitness:
     """Measure what a picture of three channels is judged by."""
-    cells = _grey_cells(pixels)
-    parts = _parts(cells)
-    clipped = (parts >= _CLIPPED).mean(axis=2)
+    cells = _cells(pixels)
+    parts = _parts(_grey(cells))
+    clipped = (_parts(cells.max(axis=2)) >= _CLIPPED).mean(axis=2)
     white = clipped >= _ALL_OVER
     rest = float(clipped[~white].mean()) if not white.all() else 0.0
     return Fitness(
@@ -165,15 +166,19 @@ def measured(pixels: Pixels, limits: FitnessLimits) -> Fitness:
     )
 
 
-def _grey_cells(pixels: Pixels) -> NDArray[np.float32]:
-    """The picture in grey at 256 x 144, each cell the mean of what it covers, which takes most noise away."""
+def _cells(pixels: Pixels) -> Pixels:
+    """The picture at 256 x 144, each cell the mean of what it covers, which takes most noise away."""
     small = cv2.resize(pixels, (_COLUMNS * _CELLS, _ROWS * _CELLS), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32)
+    return np.asarray(small, np.uint8)
 
 
-def _parts(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+def _grey(cells: Pixels) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(cells, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _parts(cells: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(9, 16, 256) the cells of each part."""
-    split = cells.reshape(_ROWS, _CELLS, _COLUMNS, _CELLS).transpose(0, 2, 1, 3)
+    split = cells.astype(np.float32).reshape(_ROWS, _CELLS, _COLUMNS, _CELLS).transpose(0, 2, 1, 3)
     return split.reshape(_ROWS, _COLUMNS, _CELLS * _CELLS)
 
 

@@ -31,6 +31,11 @@ def scaled(gain: float, lift: float = 0.0) -> Pixels:
     return np.asarray(np.clip(STREET * gain + lift, 0, 255), np.uint8)
 
 
+def reddened(gain: float) -> Pixels:
+    """As skin is in the sun: clipped in red alone, and far from white in grey."""
+    return np.asarray(np.clip(STREET * np.array([1.0, 1.0, gain]), 0, 255), np.uint8)
+
+
 def even(value: float) -> Pixels:
     noise = np.random.default_rng(3).normal(value, 1.0, STREET.shape)
     return np.clip(noise, 0, 255).astype(np.uint8)
@@ -57,8 +62,9 @@ def noisy(picture: Pixels, deviation: float) -> Pixels:
         (scaled(0.05), Dropped.DARK),
         (even(0), Dropped.DARK),
         (noisy(scaled(0.04), 1.5), Dropped.DARK),
-        (scaled(1.2), None),
+        (scaled(1.05), None),
         (scaled(3.0), Dropped.BRIGHT),
+        (reddened(1.6), Dropped.BRIGHT),
         (even(255), Dropped.BRIGHT),
         (scaled(0.3, 90), None),
         (scaled(0.06, 120), Dropped.FLAT),
