@@ -36,17 +36,25 @@ def centerface(pixels: np.ndarray, threshold: float, backend: str) -> list[list[
     return [[float(number) for number in one] for one in found]
 
 
-def words(pixels: np.ndarray) -> list[list[Any]]:
-    """Text as rapidocr-onnxruntime reads it: left, top, right, bottom, text, score."""
+def words(pixels: np.ndarray, *, read: bool) -> list[list[Any]]:
+    """Lines of text as rapidocr-onnxruntime finds them: left, top, right, bottom, text, score.
+
+    Where they are not to be read there is nothing instead of the last two.
+    """
     if "ocr" not in _OPENED:
         reader = importlib.import_module("rapidocr_onnxruntime").RapidOCR
         _OPENED["ocr"] = reader(intra_op_num_threads=1, inter_op_num_threads=1)
+    if not read:
+        found, _ = _OPENED["ocr"](pixels, use_cls=False, use_rec=False)
+        return [[*upright(corners), None] for corners in found or []]
     found, _ = _OPENED["ocr"](pixels)
-    lines = []
-    for corners, text, score in found or []:
-        points = np.array(corners, float)
-        lines.append([*points.min(axis=0).tolist(), *points.max(axis=0).tolist(), text, float(score)])
-    return lines
+    return [[*upright(corners), text, float(score)] for corners, text, score in found or []]
+
+
+def upright(corners: list[list[float]]) -> list[float]:
+    """Left, top, right, bottom of a box that may lie aslant."""
+    points = np.array(corners, float)
+    return [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +64,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     if request["run"] == "centerface":
         found: list[Any] = centerface(pixels, request["threshold"], request["backend"])
     else:
-        found = words(pixels)
+        found = words(pixels, read=request["run"] == "words")
     return {"found": found, "cpu_s": time.process_time() - start_s}
 
 

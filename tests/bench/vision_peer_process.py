@@ -23,7 +23,7 @@ class Found:
 
     Attributes:
         corners: (n, 4) float32, left, top, right, bottom.
-        texts: what was read in each; empty for faces.
+        texts: what was read in each; empty for faces and lines.
         cpu_s: processor time that it took.
     """
 
@@ -62,6 +62,10 @@ class PeerProcess:
     def words(self, file: Path) -> Found:
         """Texts that rapidocr-onnxruntime reads."""
         return self._ask({"run": "words", "file": str(file)})
+
+    def lines(self, file: Path) -> Found:
+        """Lines of text that the detector of rapidocr-onnxruntime finds, without reading them."""
+        return self._ask({"run": "lines", "file": str(file)})
 
     def _ask(self, request: dict[str, Any]) -> Found:
         assert self._process.stdin is not None

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -17,9 +17,17 @@ from edge.vision.measuring.annotations import read_annotations
 from edge.vision.measuring.folder import Looking
 from tests.bench.vision_peer_process import PeerProcess
 from tests.bench.vision_peers import SHARED
-from tests.vision_attacks.finding import Attack, attack_folder, centerface, haar_faces, haar_plates, reader
+from tests.vision_attacks.finding import (
+    Attack,
+    attack_folder,
+    centerface,
+    haar_faces,
+    haar_plates,
+    lines_of_text,
+    reader,
+)
 from tests.vision_attacks.hiding import WAYS
-from tests.vision_attacks.linking import GLANCES, top_1
+from tests.vision_attacks.linking import BLIND, GLANCES, Glance, top_1
 from tests.vision_attacks.views import Pair, faces, plates
 
 PLATES = 160
@@ -34,16 +42,17 @@ def found(folder: Path, python: Path | None) -> tuple[list[Attack], int]:
         return attacks, attack_folder(folder, annotations, looking, attacks)
     with tempfile.TemporaryDirectory() as scratch, PeerProcess(python) as peer:
         picture = Path(scratch) / "picture.png"
-        attacks += [centerface(peer, picture, 0.2), centerface(peer, picture, 0.5), reader(peer, picture)]
+        attacks += [centerface(peer, picture, 0.2), centerface(peer, picture, 0.5)]
+        attacks += [lines_of_text(peer, picture), reader(peer, picture)]
         return attacks, attack_folder(folder, annotations, looking, attacks)
 
 
-def crowds(folder: Path) -> Iterator[tuple[str, list[Pair]]]:
-    """Those among whom one is looked for."""
-    yield "plates, rendered", plates(PLATES, 1)
+def crowds(folder: Path) -> Iterator[tuple[str, list[Pair], Mapping[str, Glance]]]:
+    """Those among whom one is looked for, and by what."""
+    yield "plates, drawn", plates(PLATES, 1), GLANCES
     if folder.is_dir():
-        yield "faces before backgrounds of their own", faces(folder, surroundings=False)
-        yield "faces of one photograph each, surroundings and all", faces(folder, surroundings=True)
+        yield "faces before backgrounds of their own", faces(folder, surroundings=False), GLANCES
+        yield "faces of one photograph each, surroundings and all", faces(folder, surroundings=True), BLIND
 
 
 def main() -> None:
@@ -58,23 +67,25 @@ def main() -> None:
     if given.folder.is_dir():
         attacks, dropped = found(given.folder, Path(python) if python else None)
         table = Table(title=f"found by others, before and after; {dropped} pictures were not kept")
-        for name in ("who", "of", "there are", "found before", "found after", "new boxes after"):
+        for name in (
+            *("who", "of", "there are", "found before", "found after"),
+            *("all boxes before", "all boxes after"),
+        ):
             table.add_column(name, justify="left" if name in {"who", "of"} else "right")
         for one in attacks:
             o = one.outcome
-            table.add_row(
-                one.name, one.subject.name.lower(), *(f"{n:,}" for n in (o.true, o.before, o.after, o.new))
-            )
-            figures[f"{one.name}, {one.subject.name}"] = [o.true, o.before, o.after, o.new]
+            counts = [o.true, o.before, o.after, o.boxes_before, o.boxes_after]
+            table.add_row(one.name, one.subject.name.lower(), *map(str, counts))
+            figures[f"{one.name}, {one.subject.name}"] = counts
         console.print(table)
     else:
         console.print(f"no pictures at {given.folder}: no detector was run, and only plates are linked")
-    for crowd, pairs in crowds(given.folder):
+    for crowd, pairs, glances in crowds(given.folder):
         table = Table(title=f"linked, top 1 of {len(pairs)} {crowd}: chance {1 / len(pairs):.3f}")
-        for name in ("hidden by", *GLANCES):
+        for name in ("hidden by", *glances):
             table.add_column(name, justify="left" if name == "hidden by" else "right")
         for way, hide in WAYS.items():
-            shares = top_1(pairs, hide)
+            shares = top_1(pairs, hide, glances)
             table.add_row(way, *(f"{share:.3f}" for share in shares.values()))
             figures[f"{crowd}, {way}"] = shares
         console.print(table)

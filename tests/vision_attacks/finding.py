@@ -15,15 +15,19 @@ from edge.errors import VisionError
 from edge.vision.boxes import Subject
 from edge.vision.measuring.annotations import AnnotatedPicture, Annotations
 from edge.vision.measuring.folder import Looking, annotated_pixels
-from edge.vision.picture import Pixels
-from edge.vision.redaction import cover
+from edge.vision.picture import Picture, Pixels
+from edge.vision.redaction import fill
 from tests.bench.vision_peer_process import PeerProcess
 from tests.vision_attacks.hiding import through_jpeg
 
 Seek = Callable[[Pixels], NDArray[np.float32]]
 """Boxes that an attacker finds, (n, 4)."""
 
-_FOUND = 0.3
+Hits = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.bool_]]
+"""Which of the true boxes, (n, 4), an attacker's boxes, (m, 4), tell of: (n,) bool."""
+
+_FOUND, _ON_IT = 0.3, 0.5
+_SIGNS_LEAST = 4
 _CASCADES = (
     "haarcascade_frontalface_default.xml",
     "haarcascade_frontalface_alt2.xml",
@@ -40,13 +44,15 @@ class Outcome:
         true: how many there are.
         before: how many of them he finds in the pictures as they were.
         after: how many in what is kept.
-        new: boxes that he finds only in what is kept, at none of the true ones.
+        boxes_before: all that he takes for one, in all pictures, whether or not somebody marked it.
+        boxes_after: the same in what is kept.
     """
 
     true: int = 0
     before: int = 0
     after: int = 0
-    new: int = 0
+    boxes_before: int = 0
+    boxes_after: int = 0
 
 
 @dataclass(slots=True)
@@ -57,12 +63,14 @@ class Attack:
         name: of him.
         subject: what he is after.
         seek: how he looks.
+        hits: which of the true boxes he found, of both.
         outcome: what he found.
     """
 
     name: str
     subject: Subject
     seek: Seek
+    hits: Hits
     outcome: Outcome = field(default_factory=Outcome)
 
 
@@ -84,12 +92,13 @@ def haar(names: Sequence[str], *, smallest_px: int) -> Seek:
 
 def haar_faces() -> Attack:
     """Faces by Haar cascades."""
-    return Attack("Haar cascades of OpenCV", Subject.FACE, haar(_CASCADES, smallest_px=20))
+    return Attack("Haar cascades of OpenCV", Subject.FACE, haar(_CASCADES, smallest_px=20), overlapped)
 
 
 def haar_plates() -> Attack:
     """Plates by a Haar cascade, made for Russian ones."""
-    return Attack("Haar cascade for plates", Subject.PLATE, haar(_PLATE_CASCADES, smallest_px=12))
+    seek = haar(_PLATE_CASCADES, smallest_px=12)
+    return Attack("Haar cascade for plates", Subject.PLATE, seek, overlapped)
 
 
 def centerface(peer: PeerProcess, scratch: Path, threshold: float) -> Attack:
@@ -99,19 +108,29 @@ def centerface(peer: PeerProcess, scratch: Path, threshold: float) -> Attack:
         cv2.imwrite(str(scratch), pixels)
         return peer.faces(scratch, threshold=threshold).corners
 
-    return Attack(f"CenterFace, threshold {threshold:g}", Subject.FACE, seek)
+    return Attack(f"CenterFace, threshold {threshold:g}", Subject.FACE, seek, overlapped)
+
+
+def lines_of_text(peer: PeerProcess, scratch: Path) -> Attack:
+    """Lines of text that rapidocr's detector finds, read or not."""
+
+    def seek(pixels: Pixels) -> NDArray[np.float32]:
+        cv2.imwrite(str(scratch), pixels)
+        return peer.lines(scratch).corners
+
+    return Attack("text detector (rapidocr)", Subject.PLATE, seek, lain_upon)
 
 
 def reader(peer: PeerProcess, scratch: Path) -> Attack:
-    """Texts of four signs and more that rapidocr reads: a plate counts where such a text lies on it."""
+    """Texts of four letters and digits and more that rapidocr reads."""
 
     def seek(pixels: Pixels) -> NDArray[np.float32]:
         cv2.imwrite(str(scratch), pixels)
         read = peer.words(scratch)
-        long = [sum(one.isalnum() for one in text) >= 4 for text in read.texts]
+        long = [sum(one.isalnum() for one in text) >= _SIGNS_LEAST for text in read.texts]
         return read.corners[np.array(long, np.bool_)]
 
-    return Attack("OCR (rapidocr)", Subject.PLATE, seek)
+    return Attack("OCR (rapidocr), 4 signs read", Subject.PLATE, seek, lain_upon)
 
 
 def attack_folder(folder: Path, annotations: Annotations, looking: Looking, attacks: Sequence[Attack]) -> int:
@@ -124,15 +143,16 @@ def attack_folder(folder: Path, annotations: Annotations, looking: Looking, atta
             dropped += 1
             continue
         for attack in attacks:
+            was, stays = attack.seek(pixels), attack.seek(after)
+            outcome = attack.outcome
+            outcome.boxes_before += len(was)
+            outcome.boxes_after += len(stays)
             truth = picture.truth(attack.subject)
             if truth is None:
                 continue
-            was, stays = attack.seek(pixels), attack.seek(after)
-            outcome = attack.outcome
             outcome.true += len(truth)
-            outcome.before += int(_hit(truth, was).sum())
-            outcome.after += int(_hit(truth, stays).sum())
-            outcome.new += int((~_hit(stays, truth)).sum())
+            outcome.before += int(attack.hits(truth, was).sum())
+            outcome.after += int(attack.hits(truth, stays).sum())
     return dropped
 
 
@@ -142,18 +162,29 @@ def as_kept(picture: AnnotatedPicture, pixels: Pixels, looking: Looking) -> Pixe
     Raises:
         VisionError: a detector would not judge it.
     """
-    kept = pixels.copy()
-    cover(kept, looking.masks(looking.at(pixels), picture.height, picture.width))
-    return through_jpeg(kept)
+    boxes = looking.at(pixels)
+    return through_jpeg(fill(Picture(picture.file, 0, 0, pixels.copy()), boxes))
 
 
-def _hit(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which boxes share `_FOUND` of the union with one of the others, or hold most of one; (n,) bool."""
-    if not len(boxes) or not len(others):
-        return np.zeros(len(boxes), np.bool_)
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.maximum(high - low, 0).prod(axis=2)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)[:, None], (others[:, 2:] - others[:, :2]).prod(axis=1)
-    over = shared / np.maximum(areas[0] + areas[1] - shared, 1e-6)
+def overlapped(truth: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which true boxes share `_FOUND` of the union with one that was found."""
+    shared, true_area, found_area = _areas(truth, found)
+    over = shared / np.maximum(true_area + found_area - shared, 1e-6)
     return np.asarray((over >= _FOUND).any(axis=1), np.bool_)
+
+
+def lain_upon(truth: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Upon which true boxes one lies that was found, by half of its area."""
+    shared, _, found_area = _areas(truth, found)
+    return np.asarray((shared >= _ON_IT * np.maximum(found_area, 1e-6)).any(axis=1), np.bool_)
+
+
+def _areas(
+    truth: NDArray[np.float32], found: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Shared by each of both, (n, m), and their own, (n, 1) and (m,)."""
+    low = np.maximum(truth[:, None, :2], found[None, :, :2])
+    high = np.minimum(truth[:, None, 2:], found[None, :, 2:])
+    shared = np.maximum(high - low, 0).prod(axis=2)
+    own = (truth[:, 2:] - truth[:, :2]).prod(axis=1)[:, None]
+    return shared, own, (found[:, 2:] - found[:, :2]).prod(axis=1)

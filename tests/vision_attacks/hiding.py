@@ -1,4 +1,4 @@
-"""Ways of hiding a box, nevgate's own and those that it refuses, and what a JPEG keeps of them."""
+"""Ways of hiding a box, nevgate's own and those that it refuses, and what its encoders keep of them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,40 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.clock import NS_PER_S, VirtualClock
 from edge.vision.boxes import Boxes, Subject
-from edge.vision.picture import Pixels
-from edge.vision.redaction import cover, masks_of
+from edge.vision.encoding.clips import Av1Writer
+from edge.vision.encoding.stills import encode_still
+from edge.vision.line import RedactionLine
+from edge.vision.media import MediaFormat
+from edge.vision.memory import Memory
+from edge.vision.picture import Picture, Pixels, Redacted
+from edge.vision.redaction import fill, masks_of
 from tests.vision_attacks.views import View
+from tests.vision_line.scripted import Scripted
 
 _QUALITY = 85
+_CAMERA = "attacked"
 
-Hide = Callable[[Pixels], Pixels]
-"""What becomes of the pixels of a rectangle."""
+_FRAMES, _BLIND = 5, 2
+"""Of a clip, and which of them the detector is blind in, so that memory alone hides."""
+
+_RATE_HZ = 5.0
+
+Hide = Callable[[View], Pixels]
+"""A picture as it is kept, encoded and decoded again."""
+
+
+def _within(soften: Callable[[Pixels], Pixels]) -> Hide:
+    """A way that changes the rectangle which nevgate would fill, and nothing else."""
+
+    def hide(view: View) -> Pixels:
+        left, top, right, bottom = mask_of(view).tolist()
+        pixels = view.pixels.copy()
+        pixels[top:bottom, left:right] = soften(np.ascontiguousarray(pixels[top:bottom, left:right]))
+        return through_jpeg(Redacted(_CAMERA, 0, 0, pixels, 0, 1))
+
+    return hide
 
 
 def _mean(part: Pixels) -> Pixels:
@@ -35,44 +60,58 @@ def _blur(part: Pixels) -> Pixels:
     return np.asarray(cv2.GaussianBlur(part, (0, 0), min(part.shape[:2]) / 8), np.uint8)
 
 
-def _filled(part: Pixels) -> Pixels:
-    """As nevgate does it: all of this part is one mask."""
-    kept = part.copy()
-    cover(kept, np.array([[0, 0, part.shape[1], part.shape[0]]], np.int32))
-    return kept
+def _filled(view: View) -> Pixels:
+    return through_jpeg(fill(Picture(_CAMERA, 0, 0, view.pixels.copy()), _boxes(view)))
 
 
-def _as_it_is(part: Pixels) -> Pixels:
-    return part
+def clip_of(view: View) -> bytes:
+    """A clip as nevgate keeps it: the picture stands still, and one frame's box only memory knows."""
+    found = [Boxes.none() if number == _BLIND else _boxes(view) for number in range(_FRAMES)]
+    line = RedactionLine(
+        _CAMERA, [Scripted(found, Subject.PLATE)], lambda _pixels: None, Memory(), clock=VirtualClock()
+    )
+    frames = []
+    for number in range(_FRAMES):
+        picture = Picture(_CAMERA, number, round(number * NS_PER_S / _RATE_HZ), view.pixels.copy())
+        frames += line.take(picture)
+    frames += line.finish()
+    assert len(frames) == _FRAMES
+    with Av1Writer(_RATE_HZ, _QUALITY) as writer:
+        for frame in frames:
+            writer.add(frame)
+        return writer.finish()
+
+
+def _in_a_clip(view: View) -> Pixels:
+    """The frame of a clip that memory alone hid."""
+    done, animation = cv2.imdecodeanimation(np.frombuffer(clip_of(view), np.uint8)[None, :])
+    assert done
+    assert len(animation.frames) == _FRAMES
+    return np.ascontiguousarray(animation.frames[_BLIND][:, :, :3], np.uint8)
 
 
 WAYS: Mapping[str, Hide] = MappingProxyType(
     {
-        "as it is": _as_it_is,
-        "Gaussian blur": _blur,
-        "mosaic 6x6": _mosaic,
-        "mean colour": _mean,
+        "as it is": _within(lambda part: part),
+        "Gaussian blur": _within(_blur),
+        "mosaic 6x6": _within(_mosaic),
+        "mean colour": _within(_mean),
         "constant fill": _filled,
+        "constant fill, in a clip": _in_a_clip,
     }
 )
 
 
 def mask_of(view: View) -> NDArray[np.int32]:
     """The rectangle that nevgate fills for the box of a view: left, top, right, bottom."""
-    boxes = Boxes.of(Subject.PLATE, view.box[None, :], np.ones(1, np.float32))
-    return np.asarray(masks_of(boxes, *view.pixels.shape[:2])[0], np.int32)
+    return np.asarray(masks_of(_boxes(view), *view.pixels.shape[:2])[0], np.int32)
 
 
-def hidden(view: View, way: Hide) -> Pixels:
-    """The picture of a view as it is kept, after JPEG."""
-    left, top, right, bottom = mask_of(view).tolist()
-    pixels = view.pixels.copy()
-    pixels[top:bottom, left:right] = way(np.ascontiguousarray(pixels[top:bottom, left:right]))
-    return through_jpeg(pixels)
+def _boxes(view: View) -> Boxes:
+    return Boxes.of(Subject.PLATE, view.box[None, :], np.ones(1, np.float32))
 
 
-def through_jpeg(pixels: Pixels) -> Pixels:
-    """What is left after JPEG."""
-    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    return np.asarray(decoded, np.uint8)
+def through_jpeg(redacted: Redacted) -> Pixels:
+    """What is left after the encoder of stills."""
+    encoded = np.frombuffer(encode_still(redacted, MediaFormat.JPEG, _QUALITY), np.uint8)
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
