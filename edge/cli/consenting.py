@@ -183,11 +183,13 @@ def _boot() -> bytes:
 
 def terms_lines(use: Mapping[str, Any]) -> Iterator[str]:
     """What a person agrees to with a use, in words."""
-    if use["leaves"]:
+    if not use["leaves"]:
+        yield "It stays in the vehicle: nobody outside of it gets it"
+    elif use["destinations_listed"] and not use["destinations"]:
+        yield "It may leave the vehicle, but the policy lists nobody who may have it"
+    else:
         to = ", ".join(use["destinations"]) or "whichever destinations policy and configuration have there"
         yield f"It may leave the vehicle to {to}: {places_words(use['jurisdictions'])}"
-    else:
-        yield "Nobody gets it: it stays in the vehicle"
     if use["class"] == DataClass.POSITION and use["precision"] != "full":
         yield f"Positions are made coarse: {use['precision']}"
     if use["retention_days"]:

@@ -53,6 +53,7 @@ def _terms(policy: Policy, rule: Rule | None) -> dict[str, object]:
         "leaves": rule is not None and rule.leaves,
         "jurisdictions": [] if rule is None else sorted(rule.jurisdictions),
         "destinations": [] if rule is None else _destinations(policy, rule),
+        "destinations_listed": bool(policy.destinations),
         "retention_days": 0.0 if rule is None else rule.retention_days,
         "longest_days": 0.0 if rule is None else rule.longest_days,
         "erase_within_s": 0.0 if rule is None else rule.erase_within_s,
@@ -61,7 +62,7 @@ def _terms(policy: Policy, rule: Rule | None) -> dict[str, object]:
 
 
 def _destinations(policy: Policy, rule: Rule) -> list[str]:
-    return [*(recipients(rule, policy.destinations) or sorted(rule.destinations))]
+    return [*recipients(rule, policy.destinations)] if policy.destinations else sorted(rule.destinations)
 
 
 def _consent(grant: Granted) -> dict[str, object]:

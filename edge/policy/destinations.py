@@ -196,15 +196,17 @@ def recipients(rule: Rule, listed: Mapping[str, AllowedDestination]) -> tuple[st
     """The destinations of a policy's list that a rule lets have its data, by name in order.
 
     None where nothing leaves, and where the policy lists none: then it is whoever the configuration names of
-    the rule's purpose in its jurisdictions.
+    the rule's purpose in its jurisdictions. One without a jurisdiction is on this machine, and is named: what
+    it does with the data is not known.
     """
     return tuple(
         sorted(
             name
             for name, one in listed.items()
-            if (not rule.destinations or name in rule.destinations)
+            if rule.leaves
+            and (not rule.destinations or name in rule.destinations)
             and one.purpose is rule.purpose
-            and not rule.jurisdictions.isdisjoint({one.jurisdiction, ANYWHERE})
+            and (not one.jurisdiction or not rule.jurisdictions.isdisjoint({one.jurisdiction, ANYWHERE}))
         )
     )
 

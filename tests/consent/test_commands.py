@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.archive.changing import inside_of
+from edge.cli.consenting import terms_lines
 from edge.clock import SystemClock
 from edge.config.configuration import load_config
 from edge.consent.entries import Erased, Granted, Withdrawn
@@ -78,7 +79,24 @@ class TestWithoutAGateway:
     ) -> None:
         assert config.exists()
         given = nevgate("consent", "grant", "exterior", "recording", "--for", "1d", "--keep")
-        assert "Nobody gets it: it stays in the vehicle" in given.out
+        assert "It stays in the vehicle: nobody outside of it gets it" in given.out
+
+    def test_where_the_list_has_nobody_for_it_that_is_told(self) -> None:
+        use = {
+            "leaves": True,
+            "destinations": [],
+            "jurisdictions": ["CN"],
+            "class": "exterior",
+            "precision": "full",
+            "retention_days": 0,
+            "longest_days": 7,
+            "erase_within_s": 0,
+        }
+        listed, open_to_all = (
+            " ".join(terms_lines({**use, "destinations_listed": one})) for one in (True, False)
+        )
+        assert "the policy lists nobody who may have it" in listed
+        assert "whichever destinations" in open_to_all
 
     def test_looking_changes_nothing(self, nevgate: Program, config: Path) -> None:
         journal = config.parent / "journal" / "journal.db"

@@ -84,6 +84,7 @@ def test_a_consent_comes_and_goes(rig: Rig) -> None:
         "leaves": True,
         "jurisdictions": ["CN"],
         "destinations": [],
+        "destinations_listed": False,
         "retention_days": 0.0,
         "longest_days": 30,
         "erase_within_s": 864_000.0,

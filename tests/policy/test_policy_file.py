@@ -159,6 +159,21 @@ longest_days = 7
     assert fewer.digest != rule.digest, "who agreed to fewer is asked again"
 
 
+def test_a_destination_on_this_machine_is_a_recipient_too() -> None:
+    here = """
+[[destination]]
+name = "forwarder"
+purpose = "service"
+hosts = ["127.0.0.1"]
+"""
+    before = read(WHOLE + OTHERS).rule(DataClass.OPERATION, Purpose.SERVICE)
+    rule = read(WHOLE + OTHERS + here).rule(DataClass.OPERATION, Purpose.SERVICE)
+    assert rule is not None
+    assert before is not None
+    assert any(one.startswith("forwarder ") for one in rule.recipients)
+    assert rule.digest != before.digest, "who agreed before it was there is asked again"
+
+
 def test_a_rule_inherits_nothing_from_the_one_it_replaces() -> None:
     short = changed('jurisdictions = ["CN"]\ndestinations = ["fleet"]\nprecision = "geohash 5"\n', "")
     short = changed("retention_days = 7\n", "", changed("erase_within_s = 3600\n", "", short))
