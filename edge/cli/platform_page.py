@@ -24,8 +24,9 @@ _HOST = "127.0.0.1"
 def command(store: Path, port: int) -> None:
     """Show the stills and clips of a platform's store until SIGINT or SIGTERM, also while the platform runs.
 
-    The page is for browsers on this machine alone. Each picture is compared with the hash that its vehicle
-    signed whenever it is shown; of what is incomplete or was let go of, the page says how far it came.
+    The page is for browsers on this machine alone. Each picture is compared with its hash whenever it is
+    shown; the vehicle's signature over that was checked when it came, and is not checked again. Of what is
+    incomplete or was let go of, the page says how far it came.
 
     \b
     Examples:

@@ -183,13 +183,13 @@ def _state(kept: KeptMedia) -> Html:
 
 def _hash(kept: KeptMedia, about: MediaAbout, *, shown: bool) -> Html:
     if shown:
-        verdict = element("span", "verified", kind="good")
+        verdict = element("span", "fits what the store holds", kind="good")
     elif kept.state is MediaState.DAMAGED:
         verdict = element("span", "does not fit what arrived", kind="bad")
     elif kept.state is MediaState.COMPLETE and about.format in CONTENT_TYPES:
         verdict = element("span", "does not fit what the store holds", kind="bad")
     else:
-        verdict = Html.of("not verified here")
+        verdict = Html.of("not compared here")
     return Html.of(verdict, f": {about.digest.hex()}")
 
 

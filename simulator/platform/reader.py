@@ -156,7 +156,7 @@ class StoreReader(Closing):
     def _guarded(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, SchemaMismatchError) as error:
+        except (sqlite3.Error, SchemaMismatchError, ValueError) as error:
             raise StoreError(f"the store cannot be read: {error}", where=str(self.path)) from error
 
     def records(

@@ -53,7 +53,15 @@ def send(site: Site, content: bytes, **changes: object) -> None:
 def test_a_card_says_what_it_is_and_its_picture_is_served_as_what_it_is(site: Site) -> None:
     send(site, CONTENT)
     page = get(site, "/").text
-    for words in ("front", "exterior", "event", "crash@81", "complete", "verified", WHOLE.digest.hex()):
+    for words in (
+        "front",
+        "exterior",
+        "event",
+        "crash@81",
+        "complete",
+        "fits what the store holds",
+        WHOLE.digest.hex(),
+    ):
         assert words in page
     assert '<img src="/media/1"' in page
     picture = get(site, "/media/1")
@@ -82,6 +90,17 @@ def test_what_does_not_fit_its_hash_is_not_shown(site: Site, stored: bytes | Non
     connection.close()
     assert "does not fit what the store holds" in get(site, "/").text
     assert get(site, "/media/1").status_code == 404
+
+
+def test_a_row_that_makes_no_sense_is_an_error_with_words(site: Site) -> None:
+    send(site, CONTENT)
+    site.rig.receipts()
+    with sqlite3.connect(site.rig.path) as connection:
+        connection.execute("UPDATE media SET state = 'neither'")
+    connection.close()
+    answer = get(site, "/")
+    assert answer.status_code == 503
+    assert "the store cannot be read" in answer.text
 
 
 def test_words_of_a_vehicle_are_words_and_no_other_format_is_served(site: Site) -> None:
