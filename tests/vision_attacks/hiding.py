@@ -65,7 +65,10 @@ def _filled(view: View) -> Pixels:
 
 
 def clip_of(view: View) -> bytes:
-    """A clip as nevgate keeps it: the picture stands still, and one frame's box only memory knows."""
+    """A clip as nevgate keeps it: the picture stands still, and one frame's box only memory knows.
+
+    The time of day is in its bytes.
+    """
     found = [Boxes.none() if number == _BLIND else _boxes(view) for number in range(_FRAMES)]
     line = RedactionLine(
         _CAMERA, [Scripted(found, Subject.PLATE)], lambda _pixels: None, Memory(), clock=VirtualClock()
