@@ -41,6 +41,4 @@ class EarlyOrders:
 
     def let_go(self) -> int:
         """Let go of all; tell how many."""
-        count = len(self._kept)
-        self._kept.clear()
-        return count
+        return len(self.hand_on())

@@ -11,10 +11,10 @@ from edge.capturing.back_off import BackOff
 from edge.capturing.rights import Rights
 from edge.clock import NS_PER_S, Clock
 from edge.errors import VisionError
-from edge.policy.rules import Purpose
 from edge.uplink.events import Notice
-from edge.vision.media import Media, MediaFormat
+from edge.vision.media import Media
 from edge.vision.plan import VisionPlan
+from edge.vision.process.believing import is_believed
 from edge.vision.process.early import EarlyOrders
 from edge.vision.process.lives import VisionLives
 from edge.vision.process.messages import (
@@ -53,9 +53,7 @@ LINES_MOST, LINES_S = 50, 60.0
 """So many lines of the process go to the log in that time; it is not to fill a disk."""
 
 _UNSENT_MOST = 1 << 20
-_SIDE_MOST_PX, _COUNT_MOST = 1 << 14, 1 << 31
 _EXCHANGE_S = 0.05
-_ISO_BASE = slice(4, 8)
 _LOST_ORDERS = "requests and triggers that no camera took"
 
 logger = logging.getLogger(__name__)
@@ -130,7 +128,7 @@ class VisionProcess(VisionSource):
     @property
     def ready(self) -> bool:
         """Whether the camera is open, and confined."""
-        return self._process is not None and self._ready
+        return self._ready
 
     def start(self) -> None:
         """See `VisionSource.start`."""
@@ -219,9 +217,8 @@ class VisionProcess(VisionSource):
 
     def _ask(self, order: Request | Trigger) -> bool:
         """Ask the camera now, or as soon as it is ready."""
-        if self._ready and self._order(order):
-            return True
-        if not self._ready and self._may() and self._early.keep(order, self._now_s()):
+        waits = not self._ready and self._may()
+        if self._order(order) or (waits and self._early.keep(order, self._now_s())):
             return True
         self._lives.note(fact=_LOST_ORDERS)
         return False
@@ -308,19 +305,7 @@ class VisionProcess(VisionSource):
         Raises:
             VisionError: it is not, so that nothing of this process is believed any more.
         """
-        plan = self._plan
-        soon_ns = self._clock.boot_ns() + NS_PER_S
-        if not (
-            media.camera == plan.name
-            and media.data_class is plan.data_class
-            and media.purpose in {plan.purpose, Purpose.EVENT}
-            and media.cause.isprintable()
-            and media.from_ns >= 0
-            and media.to_ns <= soon_ns
-            and max(media.width, media.height) <= _SIDE_MOST_PX
-            and max(media.frames, media.faces, media.plates) <= _COUNT_MOST
-            and _is_what_it_says(media)
-        ):
+        if not is_believed(media, self._plan, self._clock.boot_ns()):
             self._lives.refuse(Dropped.DAMAGED)
             raise VisionError("a picture that is not of this camera, or of no time")
         if len(self._media) >= WAITING_MOST or self._media_bytes + len(media.content) > WAITING_BYTES_MOST:
@@ -373,12 +358,12 @@ class VisionProcess(VisionSource):
         if process is None:
             return
         process.kill()
-        was_ready, self._ready = self._ready, False
+        ran_s, self._ready = self._now_s() - self._started_s if self._ready else 0.0, False
         self._killed, self._cause = process, cause
         self._lives.end(lost)
         if mourned:
             self._lives.note("crashes")
-            self._mourn(cause or "died", ran_s=self._now_s() - self._started_s if was_ready else 0.0)
+            self._mourn(cause or "died", ran_s=ran_s)
         self._reap()
 
     def _mourn(self, cause: str, *, ran_s: float) -> None:
@@ -405,10 +390,3 @@ class VisionProcess(VisionSource):
         logger.log(logging.WARNING if trouble else logging.INFO, "%s", text)
         if self._notify is not None:
             self._notify(Notice(text, trouble))
-
-
-def _is_what_it_says(media: Media) -> bool:
-    """Whether it begins like what it says it is; nothing of it is decoded here."""
-    if media.format is MediaFormat.JPEG:
-        return media.content.startswith(b"\xff\xd8\xff")
-    return media.content[_ISO_BASE] == b"ftyp"
