@@ -61,7 +61,6 @@ class _Eye:
     section: CameraSection
     source: VisionSource | None = None
     leaving: VisionSource | None = None
-    purposes: frozenset[Purpose] = frozenset()
     stretches: deque[_Stretch] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     settling: deque[Media] = field(default_factory=deque)
     arrived: int = 0
@@ -122,11 +121,12 @@ class Seeing:
             before = eye.stretches[-1] if eye.stretches else None
             if before is None or (before.mask, before.purposes) != (mask, purposes):
                 eye.stretches.append(_Stretch(now_ns, mask, purposes))
-            if eye.purposes != purposes:
+            if (before.purposes if before else frozenset()) != purposes:
                 self._turn(eye, purposes)
             if eye.leaving is not None:
                 eye.leaving.step(now_ns)
-                self._let_go(eye)
+                if eye.leaving.gone:
+                    eye.past, eye.leaving = summed([*eye.past, *eye.leaving.hops()]), None
             if eye.source is None and eye.leaving is None and purposes:
                 self._open(eye, purposes)
             if eye.source is not None:
@@ -207,13 +207,11 @@ class Seeing:
 
         What ends it is not waited for: a driver that hangs would hold up the whole gateway.
         """
-        eye.purposes = purposes
         if eye.source is None:
             return
         eye.leaving, eye.source = eye.source, None
         eye.leaving.stop()
         self._receive(eye, eye.leaving.take())
-        self._let_go(eye)
         if not purposes:
             self._tell(Notice(f"camera {eye.section.name} is closed", trouble=False))
 
@@ -228,14 +226,11 @@ class Seeing:
             self._tell(Notice(f"camera {eye.section.name} is closed", trouble=False))
         eye.leaving = eye.source = None
 
-    def _let_go(self, eye: _Eye) -> None:
-        if eye.leaving is not None and eye.leaving.gone:
-            eye.past = summed([*eye.past, *eye.leaving.hops()])
-            eye.leaving = None
-
     def _open(self, eye: _Eye, purposes: frozenset[Purpose]) -> None:
         eye.opened += 1
-        eye.source = self._make(self._plan(eye.section, purposes), lambda: eye.purposes == purposes)
+        eye.source = self._make(
+            self._plan(eye.section, purposes), lambda: eye.stretches[-1].purposes == purposes
+        )
         eye.source.start()
         words = f"camera {eye.section.name} is opened for {', '.join(sorted(purposes))}"
         self._tell(Notice(words, trouble=False))

@@ -23,15 +23,19 @@ _AT_ONCE = 4
 
 @dataclass(slots=True, eq=False)
 class _Open:
-    """An event whose clip is being made; `frames` are in the writer, and in no clip yet."""
+    """An event whose clip is being made."""
 
     line: RedactionLine
     writer: ClipWriter | None = None
-    frames: int = 0
     from_ns: int = 0
     to_ns: int = 0
     faces: int = 0
     plates: int = 0
+
+    @property
+    def frames(self) -> int:
+        """How many are in the writer, and in no clip yet."""
+        return 0 if self.writer is None else self.writer.frames
 
 
 class Clipping:
@@ -113,9 +117,9 @@ class Clipping:
         self._windows.discard(reason)
         for event, opened in list(self._open.items()):
             opened.line.discard(reason)
+            self._lost[reason] += opened.frames
             if opened.writer is not None:
                 opened.writer.close()
-            self._lost[reason] += opened.frames
             self._past = self._with(opened.line.hop())
             del self._open[event]
 
@@ -163,14 +167,13 @@ class Clipping:
             try:
                 if opened.writer is None:
                     opened.writer = clip_writer(self._plan.clip, self._plan.clip_rate_hz, self._plan.quality)
-                    opened.from_ns, opened.frames, opened.faces, opened.plates = frame.t_ns, 0, 0, 0
+                    opened.from_ns, opened.faces, opened.plates = frame.t_ns, 0, 0
                 opened.writer.add(frame)
             except VisionError:
-                self._lose(opened, 1)
+                self._lose(opened.frames + 1)
                 opened.writer = None
                 continue
             opened.to_ns = frame.t_ns
-            opened.frames += 1
             opened.faces += frame.faces
             opened.plates += frame.plates
             if opened.writer.frames >= FRAMES_MOST:
@@ -185,9 +188,8 @@ class Clipping:
             try:
                 content = writer.finish()
             except VisionError:
-                self._lose(opened, 0)
+                self._lose(writer.frames)
                 return []
-        opened.frames = 0
         self._clips += 1
         return [
             Media(
@@ -208,8 +210,7 @@ class Clipping:
             )
         ]
 
-    def _lose(self, opened: _Open, more: int) -> None:
-        """Count a clip that the encoder failed at, with the frames in it and as many more."""
+    def _lose(self, frames: int) -> None:
+        """Count a clip that the encoder failed at, and its frames."""
         self._failed += 1
-        self._lost[Dropped.ENCODER] += opened.frames + more
-        opened.frames = 0
+        self._lost[Dropped.ENCODER] += frames
