@@ -19,7 +19,7 @@ from edge.clock import VirtualClock
 from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.cameras.camera import CameraSettings
-from edge.vision.cameras.files import CUT_OFF_S, PIXELS_MOST, FileCamera, read_still
+from edge.vision.cameras.files import PIXELS_MOST, FileCamera, read_still
 from edge.vision.detector import Detector
 from edge.vision.encoding.films import open_film
 from edge.vision.encoding.stills import encode_still
@@ -196,7 +196,7 @@ class Redacting:
                     tell(min(1.0, camera.reached_s / camera.length_s))
             for redacted in passage.finish():
                 film.add(redacted)
-            if camera.length_s is not None and camera.length_s - camera.reached_s > CUT_OFF_S:
+            if camera.length_s and camera.missing_s:
                 passage.note(
                     f"ends at {camera.reached_s:.1f} s, and says that it is {camera.length_s:.1f} s long"
                 )

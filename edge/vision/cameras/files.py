@@ -52,7 +52,7 @@ _WITH_ATTACHMENTS = "MPO"
 
 _FALLBACK_HZ = 25.0
 _HIGHEST_HZ = 1000.0
-CUT_OFF_S = 1.0
+_CUT_OFF_S = 1.0
 """A film that ends so much earlier than it says was cut off; sound is often some tenths longer."""
 
 _MISSING_MOST_S = 86_400.0
@@ -148,6 +148,12 @@ class FileCamera(Camera):
         self._start_ns = clock.boot_ns()
         self._next: tuple[int, int, Pixels] | None = None
 
+    @property
+    def missing_s(self) -> float:
+        """By how much a film ended earlier than it says; 0 where it was not cut off."""
+        missing_s = (self.length_s or 0.0) - self.reached_s
+        return missing_s if missing_s > _CUT_OFF_S else 0.0
+
     def read(self, timeout_s: float) -> Picture | None:
         """See `Camera.read`; a picture that is not due in time comes with a later call."""
         if self.ended:
@@ -216,9 +222,7 @@ class FileCamera(Camera):
                     yield number, after_ns, np.ascontiguousarray(pixels, np.uint8)
                 else:
                     self._losses[Dropped.DAMAGED] += 1
-            missing_s = (self.length_s or 0.0) - self.reached_s
-            if missing_s > CUT_OFF_S:
-                missed_hz = min(hz, self.settings.rate_hz)
-                self._losses[Dropped.DAMAGED] += round(min(missing_s, _MISSING_MOST_S) * missed_hz)
+            missed_hz = min(hz, self.settings.rate_hz)
+            self._losses[Dropped.DAMAGED] += round(min(self.missing_s, _MISSING_MOST_S) * missed_hz)
         finally:
             capture.release()
