@@ -152,6 +152,7 @@ def measured(pixels: Pixels, limits: FitnessLimits) -> Fitness:
     """Measure what a picture of three channels is judged by."""
     cells = _cells(pixels)
     parts = _parts(_grey(cells))
+    rows, columns = _lines(pixels), _lines(pixels.transpose(1, 0, 2))
     clipped = (_parts(cells.max(axis=2)) >= _CLIPPED).mean(axis=2)
     white = clipped >= _ALL_OVER
     rest = float(clipped[~white].mean()) if not white.all() else 0.0
@@ -161,8 +162,8 @@ def measured(pixels: Pixels, limits: FitnessLimits) -> Fitness:
         unevenness=float(parts.mean(axis=2).std()),
         white=float(white.mean()),
         clipped=rest,
-        sharpness=_sharpness(pixels),
-        noise=_noise(pixels, limits),
+        sharpness=_sharpness(rows, columns),
+        noise=_noise(rows, limits),
     )
 
 
@@ -188,13 +189,17 @@ def _dark(parts: NDArray[np.float32], limits: FitnessLimits) -> NDArray[np.bool_
     return np.asarray(brightest < limits.dark_level)
 
 
-def _noise(pixels: Pixels, limits: FitnessLimits) -> float | None:
-    """See `Fitness.noise`; looks at stretches of some 90 rows at full resolution.
+def _lines(pixels: Pixels) -> NDArray[np.uint8]:
+    """Some 90 of a picture's rows at full resolution, in grey."""
+    return _grey(np.ascontiguousarray(pixels[:: max(1, pixels.shape[0] // _LINES)]))
+
+
+def _noise(rows: NDArray[np.uint8], limits: FitnessLimits) -> float | None:
+    """See `Fitness.noise`; looks at stretches of rows.
 
     Noise is what bends from pixel to pixel. Edges and texture do so too, but not all over a picture.
     """
-    rows = np.ascontiguousarray(pixels[:: max(1, pixels.shape[0] // _LINES)])
-    lines = cv2.cvtColor(rows, cv2.COLOR_BGR2GRAY).astype(np.int16)
+    lines = rows.astype(np.int16)
     bends = lines[:, :-2] - 2 * lines[:, 1:-1] + lines[:, 2:]
     end = bends.shape[1] // _STRETCH * _STRETCH
     if end == 0:
@@ -206,24 +211,20 @@ def _noise(pixels: Pixels, limits: FitnessLimits) -> float | None:
     return float(np.quantile(noise[lit] / light[lit], 0.1)) if lit.any() else None
 
 
-def _sharpness(pixels: Pixels) -> float | None:
-    """See `Fitness.sharpness`; looks at some 90 rows and as many columns at full resolution.
+def _sharpness(rows: NDArray[np.uint8], columns: NDArray[np.uint8]) -> float | None:
+    """See `Fitness.sharpness`; looks at rows, and at columns laid as rows.
 
     Each direction counts by itself: a picture moved sideways keeps its edges along the movement.
     """
-    height, width = pixels.shape[:2]
-    rows = pixels[:: max(1, height // _LINES)]
-    columns = pixels[:, :: max(1, width // _LINES)].transpose(1, 0, 2)
     found = [one for one in (_steepest(rows), _steepest(columns)) if one is not None]
     return min(found) if found else None
 
 
-def _steepest(coloured: Pixels) -> float | None:
+def _steepest(lines: NDArray[np.uint8]) -> float | None:
     """The upper quartile over edges along lines of the share of their height in their steepest step.
 
     What steps there are where the picture is evenest are taken for noise, which makes no edge steeper.
     """
-    lines = np.asarray(cv2.cvtColor(np.ascontiguousarray(coloured), cv2.COLOR_BGR2GRAY), np.uint8)
     window = np.ones((1, _EDGE), np.uint8)
     heights = cv2.subtract(cv2.dilate(lines, window), cv2.erode(lines, window))
     steps = cv2.absdiff(lines[:, 1:], lines[:, :-1])
