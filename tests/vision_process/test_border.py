@@ -168,7 +168,7 @@ def test_a_picture_that_cannot_be_ends_the_process(border: Border, changed: dict
         encode(Pictured(data_class=DataClass.EXTERIOR, from_ns=0, to_ns=0), b"none"),
         encode(Said(level=20, text="x"), b"more"),
         encode(Said(level=20, text="x")) * 5000,
-        READY + encode(Counted(hops=(plain_hop(Hop("a", "b", 1, 1)),) * 2, cpu_s=0)),
+        READY + encode(Counted(hops=(plain_hop(Hop("camera front", "frames", 1, 1)),) * 2, cpu_s=0)),
         (2).to_bytes(4, "big") + bytes(4) + b"[[",
         (60_000).to_bytes(4, "big") + bytes(4) + b"[" * 60_000,
     ],
@@ -195,6 +195,42 @@ def test_no_bytes_bring_the_gateway_down(parts: list[bytes], framed: bool) -> No
         border.process.close(0)
         assert PLAYED[-1].killed
         assert Account.of(border.process.hops()).balanced
+
+
+@pytest.mark.parametrize(
+    "hop",
+    [
+        Hop("", "frames", 1, 1),
+        Hop("door", "frames", 1, 1),
+        Hop("camera rear", "frames", 1, 1),
+        Hop("camera front", "frames", 1 << 62, 1 << 62),
+        Hop("camera front", "frames", 1, 0, {"": 1}),
+        Hop("camera front", "frames", 1, 0, {"\x1b[2J": 1}),
+        Hop("camera front", "frames", 1, 1, facts={"": 1}),
+        Hop("camera front", "frames", 1, 1, facts={"\x1b[2J": 1}),
+        Hop("camera front", "frames", 1, 1, facts={"faces": 1 << 62}),
+    ],
+)
+def test_an_account_that_cannot_be_ends_the_process_and_is_not_told_on(border: Border, hop: Hop) -> None:
+    for _ in range(2):
+        border.send(READY, encode(Counted(hops=(plain_hop(hop),), cpu_s=0)))
+        assert PLAYED[-1].killed
+        border.clock.advance_to(border.clock.boot_ns() + 60 * NS_PER_S)
+        border.step()
+    assert [told.name for told in border.process.hops()] == ["vision of front to core"]
+    assert border.hop().facts == {"messages that were none": 2, "crashes": 2}
+
+
+def test_an_account_does_not_grow_with_every_process(border: Border) -> None:
+    for life in range(9):
+        facts = {f"{life} and {each}": 1 for each in range(20)}
+        told = Hop("camera front", "frames", 1, 1, facts=facts)
+        border.send(READY, encode(Counted(hops=(plain_hop(told),), cpu_s=0)))
+        PLAYED[-1].theirs.close()
+        border.step()
+        border.clock.advance_to(border.clock.boot_ns() + 60 * NS_PER_S)
+        border.step()
+    assert max(len(hop.facts) for hop in border.process.hops()) <= 64
 
 
 def test_what_has_left_and_did_not_arrive_is_counted(border: Border) -> None:

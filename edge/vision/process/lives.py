@@ -68,6 +68,11 @@ class VisionLives:
         self._arrived = 0
         self._refused = Counter()
 
+    @property
+    def facts(self) -> frozenset[str]:
+        """The names of the facts that processes which have ended told."""
+        return frozenset(name for hop in self._past for name in hop.facts)
+
     def hops(self) -> tuple[Hop, ...]:
         """The account of all processes."""
         facts = Hop(self._hand_over, "media", 0, 0, facts=dict(self._facts))

@@ -14,7 +14,7 @@ from edge.errors import VisionError
 from edge.uplink.events import Notice
 from edge.vision.media import Media
 from edge.vision.plan import VisionPlan
-from edge.vision.process.believing import is_believed
+from edge.vision.process.believing import is_believed, is_believed_account
 from edge.vision.process.early import EarlyOrders
 from edge.vision.process.lives import VisionLives
 from edge.vision.process.messages import (
@@ -284,8 +284,8 @@ class VisionProcess(VisionSource):
                     Hop(one.name, "frames", one.entered, one.left, one.set_aside, facts=one.facts)
                     for one in hops
                 ]
-                if len({one.name for one in hops}) != len(hops):
-                    raise VisionError("an account with a hop twice")
+                if not is_believed_account(plain_hops, self._plan, self._lives.facts):
+                    raise VisionError("an account that is not of this camera")
                 self._lives.report(plain_hops)
             case Pictured() if self._ready:
                 self._take_up(media_of(message, body))
