@@ -261,6 +261,26 @@ def test_where_it_is_not_allowed_any_more_nothing_is_handed_on(border: Border) -
     assert len(PLAYED) == 2
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_it_reported_last_is_counted_where_it_is_not_allowed_any_more(
+    border: Border, stopped: bool
+) -> None:
+    border.send(READY)
+    camera = plain_hop(Hop("camera front", "frames", 5, 5, facts={"waiting": 2}))
+    left = plain_hop(Hop("vision of front to core", "media", 1, 1))
+    PLAYED[-1].theirs.sendall(encode(Counted(hops=(camera, left), cpu_s=1)) + encode_picture(STILL))
+    border.allowed = False
+    if stopped:
+        border.process.stop()
+    border.step()
+    assert PLAYED[-1].killed
+    assert border.process.take() == []
+    assert border.hop().set_aside == {str(Dropped.POLICY): 1}
+    frames = next(hop for hop in border.process.hops() if hop.name == "camera front")
+    assert (frames.entered, dict(frames.set_aside)) == (7, {str(Dropped.POLICY): 2})
+    assert Account.of(border.process.hops()).balanced
+
+
 def test_more_than_is_taken_is_dropped(border: Border, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervising, "WAITING_MOST", 2)
     border.send(READY, handed(3), *[encode_picture(STILL)] * 3)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from edge.account import Hop
 from edge.capturing.back_off import BackOff
@@ -23,6 +24,7 @@ from edge.vision.process.messages import (
     Done,
     Failed,
     Pictured,
+    PlainHop,
     PlanOrder,
     Ready,
     Request,
@@ -175,6 +177,7 @@ class VisionProcess(VisionSource):
     def stop(self) -> None:
         """See `VisionSource.stop`: the process is killed."""
         self._want_no_more()
+        self._hear_out()
         if self._process is not None:
             self._end(Dropped.STOPPED if self._allowed() else Dropped.POLICY, "", mourned=False)
 
@@ -280,13 +283,7 @@ class VisionProcess(VisionSource):
                 for order in self._early.hand_on():
                     self._ask(order)
             case Counted(hops=hops):
-                plain_hops = [
-                    Hop(one.name, "frames", one.entered, one.left, one.set_aside, facts=one.facts)
-                    for one in hops
-                ]
-                if not is_believed_account(plain_hops, self._plan, self._lives.facts):
-                    raise VisionError("an account that is not of this camera")
-                self._lives.report(plain_hops)
+                self._take_account(hops)
             case Pictured() if self._ready:
                 self._take_up(media_of(message, body))
             case Said(level=level, text=text):
@@ -298,6 +295,21 @@ class VisionProcess(VisionSource):
                 self._end(Dropped.STOPPED, "", mourned=False)
             case _:
                 raise VisionError("a message out of turn")
+
+    def _hear_out(self) -> None:
+        """Take up the accounts that have come: nothing else is wanted of a process that is to be killed."""
+        with suppress(VisionError):
+            for message, _ in () if self._process is None else self._process.channel.receive(0):
+                if isinstance(message, Counted):
+                    self._take_account(message.hops)
+
+    def _take_account(self, told: Sequence[PlainHop]) -> None:
+        hops = [
+            Hop(one.name, "frames", one.entered, one.left, one.set_aside, facts=one.facts) for one in told
+        ]
+        if not is_believed_account(hops, self._plan, self._lives.facts):
+            raise VisionError("an account that is not of this camera")
+        self._lives.report(hops)
 
     def _take_up(self, media: Media) -> None:
         """Hand on what is of this camera, and could be.
@@ -341,6 +353,7 @@ class VisionProcess(VisionSource):
 
     def _forbid(self) -> None:
         """End the process at once, with all that is in it: it may not see any more."""
+        self._hear_out()
         held = len(self._media)
         self._lives.withdraw(Dropped.POLICY, held)
         self.take()
