@@ -32,6 +32,9 @@ CLOSE_S = 0.3
 FOLLOWED_S = 0.2
 """So often at least an open camera is followed: one in the cabin ends soon where it hears nothing."""
 
+SETTLING_MOST, SETTLING_BYTES_MOST = 256, 64 << 20
+"""Of one camera; its process may hand on more than it can have seen, and the gateway's memory is for all."""
+
 _REMEMBERED = 64
 _MB = 1 << 20
 
@@ -238,7 +241,11 @@ class Seeing:
     def _receive(self, eye: _Eye, found: Iterable[Media]) -> None:
         for media in found:
             eye.arrived += 1
-            eye.settling.append(media)
+            held_bytes = sum(len(one.content) for one in eye.settling)
+            if len(eye.settling) < SETTLING_MOST and held_bytes + len(media.content) <= SETTLING_BYTES_MOST:
+                eye.settling.append(media)
+            else:
+                eye.aside[Dropped.QUEUE] += 1
 
     def _settled(self, eye: _Eye, now_ns: int) -> list[tuple[Media, str]]:
         out: list[tuple[Media, str]] = []

@@ -211,6 +211,25 @@ def test_a_camera_whose_driver_hangs_is_not_waited_for_and_not_opened_twice() ->
     assert rig.seeing.hops()[0].entered == 6
 
 
+@pytest.mark.parametrize(("most", "bytes_most"), [(5, 1 << 20), (256, 5 * len(b"jpeg"))])
+def test_what_settles_is_bounded_whatever_a_camera_hands_on(
+    monkeypatch: pytest.MonkeyPatch, most: int, bytes_most: int
+) -> None:
+    monkeypatch.setattr("edge.seeing.SETTLING_MOST", most)
+    monkeypatch.setattr("edge.seeing.SETTLING_BYTES_MOST", bytes_most)
+    rig = Rig()
+    rig.agree((EXTERIOR, RECORDING))
+    rig.follow()
+    (source,) = rig.sources
+    for _ in range(8):
+        source.sees(rig.now_ns)
+    rig.follow()
+    hop = rig.seeing.hops()[-1]
+    assert (hop.facts["settling"], dict(hop.set_aside)) == (5, {"queue full": 3})
+    assert len([kept for _ in range(20) for kept in rig.follow()]) == 5
+    assert rig.seeing.hops()[-1].balanced
+
+
 def test_a_picture_is_kept_a_second_after_it_under_the_mask_of_its_time() -> None:
     rig = Rig()
     rig.agree((EXTERIOR, RECORDING))
