@@ -17,7 +17,7 @@ from edge.uplink.events import Notice
 from edge.vehicle.outcome import EventStarted
 from edge.vision.media import Media, MediaFormat
 from edge.vision.plan import VisionPlan
-from edge.vision.process.surface import VisionSource
+from edge.vision.process.surface import LOST_ORDERS, VisionSource
 from edge.vision.reasons import Dropped
 
 SETTLE_NS = NS_PER_S
@@ -70,6 +70,8 @@ class _Eye:
     kept: int = 0
     aside: Counter[Dropped] = field(default_factory=Counter)
     opened: int = 0
+    asked: bool = False
+    unasked: int = 0
     past: list[Hop] = field(default_factory=list)
 
 
@@ -104,7 +106,6 @@ class Seeing:
         self._clock = clock
         self._tell = tell
         self._make = make
-        self._asked: deque[str] = deque(maxlen=_REMEMBERED)
 
     def follow(self, mask: str, place: str | None) -> list[tuple[Media, str]]:
         """Open and close what is to be, and hand on what may be kept; called many times a second.
@@ -118,7 +119,6 @@ class Seeing:
         """
         now_ns = self._clock.boot_ns()
         out: list[tuple[Media, str]] = []
-        asked = {self._asked.popleft() for _ in range(len(self._asked))}
         for eye in self._eyes.values():
             purposes = self._purposes(eye.section, place)
             before = eye.stretches[-1] if eye.stretches else None
@@ -134,8 +134,8 @@ class Seeing:
                 self._open(eye, purposes)
             if eye.source is not None:
                 eye.source.step(now_ns)
-                if eye.section.name in asked:
-                    eye.source.request()
+            self._ask(eye, turning=eye.source is None and bool(purposes))
+            if eye.source is not None:
                 self._receive(eye, eye.source.take())
             out += self._settled(eye, now_ns)
         return out
@@ -148,8 +148,12 @@ class Seeing:
     def event(self, started: EventStarted) -> None:
         """Have clips kept around an event, by the cameras that wait for it."""
         for eye in self._eyes.values():
-            if eye.source is not None and started.trigger in eye.section.events:
+            if started.trigger not in eye.section.events:
+                continue
+            if eye.source is not None:
                 eye.source.trigger(started.event_id, started.at_ns)
+            elif eye.leaving is not None:
+                eye.unasked += 1
 
     def request(self, name: str) -> str:
         """Have a camera's next picture kept, from any thread; tell why not, empty if it is asked for."""
@@ -159,9 +163,9 @@ class Seeing:
             return f"there is no camera '{name}'; configured: {known}"
         if not eye.section.requests:
             return f"camera '{name}' takes none on request; set requests = true"
-        if eye.source is None:
+        if not (eye.stretches and eye.stretches[-1].purposes):
             return f"camera '{name}' is closed: nothing allows pictures of it here and now"
-        self._asked.append(name)
+        eye.asked = True
         return ""
 
     def close(self) -> list[tuple[Media, str]]:
@@ -188,6 +192,8 @@ class Seeing:
             aside = {str(cause): count for cause, count in eye.aside.items() if count}
             entered = eye.arrived - len(eye.settling)
             facts = {"times opened": eye.opened, "settling": len(eye.settling)}
+            if eye.unasked:
+                facts[LOST_ORDERS] = eye.unasked
             found.append(Hop(f"seen by {eye.section.name}", "media", entered, eye.kept, aside, facts=facts))
         return tuple(found)
 
@@ -237,6 +243,15 @@ class Seeing:
         eye.source.start()
         words = f"camera {eye.section.name} is opened for {', '.join(sorted(purposes))}"
         self._tell(Notice(words, trouble=False))
+
+    def _ask(self, eye: _Eye, *, turning: bool) -> None:
+        """Hand on that a picture was asked for; while a camera turns, that waits until it is open again."""
+        if eye.asked and not turning:
+            eye.asked = False
+            if eye.source is None:
+                eye.unasked += 1
+            else:
+                eye.source.request()
 
     def _receive(self, eye: _Eye, found: Iterable[Media]) -> None:
         for media in found:

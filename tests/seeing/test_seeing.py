@@ -21,7 +21,7 @@ from edge.vehicle.outcome import EventStarted
 from edge.vision.media import Media, MediaFormat
 from edge.vision.plan import VisionPlan
 from edge.vision.process.child import LEASE_S
-from edge.vision.process.surface import VisionSource
+from edge.vision.process.surface import LOST_ORDERS, VisionSource
 
 EXTERIOR, CABIN = DataClass.EXTERIOR, DataClass.CABIN
 RECORDING, EVENT = Purpose.RECORDING, Purpose.EVENT
@@ -209,6 +209,36 @@ def test_a_camera_whose_driver_hangs_is_not_waited_for_and_not_opened_twice() ->
     rig.follow()
     assert len(rig.sources) == 2
     assert rig.seeing.hops()[0].entered == 6
+
+
+def test_what_is_asked_for_while_a_camera_turns_is_asked_of_the_next_or_counted() -> None:
+    rig = Rig()
+    rig.agree((EXTERIOR, RECORDING))
+    rig.follow()
+    (source,) = rig.sources
+    source.hangs = True
+    rig.agree((EXTERIOR, RECORDING), (EXTERIOR, EVENT))
+    rig.follow()
+    assert rig.seeing.request("front") == ""
+    rig.follow()
+    rig.seeing.event(EventStarted("e@5", "e", 5, 0, 10, "", frames=False, locked=False, complete_from_ns=0))
+    source.hangs = False
+    rig.follow()
+    assert [each.asked for each in rig.sources] == [["start"], ["start", "request"]]
+    assert rig.seeing.hops()[-1].facts[LOST_ORDERS] == 1
+
+
+def test_what_was_asked_for_just_before_a_withdrawal_is_counted_and_never_taken() -> None:
+    rig = Rig()
+    rig.agree((EXTERIOR, RECORDING))
+    rig.follow()
+    assert rig.seeing.request("front") == ""
+    rig.agree()
+    rig.follow()
+    assert rig.seeing.hops()[-1].facts[LOST_ORDERS] == 1
+    rig.agree((EXTERIOR, RECORDING))
+    rig.follow()
+    assert [each.asked for each in rig.sources] == [["start"], ["start"]]
 
 
 @pytest.mark.parametrize(("most", "bytes_most"), [(5, 1 << 20), (256, 5 * len(b"jpeg"))])

@@ -38,7 +38,7 @@ from edge.vision.process.messages import (
 from edge.vision.process.opening import PLANNED
 from edge.vision.process.said import plain
 from edge.vision.process.started import StartedVision
-from edge.vision.process.surface import Tell, VisionSource
+from edge.vision.process.surface import LOST_ORDERS, Tell, VisionSource
 from edge.vision.reasons import Dropped
 
 START_S = 60.0
@@ -56,7 +56,6 @@ LINES_MOST, LINES_S = 50, 60.0
 
 _UNSENT_MOST = 1 << 20
 _EXCHANGE_S = 0.05
-_LOST_ORDERS = "requests and triggers that no camera took"
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +140,7 @@ class VisionProcess(VisionSource):
         now_s = now_ns / NS_PER_S
         self._reap()
         may = self._may()
-        self._lives.note(fact=_LOST_ORDERS, count=self._early.lapsed(now_s))
+        self._lives.note(fact=LOST_ORDERS, count=self._early.lapsed(now_s))
         if self._process is None:
             if may and self._killed is None and not self._closing and now_s >= self._back_off.due_s:
                 self._begin(now_s)
@@ -199,7 +198,7 @@ class VisionProcess(VisionSource):
     def _want_no_more(self) -> None:
         self._wanted = False
         self._closing = True
-        self._lives.note(fact=_LOST_ORDERS, count=self._early.let_go())
+        self._lives.note(fact=LOST_ORDERS, count=self._early.let_go())
 
     def _now_s(self) -> float:
         return self._clock.boot_ns() / NS_PER_S
@@ -223,7 +222,7 @@ class VisionProcess(VisionSource):
         waits = not self._ready and self._may()
         if self._order(order) or (waits and self._early.keep(order, self._now_s())):
             return True
-        self._lives.note(fact=_LOST_ORDERS)
+        self._lives.note(fact=LOST_ORDERS)
         return False
 
     def _order(self, order: ToChild) -> bool:

@@ -11,6 +11,9 @@ from edge.vision.media import Media
 
 Tell = Callable[[Notice], None]
 
+LOST_ORDERS = "requests and triggers that no camera took"
+"""A fact of the account."""
+
 
 class VisionSource(ABC):
     """One camera as a source of stills and clips; for one thread."""
