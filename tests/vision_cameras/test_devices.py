@@ -101,6 +101,16 @@ def test_bits_that_flip_on_the_way_end_nothing() -> None:
     assert shapes == {STREET.shape}
 
 
+def test_a_frame_that_was_cut_off_is_no_picture_and_is_counted() -> None:
+    def cut(number: int, coded: bytes) -> bytes:
+        return coded[: len(coded) * 2 // 3] if number % 3 == 0 else coded
+
+    with RtspServer(scene, cut) as server, open_stream(server) as camera:
+        pictures = [next_of(camera) for _ in range(20)]
+        assert camera.take_losses()[Dropped.DAMAGED] >= 5
+    assert all(np.abs(one.pixels.astype(int) - STREET).mean() < 0.5 for one in pictures)
+
+
 def test_frames_that_can_never_be_decoded_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with RtspServer(scene) as server, open_stream(server) as camera:
         next_of(camera)

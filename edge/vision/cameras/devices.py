@@ -16,12 +16,14 @@ from edge.clock import NS_PER_S, Clock
 from edge.errors import VisionError
 from edge.vision.cameras.arrival import Arrival
 from edge.vision.cameras.camera import Camera, CameraSettings
+from edge.vision.cameras.jpeg import decode_whole
 from edge.vision.cameras.rate import Rate
-from edge.vision.picture import Picture
+from edge.vision.picture import Picture, Pixels
 from edge.vision.reasons import Dropped
 
 _NS_PER_MS = NS_PER_S // 1000
 _CHANNELS = 3
+_JPEG, _AS_IT_CAME = b"MJPG", -1
 _OPEN_MS = 5_000
 _READ_MS = 3_000
 _FAILURES_MOST = 20
@@ -76,6 +78,14 @@ class _OpenCvCamera(Camera):
         self._capture.release()
         self.ended = True
 
+    def _pixels(self) -> Pixels | None:
+        """Decode the frame that was grabbed; None where that cannot be."""
+        try:
+            good, pixels = self._capture.retrieve()
+        except cv2.error:
+            return None
+        return np.asarray(pixels) if good and pixels is not None else None
+
     def _pass_over(self, t_ns: int, now_ns: int) -> None:
         """Count a frame that newer ones wait behind, unless that has been so for too long already.
 
@@ -91,11 +101,8 @@ class _OpenCvCamera(Camera):
             )
 
     def _decoded(self, t_ns: int) -> Picture | None:
-        try:
-            good, pixels = self._capture.retrieve()
-        except cv2.error:
-            good, pixels = False, None
-        if not good or pixels is None or pixels.dtype != np.uint8 or pixels.shape[2:] != (_CHANNELS,):
+        pixels = self._pixels()
+        if pixels is None or pixels.dtype != np.uint8 or pixels.shape[2:] != (_CHANNELS,):
             self._losses[Dropped.DAMAGED] += 1
             self._failed += 1
             if self._failed >= _FAILURES_MOST:
@@ -160,6 +167,21 @@ class RtspCamera(_OpenCvCamera):
             host = urlsplit(settings.source).hostname
             raise VisionError(f"no stream is to be had from {host}", where=f"camera {settings.name}")
         super().__init__(settings, capture, clock)
+        # FFmpeg fills in what a cut-off JPEG lacks, and tells nobody. It is made to hand it on as it came.
+        self._coded = _is_jpeg(capture) and capture.set(cv2.CAP_PROP_FORMAT, _AS_IT_CAME)
+
+    def _pixels(self) -> Pixels | None:
+        found = super()._pixels()
+        if found is None or not self._coded:
+            return found
+        try:
+            return decode_whole(found.tobytes())
+        except VisionError:
+            return None
+
+
+def _is_jpeg(capture: cv2.VideoCapture) -> bool:
+    return round(capture.get(cv2.CAP_PROP_FOURCC)) == int.from_bytes(_JPEG, "little")
 
 
 @contextmanager
