@@ -41,7 +41,11 @@ def command(store: Path, port: int) -> None:
     from simulator.platform.reader import StoreReader  # noqa: PLC0415 - with the page alone
 
     StoreReader(store).close()
-    server = PageServer(MediaSite(store), _HOST, port)
+    try:
+        server = PageServer(MediaSite(store), _HOST, port)
+    except ConfigError as error:
+        todo = "Give another port, or --port 0 for any that is free"
+        raise ConfigError(error.what, where="the platform's page", todo=todo) from error
     click.echo(f"stills and clips are at http://{_HOST}:{server.bound_port}/; end with Ctrl-C", err=True)
     with stop_on_signal() as stop:
         server.serve(stop)

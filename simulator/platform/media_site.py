@@ -23,6 +23,7 @@ _POLICY = (
     "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 )
 _LARGEST_ROW = 2**63 - 1
+_HTTP = "80"
 _NAMES = ("127.0.0.1", "localhost")
 _NOTHING = 204
 _UNAVAILABLE = 503
@@ -53,8 +54,7 @@ class MediaSite:
         """Answer one request."""
         request = Request(environ)
         try:
-            port = environ["SERVER_PORT"]
-            check_host(request, frozenset(f"{name}:{port}" for name in _NAMES))
+            check_host(request, _authorities(environ["SERVER_PORT"]))
             endpoint, values = _ROUTES.bind_to_environ(environ).match()
             answer = self._answer(request, endpoint, values)
         except HTTPException as error:
@@ -72,20 +72,27 @@ class MediaSite:
         with StoreReader(self._store) as reader:
             match endpoint, values:
                 case "content", {"row": int(row)}:
-                    return _content(reader, row)
+                    return _content(request, reader, row)
                 case _:
                     vehicle = request.args.get("vehicle") or None
                     page = media_page(reader, vehicle=vehicle, before=_before(request))
                     return Response(page, mimetype="text/html")
 
 
-def _content(reader: StoreReader, row: int) -> Response:
+def _authorities(port: str) -> frozenset[str]:
+    """What a browser may send as Host; it leaves HTTP's own port away."""
+    return frozenset({f"{name}:{port}" for name in _NAMES} | (set(_NAMES) if port == _HTTP else set()))
+
+
+def _content(request: Request, reader: StoreReader, row: int) -> Response:
     kept = reader.media_at(row)
     found = None if kept is None else verified_content(reader, kept)
     if found is None:
         raise NotFound
     content, served = found
-    return Response(content, content_type=served)
+    answer = Response(content, content_type=served)
+    # Some browsers play no film of which they cannot have a part.
+    return answer.make_conditional(request, accept_ranges=True, complete_length=len(content))
 
 
 def _before(request: Request) -> int | None:

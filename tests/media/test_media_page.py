@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -11,10 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from selenium.webdriver.common.by import By
 from werkzeug.test import Client, TestResponse
 
+from edge.cli.program import program
 from edge.clock import NS_PER_S
+from edge.errors import ConfigError
 from edge.page.server import PageServer
 from edge.vision.encoding.clips import clip_writer
 from edge.vision.encoding.stills import encode_still
@@ -126,6 +130,34 @@ def test_another_name_that_points_here_gets_nothing(site: Site) -> None:
     send(site, CONTENT)
     assert get(site, "/", "http://evil.example:8481").status_code == 400
     assert get(site, "/?before=x").status_code == 400
+
+
+def test_it_is_called_by_its_name_alone_where_its_port_is_that_of_http(site: Site) -> None:
+    send(site, CONTENT)
+    assert get(site, "/", "http://127.0.0.1:80").status_code == 200
+    assert get(site, "/", "http://localhost").status_code == 200
+    assert get(site, "/", "http://evil.example").status_code == 400
+
+
+def test_a_part_of_a_clip_is_served_where_a_browser_asks_for_it(site: Site) -> None:
+    send(site, CONTENT)
+    site.rig.receipts()
+    client = Client(MediaSite(site.rig.path))
+    part = client.get("/media/1", base_url=BASE, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.data) == (206, CONTENT[10:20])
+    assert part.headers["Content-Range"] == f"bytes 10-19/{len(CONTENT)}"
+    beyond = client.get("/media/1", base_url=BASE, headers={"Range": f"bytes={len(CONTENT)}-"})
+    assert beyond.status_code == 416
+    assert get(site, "/media/1").headers["Accept-Ranges"] == "bytes"
+
+
+def test_a_port_that_is_taken_is_told_by_the_option_that_would_change_it(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = CliRunner().invoke(program, ["platform", "page", str(site.rig.path), "--port", port])
+    assert isinstance(result.exception, ConfigError)
+    assert f"port {port}" in result.exception.what
+    assert "--port 0" in result.exception.todo
 
 
 def test_older_ones_are_on_the_next_page_and_a_vehicle_has_its_own(site: Site) -> None:
