@@ -54,7 +54,8 @@ class Standing:
     def media_refused(self, data_class: DataClass, purpose: Purpose, mask: str) -> str:
         """Why it may not have a still or clip; empty if it may.
 
-        As with records it counts what could go there when it was taken and what may go there now.
+        As with records it counts what could go there when it was taken and what may go there now. To a broker
+        of the vehicle itself, unlike records, goes only what may leave: what that one passes on nobody sees.
 
         Args:
             data_class: of the still or clip.
@@ -65,6 +66,9 @@ class Standing:
         why = Destinations(policy, now).why_not(self.destination, data_class, purpose)
         if why:
             return why
+        rule = now.rules.get((data_class, purpose))
+        if rule is not None and not rule.leaves:
+            return f"{data_class} for {purpose} stays in the vehicle"
         before = Admission.of(policy, {}) if then is None else then
         if Destinations(policy, before).why_not(self.destination, data_class, purpose):
             return "it could not go there when it was taken"

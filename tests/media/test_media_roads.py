@@ -28,6 +28,8 @@ from tests.media.test_media_sending import Way
 EXTERIOR, RECORDING = DataClass.EXTERIOR, Purpose.RECORDING
 FLEET = ConfiguredDestination("fleet", "fleet.example.cn", 8883, Purpose.REGULATED, "CN")
 
+LOCAL = ConfiguredDestination("fleet", "localhost", 1883, Purpose.REGULATED)
+
 
 def rule(*jurisdictions: str, basis: Basis = Basis.LAW) -> Policy:
     made = Rule(EXTERIOR, RECORDING, basis, frozenset(jurisdictions), longest_days=basis is Basis.CONSENT)
@@ -48,6 +50,11 @@ def test_a_rule_of_the_purpose_with_the_jurisdiction_lets_it_go() -> None:
     assert refused(rule("CN"), purpose=Purpose.EVENT) == "exterior is not collected for event"
 
 
+def test_to_a_broker_of_the_vehicle_goes_only_what_may_leave_it() -> None:
+    assert not refused(rule("CN"), LOCAL)
+    assert refused(rule(), LOCAL) == "exterior for recording stays in the vehicle"
+
+
 def test_what_was_taken_for_service_goes_to_no_destination_of_another_purpose() -> None:
     service = Purpose.SERVICE
     made = Rule(EXTERIOR, service, Basis.CONSENT, frozenset({"CN"}), longest_days=1)
@@ -62,12 +69,15 @@ def test_what_was_taken_for_service_goes_to_no_destination_of_another_purpose() 
     assert not why(replace(FLEET, purpose=service))
 
 
+@pytest.mark.parametrize("where", [FLEET, LOCAL, replace(LOCAL, purpose=Purpose.SERVICE)])
 @pytest.mark.parametrize("name", ["gbt44464", "gdpr", "strict"])
-def test_no_built_in_profile_lets_it_go_even_if_everybody_agrees(name: str) -> None:
+def test_no_built_in_profile_lets_it_go_even_if_everybody_agrees(
+    name: str, where: ConfiguredDestination
+) -> None:
     policy = profile(name)
     consented = {use: 1 for use, one in policy.rules.items() if one.basis is Basis.CONSENT}
     admission = Admission.of(policy, consented)
-    standing = Standing(FLEET, InForce(policy, admission))
+    standing = Standing(where, InForce(policy, admission))
     assert all(standing.media_refused(EXTERIOR, purpose, f"mask/{admission.name}") for purpose in Purpose)
 
 
