@@ -29,6 +29,9 @@ Where the vehicle is comes from the buses, a little later than a picture.
 CLOSE_S = 0.3
 """So long a camera has to hand on what is under way, before it is made to end."""
 
+HANGS_NS = 10 * NS_PER_S
+"""What was killed and still has a camera after so long waits for a driver, and a person is told."""
+
 FOLLOWED_S = 0.2
 """So often at least an open camera is followed: one in the cabin ends soon where it hears nothing."""
 
@@ -64,6 +67,7 @@ class _Eye:
     section: CameraSection
     source: VisionSource | None = None
     leaving: VisionSource | None = None
+    hangs_ns: float = inf
     stretches: deque[_Stretch] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     settling: deque[Media] = field(default_factory=deque)
     arrived: int = 0
@@ -125,11 +129,15 @@ class Seeing:
             if before is None or (before.mask, before.purposes) != (mask, purposes):
                 eye.stretches.append(_Stretch(now_ns, mask, purposes))
             if (before.purposes if before else frozenset()) != purposes:
-                self._turn(eye, purposes)
+                self._turn(eye, purposes, now_ns)
             if eye.leaving is not None:
                 eye.leaving.step(now_ns)
                 if eye.leaving.gone:
                     eye.past, eye.leaving = summed([*eye.past, *eye.leaving.hops()]), None
+                elif now_ns >= eye.hangs_ns:
+                    eye.hangs_ns = inf
+                    words = f"what has camera {eye.section.name} does not end; until it does, it stays closed"
+                    self._tell(Notice(words, trouble=True))
             if eye.source is None and eye.leaving is None and purposes:
                 self._open(eye, purposes)
             if eye.source is not None:
@@ -211,7 +219,7 @@ class Seeing:
     def _withheld_somewhere(self, section: CameraSection) -> bool:
         return any(section.data_class in area.withhold for area in self._in_force.policy.areas)
 
-    def _turn(self, eye: _Eye, purposes: frozenset[Purpose]) -> None:
+    def _turn(self, eye: _Eye, purposes: frozenset[Purpose], now_ns: int) -> None:
         """Close a camera; it is opened for other purposes, if for any, when nothing has it any more.
 
         What ends it is not waited for: a driver that hangs would hold up the whole gateway.
@@ -219,6 +227,7 @@ class Seeing:
         if eye.source is None:
             return
         eye.leaving, eye.source = eye.source, None
+        eye.hangs_ns = now_ns + HANGS_NS
         eye.leaving.stop()
         self._receive(eye, eye.leaving.take())
         if not purposes:

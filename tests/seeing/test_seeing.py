@@ -205,6 +205,11 @@ def test_a_camera_whose_driver_hangs_is_not_waited_for_and_not_opened_twice() ->
         rig.follow()
     assert (len(rig.sources), source.closed) == (1, False)
     assert rig.seeing.hops()[0].entered == 3
+    assert not any(notice.trouble for notice in rig.told)
+    for _ in range(2):
+        rig.follow(after_s=10)
+    (trouble,) = (notice for notice in rig.told if notice.trouble)
+    assert "camera front does not end" in trouble.text
     source.hangs = False
     rig.follow()
     assert len(rig.sources) == 2
