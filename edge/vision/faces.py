@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.detector import Detector, check_picture
 from edge.vision.faces_crops import cropped, looked_at
+from edge.vision.faces_crowds import in_crowd
 from edge.vision.faces_network import GRID, YuNet
 from edge.vision.faces_self_test import SelfTest
 from edge.vision.inference import ModelStore
@@ -23,6 +24,7 @@ _SAME_FACE = 0.3
 _SURE = 0.7
 _IN_DOUBT = 0.2
 _CONFIRMED = 0.41
+_CONFIRMED_IN_CROWD = 0.2
 _LOOKS_MAX = 48
 _LOOKS_AT_ONCE = 12
 
@@ -32,7 +34,8 @@ class FaceDetector(Detector):
 
     The whole picture is looked at 1.5 times enlarged, for small faces, and at a smaller scale, for those that
     fill much of it. What scores enough there is a face. What scores less is cut out with its surroundings,
-    scaled to one size and looked at again; it is a face where the geometric mean of both scores is enough.
+    scaled to one size and looked at again; it is a face where the geometric mean of both scores is enough,
+    of which less is asked in a crowd.
 
     Args:
         store: where the weights are looked for.
@@ -56,7 +59,7 @@ class FaceDetector(Detector):
     @property
     def name(self) -> str:
         """See `Detector.name`."""
-        return "yunet-2023mar x1.5+0.6, second look"
+        return "yunet-2023mar x1.5+0.6, second look, crowds"
 
     def verify(self) -> None:
         """See that the weights on disk are still the pinned ones and that a known face is still found.
@@ -83,7 +86,11 @@ class FaceDetector(Detector):
             pixels, _SCALES, self._look_at, side_max=_SIDE_MAX, overlap=_OVERLAP, grid=GRID
         )
         kept = suppressed(corners, scores, _SAME_FACE)
-        return corners[kept], scores[kept]
+        corners, scores = corners[kept], scores[kept]
+        # Faces near the edge have mirror images beyond it.
+        height, width = pixels.shape[:2]
+        shown = (corners[:, 2:] > 0).all(axis=1) & (corners[:, :2] < (width, height)).all(axis=1)
+        return corners[shown], scores[shown]
 
     def _look_at(self, tile: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         found = self._network.look([tile], _IN_DOUBT)
@@ -95,12 +102,14 @@ class FaceDetector(Detector):
         """Which boxes, best first, are kept; beyond what may be looked at again the first score decides."""
         faces = scores >= _SURE
         doubtful = np.flatnonzero(~faces)
-        faces[doubtful[_LOOKS_MAX:]] = scores[doubtful[_LOOKS_MAX:]] >= _CONFIRMED
-        doubtful = doubtful[:_LOOKS_MAX]
-        for start in range(0, len(doubtful), _LOOKS_AT_ONCE):
-            these = doubtful[start : start + _LOOKS_AT_ONCE]
+        crowded = in_crowd(corners[doubtful], corners[faces])
+        enough = np.where(crowded, _CONFIRMED_IN_CROWD, _CONFIRMED)
+        faces[doubtful] = scores[doubtful] >= enough
+        for start in range(0, min(len(doubtful), _LOOKS_MAX), _LOOKS_AT_ONCE):
+            looks = slice(start, min(start + _LOOKS_AT_ONCE, _LOOKS_MAX))
+            these = doubtful[looks]
             crops = [cropped(pixels, box) for box in corners[these]]
-            found = self._network.look([crop.pixels for crop in crops], _CONFIRMED * _CONFIRMED)
+            found = self._network.look([crop.pixels for crop in crops], _CONFIRMED_IN_CROWD**2)
             again = looked_at(crops, found, _SAME_FACE)
-            faces[these] = np.sqrt(scores[these] * again) >= _CONFIRMED
+            faces[these] = np.sqrt(scores[these] * again) >= enough[looks]
         return faces

@@ -23,7 +23,7 @@ class Crop:
     """A box with its surroundings, scaled so that the box is half as long as the crop.
 
     Attributes:
-        pixels: (160, 160, 3) uint8, black beyond the picture's edge.
+        pixels: (160, 160, 3) uint8, mirrored beyond the picture's edge.
         box: (4,) float32, where the box lies in it.
     """
 
@@ -37,7 +37,9 @@ def cropped(pixels: Pixels, box: NDArray[np.float32]) -> Crop:
     scale = _FACE_SIDE / float(sides.max())
     left, top = (CROP_SIDE / 2 - scale * (box[:2] + box[2:]) / 2).tolist()
     how = np.array([[scale, 0, left], [0, scale, top]], np.float32)
-    crop = cv2.warpAffine(pixels, how, (CROP_SIDE, CROP_SIDE), flags=cv2.INTER_LINEAR)
+    crop = cv2.warpAffine(
+        pixels, how, (CROP_SIDE, CROP_SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+    )
     half = sides * (scale / 2)
     return Crop(np.asarray(crop, np.uint8), np.concatenate([CROP_SIDE / 2 - half, CROP_SIDE / 2 + half]))
 

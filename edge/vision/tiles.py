@@ -25,7 +25,7 @@ class Tile:
         top: the same.
         core: (left, top, right, bottom) in pixels of the picture: the centres that this tile answers for; the
             cores of all tiles of a picture part the plane among them.
-        pixels: the piece at its scale, sides multiples of the grid, black beyond the picture's edge.
+        pixels: the piece at its scale, sides multiples of the grid, mirrored beyond the right and lower edge.
     """
 
     left: float
@@ -115,10 +115,9 @@ def _spans(length: int, scale: float, side_max: int, overlap: int) -> list[_Span
 
 def _scaled(piece: Pixels, scale: float, grid: int) -> Pixels:
     height, width = max(1, round(piece.shape[0] * scale)), max(1, round(piece.shape[1] * scale))
-    tile = np.zeros((ceil(height / grid) * grid, ceil(width / grid) * grid, 3), np.uint8)
-    if (height, width) == piece.shape[:2]:
-        tile[:height, :width] = piece
-    else:
-        how = cv2.INTER_AREA if scale <= _ALIASING else cv2.INTER_LINEAR
-        cv2.resize(piece, (width, height), dst=tile[:height, :width], interpolation=how)
-    return tile
+    how = cv2.INTER_AREA if scale <= _ALIASING else cv2.INTER_LINEAR
+    same = (height, width) == piece.shape[:2]
+    scaled = piece if same else cv2.resize(piece, (width, height), interpolation=how)
+    # What a picture's edge cuts off looks whole with its mirror image beside it: half a face is found so.
+    tile = cv2.copyMakeBorder(scaled, 0, -height % grid, 0, -width % grid, cv2.BORDER_REFLECT)
+    return np.asarray(tile, np.uint8)

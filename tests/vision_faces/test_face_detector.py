@@ -80,6 +80,16 @@ def test_boxes_stay_inside_the_picture(detector: FaceDetector) -> None:
     assert (found.corners[:, 2:] <= (300, 200)).all()
 
 
+def test_a_third_of_a_face_at_the_edge_of_the_picture_is_found(detector: FaceDetector) -> None:
+    found = detector.detect(scene(300, 125, (20, 20, 240)))
+    left, top, right, _ = FACE_IN_DRAWING * 240 + 20
+    assert best_overlap(found.corners, np.array([left, top, right, 125])) > 0.5
+
+
+def test_the_mirror_image_of_a_face_beyond_the_edge_is_none(detector: FaceDetector) -> None:
+    assert len(detector.detect(scene(29, 90, (10, 10, 24)))) == 1
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 700), (3, 5), (31, 33)])
 def test_pictures_too_small_for_a_face_have_none(detector: FaceDetector, shape: tuple[int, int]) -> None:
     assert len(detector.detect(np.zeros((*shape, 3), np.uint8))) == 0
@@ -145,6 +155,16 @@ def test_what_is_in_doubt_is_kept_where_the_second_look_confirms_it_and_else_not
     assert len(detector.detect(picture)) == 1
     monkeypatch.setattr("edge.vision.faces.cropped", blank_crop)
     assert len(detector.detect(picture)) == 0
+
+
+@pytest.mark.parametrize("crowd", [True, False])
+def test_a_second_look_that_is_less_sure_is_enough_in_a_crowd(
+    detector: FaceDetector, monkeypatch: pytest.MonkeyPatch, crowd: bool
+) -> None:
+    monkeypatch.setattr("edge.vision.faces._SURE", 2.0)
+    monkeypatch.setattr("edge.vision.faces.in_crowd", lambda found, _: np.full(len(found), crowd))
+    monkeypatch.setattr("edge.vision.faces.looked_at", lambda crops, *_: np.full(len(crops), 0.1, np.float32))
+    assert len(detector.detect(scene(400, 300, (50, 30, 120)))) == crowd
 
 
 def blank_crop(pixels: Pixels, box: np.ndarray) -> object:

@@ -47,3 +47,12 @@ def test_a_tile_shows_its_piece_of_the_picture() -> None:
             hits.append((tile.left + columns.min(), tile.top + rows.min()))
     assert hits
     assert set(hits) == {(600, 200)}
+
+
+def test_beyond_the_picture_a_tile_shows_its_mirror_image() -> None:
+    pixels = np.random.default_rng(5).integers(0, 255, (50, 40, 3), np.uint8)
+    (tile,) = tiles_of(pixels, 1.0, 256, 64, GRID)
+    assert tile.pixels.shape == (64, 64, 3)
+    assert np.array_equal(tile.pixels[:50, :40], pixels)
+    assert np.array_equal(tile.pixels[50:, :40], pixels[:-15:-1])
+    assert np.array_equal(tile.pixels[:50, 40:], pixels[:, :-25:-1])
