@@ -150,7 +150,7 @@ bench-vision-drive: packages venv ## four CAN buses at full rate beside two came
 	$(BIN)/python -m tests.bench.vision_drive
 
 # torch brings 6 GB; nothing but training needs it.
-plates-training: ## train the detector of plates anew, on drawn plates alone: some 40 minutes of a core; build/plates/plates.onnx
+plates-training: ## train the detector of plates anew, on drawn plates alone: some 75 minutes of a core; build/plates/plates_3.onnx
 	@sh .ci/debian-packages for-tests || true
 	$(PYTHON) -m venv build/plates-training
 	build/plates-training/bin/python -m pip install --quiet --disable-pip-version-check torch onnx scikit-image matplotlib onnxruntime "opencv-python-headless<5" pillow

@@ -1,4 +1,4 @@
-"""`PlateDetector`: plates in pictures of any size, by a network of our own and a second look in doubt."""
+"""`PlateDetector`: plates in pictures of any size, by two networks of our own and a second look."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from edge.vision.detector import Detector, check_picture
 from edge.vision.inference import ModelStore
 from edge.vision.picture import Pixels
 from edge.vision.plates_crops import crop_of
-from edge.vision.plates_network import GRID, PlateNetwork
+from edge.vision.plates_network import GRID, PLATES_2, PLATES_3, PlateNetwork
 from edge.vision.suppression import suppressed
 from edge.vision.tiles import looked_over
 
 _SCALES = (1.0, 0.5, 0.25)
 """The network knows plates of 18 to 200 pixels' width; larger ones are seen in smaller copies."""
 
-_THRESHOLD = 0.49
-_IN_DOUBT = 0.2
+_THRESHOLD = 0.45
+_IN_DOUBT = 0.3
 _LOOKS_MAX = 32
 
 _LEAST_SCORE = 1e-4
@@ -34,20 +34,22 @@ _SAME_PLATE_AGAIN = 0.35
 class PlateDetector(Detector):
     """Finds the plates of vehicles.
 
-    The picture is looked at in three sizes. What may be a plate there is cut out, scaled to one width and
-    looked at again by the same network; it is a plate where both looks together are sure enough.
+    The picture is looked at in three sizes by one network. What may be a plate there is cut out, scaled to
+    one width and looked at again by this network and by another; it is a plate where all three looks together
+    are sure enough.
 
     Args:
         store: where the weights are looked for.
         threads: how many ONNX Runtime may use.
-        threshold: how sure both looks together have to be.
+        threshold: how sure all looks together have to be.
 
     Raises:
         VisionError: the weights are missing or different, or the extra is not installed.
     """
 
     def __init__(self, store: ModelStore, *, threads: int = 1, threshold: float = _THRESHOLD) -> None:
-        self._network = PlateNetwork(store, threads=threads)
+        self._network = PlateNetwork(store, PLATES_3, threads=threads)
+        self._other = PlateNetwork(store, PLATES_2, threads=threads)
         self._threshold = threshold
 
     @property
@@ -58,11 +60,12 @@ class PlateDetector(Detector):
     @property
     def name(self) -> str:
         """See `Detector.name`."""
-        return "nevgate-plates-2, second look"
+        return "nevgate-plates-3, second look with nevgate-plates-2"
 
     def verify(self) -> None:
         """See that the weights on disk are still the pinned ones; see `ModelStore.verify`."""
-        self._network.network.verify()
+        for one in (self._network, self._other):
+            one.network.verify()
 
     def detect(self, pixels: Pixels) -> Boxes:
         """See `Detector.detect`."""
@@ -88,13 +91,16 @@ class PlateDetector(Detector):
     def _sure(
         self, pixels: Pixels, boxes: NDArray[np.float32], first: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """How sure both looks are, best first; beyond what may be looked at again the first look decides."""
+        """How sure all looks are, best first; beyond what may be looked at again the first look decides.
+
+        The first look counts as much as both others: a mean of logits.
+        """
         sure = first.copy()
         for place in range(min(len(boxes), _LOOKS_MAX)):
             crop, box = crop_of(pixels, boxes[place])
-            again = self._network.best(crop, box, _SAME_PLATE_AGAIN)
-            both = (_logit(first[place]) + _logit(again)) / 2
-            sure[place] = 1 / (1 + np.exp(-both))
+            again = [one.best(crop, box, _SAME_PLATE_AGAIN) for one in (self._network, self._other)]
+            together = (_logit(first[place]) + _logit(again).mean()) / 2
+            sure[place] = 1 / (1 + np.exp(-together))
         return sure
 
 

@@ -1,4 +1,4 @@
-"""The outputs of our own network of plates read: where in a tile there is a plate, and how sure it is."""
+"""The outputs of our own networks of plates read: where in a tile there is a plate, and how sure it is."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ from edge.errors import VisionError
 from edge.vision.inference import OWN, ModelStore, Network, PinnedModel
 from edge.vision.picture import Pixels
 
-PLATES = PinnedModel(
-    name="plates.onnx",
-    sha256="eb9808413a3b98ff486766c6dfd060eaa6cc395a322360435a5921beba261aa1",
+PLATES_3 = PinnedModel(
+    name="plates_3.onnx",
+    sha256="e9b208dd3d6b914604d88a776940fc87a7f423f60ec0f9d137d12f76ffe9b782",
     distribution=OWN,
-    path="weights/plates.onnx",
+    path="weights/plates_3.onnx",
     licence="MIT",
 )
+PLATES_2 = PinnedModel(
+    name="plates_2.onnx",
+    sha256="eb9808413a3b98ff486766c6dfd060eaa6cc395a322360435a5921beba261aa1",
+    distribution=OWN,
+    path="weights/plates_2.onnx",
+    licence="MIT",
+)
+"""What `PLATES_3` was trained onward from. It errs elsewhere, so that both together err less than either."""
+
 GRID = 32
 """Sides of a tile are whole multiples of this many pixels: the coarsest stride."""
 
@@ -26,18 +35,19 @@ _CHANNELS = 5
 
 
 class PlateNetwork:
-    """The network that `simulator.plates.training` trains.
+    """A network that `simulator.plates.training` trains.
 
     Args:
         store: where its weights are looked for.
+        model: which weights.
         threads: how many ONNX Runtime may use.
 
     Raises:
         VisionError: as `Network`.
     """
 
-    def __init__(self, store: ModelStore, *, threads: int = 1) -> None:
-        self.network = Network(store, PLATES, (_OUTPUT,), threads=threads)
+    def __init__(self, store: ModelStore, model: PinnedModel, *, threads: int = 1) -> None:
+        self.network = Network(store, model, (_OUTPUT,), threads=threads)
 
     def look(self, tile: Pixels, threshold: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Look at a tile, sides multiples of `GRID`.

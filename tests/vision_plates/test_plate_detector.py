@@ -10,10 +10,10 @@ import pytest
 
 from edge.errors import VisionError
 from edge.vision.boxes import Subject
-from edge.vision.inference import ModelStore, Network, Tensor
+from edge.vision.inference import ModelStore, Network, PinnedModel, Tensor
 from edge.vision.picture import Pixels
 from edge.vision.plates import PlateDetector
-from edge.vision.plates_network import PLATES
+from edge.vision.plates_network import PLATES_2, PLATES_3
 from edge.vision.redaction import cover, masks_of
 from simulator.plates.designs import (
     AMERICAN_DESIGNS,
@@ -25,10 +25,11 @@ from simulator.plates.designs import (
 from simulator.plates.drawing import draw_plate
 from simulator.plates.training.samples import sample
 
-CHINESE = {  # of ten pictures; one 8 px high and one of a motorcycle, turned by 20 degrees, are not found
+CHINESE = {  # of ten pictures; a plate of 8 px is not found
     "plate_cn_00.jpg": ((213, 154, 572, 334),),
     "plate_cn_02.jpg": ((426, 298, 669, 428),),
     "plate_cn_03.jpg": ((295, 609, 446, 657), (315, 552, 437, 615)),
+    "plate_cn_04.jpg": ((304, 213, 398, 274),),
     "plate_cn_05.jpg": ((292, 308, 407, 355),),
     "plate_cn_06.jpg": ((228, 416, 335, 443),),
     "plate_cn_07.jpg": ((398, 520, 657, 607),),
@@ -94,15 +95,21 @@ def test_chinese_plates_are_found_in_photographs(detector: PlateDetector, shared
         pixels = np.asarray(cv2.imread(str(folder / name)), np.uint8)
         for box in boxes:
             shares[name, box] = hidden(detector, pixels, box)
-    assert min(shares.values()) >= 0.5, shares
+    assert min(shares.values()) >= 0.8, shares
 
 
-def test_weights_that_are_not_the_pinned_ones_are_refused(tmp_path: Path) -> None:
-    content = bytearray(ModelStore().load(PLATES))
+@pytest.mark.parametrize("model", [PLATES_2, PLATES_3], ids=lambda model: str(model.name))
+def test_weights_that_are_not_the_pinned_ones_are_refused(tmp_path: Path, model: PinnedModel) -> None:
+    content = bytearray(ModelStore().load(model))
+    (tmp_path / model.name).write_bytes(content)
+    running = PlateDetector(ModelStore(tmp_path))
+    running.verify()
     content[1000] ^= 1
-    (tmp_path / PLATES.name).write_bytes(content)
+    (tmp_path / model.name).write_bytes(content)
     with pytest.raises(VisionError, match="not the pinned one"):
         PlateDetector(ModelStore(tmp_path))
+    with pytest.raises(VisionError, match="not the pinned one"):
+        running.verify()
 
 
 class _Session:
@@ -120,12 +127,26 @@ class _Session:
     [np.zeros((1, 5, 3, 4), np.float32), np.full((1, 5, 8, 8), np.nan, np.float32)],
     ids=["another shape", "no number"],
 )
-def test_an_output_that_makes_no_sense_is_refused(output: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("which", ["_network", "_other"])
+def test_an_output_that_makes_no_sense_is_refused(
+    output: Tensor, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = PlateDetector(ModelStore())
-    network: Network = broken._network.network
+    pixels = scene(EUROPEAN_DESIGNS[0], (352, 320), (120, 210), 100)
+    assert len(broken.detect(pixels)) == 1
+    network: Network = getattr(broken, which).network
     monkeypatch.setattr(network, "_session", _Session(output))
     with pytest.raises(VisionError):
-        broken.detect(np.zeros((64, 64, 3), np.uint8))
+        broken.detect(pixels)
+
+
+def test_both_networks_have_a_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = scene(EUROPEAN_DESIGNS[0], (352, 320), (120, 210), 100)
+    sure = PlateDetector(ModelStore()).detect(pixels).scores
+    for which in ("_network", "_other"):
+        doubting = PlateDetector(ModelStore())
+        monkeypatch.setattr(getattr(doubting, which), "best", lambda *_: 0.01)
+        assert (doubting.detect(pixels).scores < sure).all()
 
 
 @pytest.mark.parametrize("shape", [(0, 10, 3), (10, 10), (10, 10, 4)])

@@ -14,6 +14,7 @@ from simulator.plates.training.backdrops import photographs, streets
 from simulator.plates.training.earlier import earlier_network
 from simulator.plates.training.mining import mistaken
 from simulator.plates.training.network import PlateNetwork
+from simulator.plates.training.samples import STEEP
 from simulator.plates.training.training import Pool, drawn_pool, export, train
 
 _STREETS, _STREET_SEED = 36, 900_000
@@ -28,12 +29,16 @@ class _Round:
     pictures: int
     steps: int
     rate: float
+    steep: float = STEEP
+    averaged: bool = False
 
 
 _ROUNDS = (
     _Round(0, 1500, 2.5e-3),
     _Round(_PICTURES, 2200, 2e-3),
+    _Round(2000, 5600, 2.5e-3, steep=0.4, averaged=True),
 )
+"""The last two give the weights that the detector takes."""
 
 
 def main() -> None:
@@ -58,12 +63,14 @@ def main() -> None:
     export(network, out / "first.onnx")
     exported = out / "first.onnx"
     for number, one in enumerate(_ROUNDS, 1):
-        pool += drawn_pool(asked.seed + number - 1, one.pictures, grounds)
+        pool += drawn_pool(asked.seed + number - 1, one.pictures, grounds, one.steep)
         pool += mistaken(exported, grounds, seed=76 + number, tried=_TRIED)
         print(f"round {number}: {len(pool)} pictures", flush=True)
         kept = out / f"round-{number}.pt"
-        network = train(network, pool, kept, steps=one.steps, seed=1 + number, rate=one.rate)
-        exported = out / ("plates.onnx" if number == len(_ROUNDS) else f"round-{number}.onnx")
+        network = train(
+            network, pool, kept, steps=one.steps, seed=1 + number, rate=one.rate, averaged=one.averaged
+        )
+        exported = out / f"plates_{number}.onnx"
         export(network, exported)
 
 

@@ -26,7 +26,7 @@ from simulator.plates.training.vehicles import draw_vehicle
 SIZE_PX = 320
 NARROWEST_PX = 18.0
 WIDEST_PX = 220.0
-_STEEP = 0.15
+STEEP = 0.15
 """Share of plates that are turned and sheared a good deal."""
 
 LEAST_SHOWN = 0.6
@@ -35,12 +35,15 @@ LEAST_SHOWN = 0.6
 _FAMILIES = (CHINESE_DESIGNS, EUROPEAN_DESIGNS, AMERICAN_DESIGNS)
 
 
-def sample(photographs: Sequence[Pixels], rng: random.Random) -> tuple[Pixels, NDArray[np.float32]]:
+def sample(
+    photographs: Sequence[Pixels], rng: random.Random, steep: float = STEEP
+) -> tuple[Pixels, NDArray[np.float32]]:
     """Make one picture.
 
     Args:
         photographs: for the ground.
         rng: decides everything.
+        steep: share of plates that are turned and sheared a good deal.
 
     Returns:
         (320, 320, 3) uint8, and (n, 4) float32: the boxes around its plates.
@@ -54,7 +57,7 @@ def sample(photographs: Sequence[Pixels], rng: random.Random) -> tuple[Pixels, N
         picture = as_pixels(picture * rng.uniform(0.08, 0.4))
     boxes: list[NDArray[np.float32]] = []
     for _ in range(rng.choice((0, 1, 1, 1, 2))):
-        added = _with_plates(picture, boxes, rng)
+        added = _with_plates(picture, boxes, rng, steep)
         boxes += added
         if night and added and rng.random() < 0.6:
             _shine(picture, added[0], rng)
@@ -64,7 +67,7 @@ def sample(photographs: Sequence[Pixels], rng: random.Random) -> tuple[Pixels, N
 
 
 def _with_plates(
-    picture: Pixels, taken: Sequence[NDArray[np.float32]], rng: random.Random
+    picture: Pixels, taken: Sequence[NDArray[np.float32]], rng: random.Random, steep: float = STEEP
 ) -> list[NDArray[np.float32]]:
     """A vehicle with a plate or two, side by side or one above the other; nothing where there is no room."""
     wide = NARROWEST_PX * (WIDEST_PX / NARROWEST_PX) ** rng.random()
@@ -74,7 +77,7 @@ def _with_plates(
     at = np.array(
         [rng.uniform(-0.1 * wide, SIZE_PX - 0.9 * wide), rng.uniform(-0.1 * high, SIZE_PX - 0.9 * high)]
     )
-    tilt = _tilt(rng)
+    tilt = _tilt(rng, steep)
     placed = [_corners(designs[0], at, wide, tilt, rng)]
     if count == 2:
         first = placed[0]
@@ -113,8 +116,8 @@ Tilt = tuple[float, float, float]
 """How far a plate is turned (radians), sheared, and seen from the side (its width by that from the front)."""
 
 
-def _tilt(rng: random.Random) -> Tilt:
-    much = rng.random() < _STEEP
+def _tilt(rng: random.Random, steep: float) -> Tilt:
+    much = rng.random() < steep
     turn = np.deg2rad(rng.gauss(0, 15 if much else 5))
     return float(turn), rng.gauss(0, 0.2 if much else 0.1), 1 - min(0.55, abs(rng.gauss(0, 0.2)))
 

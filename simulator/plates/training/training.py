@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from edge.vision.picture import Pixels
 from simulator.plates.training.network import STRIDE, PlateNetwork
-from simulator.plates.training.samples import LEAST_SHOWN, SIZE_PX, sample
+from simulator.plates.training.samples import LEAST_SHOWN, SIZE_PX, STEEP, sample
 
 CROP_PX = 192
 """Side of what the network sees in training; the pool's pictures are larger, so that each gives many."""
@@ -23,16 +24,19 @@ CELLS = CROP_PX // STRIDE
 LEAST_SIDE_PX = 5.0
 """A plate that shows less of itself at the edge teaches nothing."""
 
+_KEPT_OF_MEAN = 0.998
+"""So much of the mean is kept at each step."""
+
 Taught = tuple[Pixels, NDArray[np.float32]]
 """A picture (320, 320, 3) and the boxes of its plates, (n, 4)."""
 
 Pool = Sequence[Taught]
 
 
-def drawn_pool(seed: int, count: int, grounds: Sequence[Pixels]) -> list[Taught]:
-    """Draw the pictures that training cuts its crops from; a seed and the grounds repeat them."""
+def drawn_pool(seed: int, count: int, grounds: Sequence[Pixels], steep: float = STEEP) -> list[Taught]:
+    """Draw the pictures that training cuts its crops from; a seed, the grounds and a share repeat them."""
     cv2.setNumThreads(1)
-    return [sample(grounds, random.Random(seed * 1_000_003 + number)) for number in range(count)]
+    return [sample(grounds, random.Random(seed * 1_000_003 + number), steep) for number in range(count)]
 
 
 def cut(pool: Pool, rng: random.Random) -> tuple[Pixels, NDArray[np.float32]]:
@@ -126,7 +130,15 @@ def loss(found: Tensor, told: Tensor) -> Tensor:
 
 
 def train(
-    network: PlateNetwork, pool: Pool, keep: Path, *, steps: int, seed: int, rate: float, batch: int = 24
+    network: PlateNetwork,
+    pool: Pool,
+    keep: Path,
+    *,
+    steps: int,
+    seed: int,
+    rate: float,
+    batch: int = 24,
+    averaged: bool = False,
 ) -> PlateNetwork:
     """Train a network further on crops of a pool.
 
@@ -138,6 +150,7 @@ def train(
         seed: decides the crops.
         rate: the highest learning rate; it rises to it for a tenth of the steps and falls to nothing.
         batch: crops a step.
+        averaged: whether the mean of the last weights, the later the more, is given back.
     """
     torch.manual_seed(seed)
     rng = random.Random(seed)
@@ -145,6 +158,7 @@ def train(
     optimiser = torch.optim.AdamW(network.parameters(), lr=rate / 2, weight_decay=1e-4)
     pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1)
     network.train()
+    means = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_KEPT_OF_MEAN), use_buffers=True)
     smooth = 0.0
     for step in range(steps):
         crops, told = zip(*(cut(pool, rng) for _ in range(batch)), strict=True)
@@ -155,13 +169,15 @@ def train(
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         pace.step()
+        means.update_parameters(network)
         smooth = value.item() if not step else 0.98 * smooth + 0.02 * value.item()
         if step % 50 == 0:
             print(f"step {step} of {steps}: loss {smooth:.3f}", flush=True)
         if step % 250 == 249:
             torch.save(network.state_dict(), keep)
-    torch.save(network.state_dict(), keep)
-    return network.eval()
+    trained: PlateNetwork = means.module if averaged else network
+    torch.save(trained.state_dict(), keep)
+    return trained.eval()
 
 
 def export(network: PlateNetwork, out: Path) -> None:
