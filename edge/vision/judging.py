@@ -22,7 +22,7 @@ _CHANNELS = 3
 _CLIPPED = 250
 _ALL_OVER = 0.9
 _MOSTLY = 0.35
-_EDGE = 9
+_EDGES = 9, 17, 33, 65
 _EDGE_LEAST = 40
 _EDGES_LEAST = 50
 _LINES = 90
@@ -76,7 +76,7 @@ class Fitness:
         sharpness: share of an edge's height in its steepest step, in the better part of the edges of that
             direction in which they are less steep; None where there are too few edges to say.
         noise: standard deviation of noise as a share of the light it lies on, in the tenth of the picture
-            where that is least, of what is not too dark; None where all is.
+            where that is least, of what is neither too dark nor clipped; None where all is.
     """
 
     dark: NDArray[np.bool_]
@@ -207,7 +207,8 @@ def _noise(rows: NDArray[np.uint8], limits: FitnessLimits) -> float | None:
     # A bend sums up 1, 4 and 1 times the variance of one pixel.
     noise = bends[:, :end].reshape(-1, _STRETCH).astype(np.float32).std(axis=1) / np.sqrt(6)
     light = lines[:, 1 : end + 1].reshape(-1, _STRETCH).mean(axis=1)
-    lit = light >= limits.dark_level
+    # What is clipped shows no noise, whatever there is beside it.
+    lit = (light >= limits.dark_level) & (light < _CLIPPED)
     return float(np.quantile(noise[lit] / light[lit], 0.1)) if lit.any() else None
 
 
@@ -223,14 +224,16 @@ def _sharpness(rows: NDArray[np.uint8], columns: NDArray[np.uint8]) -> float | N
 def _steepest(lines: NDArray[np.uint8]) -> float | None:
     """The upper quartile over edges along lines of the share of their height in their steepest step.
 
-    What steps there are where the picture is evenest are taken for noise, which makes no edge steeper.
+    Where nothing rises high enough within a few pixels, as in a heavy blur, edges are looked for that are
+    wider. What steps there are where the picture is evenest are taken for noise, which makes no edge steeper.
     """
-    window = np.ones((1, _EDGE), np.uint8)
-    heights = cv2.subtract(cv2.dilate(lines, window), cv2.erode(lines, window))
     steps = cv2.absdiff(lines[:, 1:], lines[:, :-1])
-    steepest = cv2.dilate(steps, np.ones((1, _EDGE - 1), np.uint8))
-    at = heights[:, :-1] >= max(_EDGE_LEAST, float(np.quantile(heights[::4, ::4], 0.95)))
-    if int(at.sum()) < _EDGES_LEAST:
-        return None
-    noise = float(np.quantile(steepest[::4, ::4], 0.1))
-    return float(np.quantile((steepest[at] - noise) / (heights[:, :-1][at] - noise), 0.75))
+    for wide in _EDGES:
+        window = np.ones((1, wide), np.uint8)
+        heights = cv2.subtract(cv2.dilate(lines, window), cv2.erode(lines, window))
+        at = heights[:, :-1] >= max(_EDGE_LEAST, float(np.quantile(heights[::4, ::4], 0.95)))
+        if int(at.sum()) >= _EDGES_LEAST:
+            steepest = cv2.dilate(steps, np.ones((1, wide - 1), np.uint8))
+            noise = float(np.quantile(steepest[::4, ::4], 0.1))
+            return float(np.quantile((steepest[at] - noise) / (heights[:, :-1][at] - noise), 0.75))
+    return None

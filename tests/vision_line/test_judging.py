@@ -41,8 +41,8 @@ def even(value: float) -> Pixels:
     return np.clip(noise, 0, 255).astype(np.uint8)
 
 
-def blurred(width: float) -> Pixels:
-    return np.asarray(cv2.GaussianBlur(STREET, (0, 0), width), np.uint8)
+def blurred(width: float, picture: Pixels = STREET) -> Pixels:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), width), np.uint8)
 
 
 def moved(by: int, axis: int = 1) -> Pixels:
@@ -73,7 +73,9 @@ def noisy(picture: Pixels, deviation: float) -> Pixels:
         (blurred(1), None),
         (blurred(3), Dropped.BLURRED),
         (noisy(blurred(3), 5), Dropped.BLURRED),
+        (blurred(15), Dropped.BLURRED),
         (blurred(25), Dropped.BLURRED),
+        (blurred(4, scaled(0.4, 60)), Dropped.BLURRED),
         (moved(3), None),
         (moved(15), Dropped.BLURRED),
         (moved(15, axis=0), Dropped.BLURRED),
@@ -105,6 +107,12 @@ def test_under_a_white_sky_the_street_is_kept() -> None:
     sky = STREET.copy()
     sky[: HEIGHT // 2] = 255
     assert fit_to_judge(sky) is None
+
+
+def test_noise_under_a_white_sky_is_seen() -> None:
+    sky = noisy(scaled(0.5), 30)
+    sky[: HEIGHT // 4] = 255
+    assert fit_to_judge(sky) is Dropped.NOISY
 
 
 def test_at_night_what_is_lit_is_kept_and_what_is_dark_is_filled() -> None:
