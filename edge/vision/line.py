@@ -196,7 +196,7 @@ class RedactionLine:
     def _looked_at(self, picture: Picture, now_ns: int) -> Dropped | _Found:
         """What was found in a picture, or why it is dropped."""
         if self._last_ns is not None and picture.t_ns <= self._last_ns:
-            return Dropped.LATE
+            return Dropped.BACKWARDS
         self._last_ns = picture.t_ns
         if now_ns - picture.t_ns > self._settings.latest_s * NS_PER_S:
             return Dropped.LATE

@@ -66,7 +66,6 @@ class Stills:
         self._settings = settings
         self._before: deque[Picture] = deque()
         self._after = 0
-        self._last_ns: int | None = None
         self._kept_ns: int | None = None
         self._due_ns: int | None = None
         self._requests = 0
@@ -82,15 +81,8 @@ class Stills:
         return True
 
     def add(self, picture: Picture) -> list[Chosen]:
-        """Take in the next picture; hands out what the line is to look at now, in order of time.
-
-        One that is not later than the one before it is dropped: nothing can be said of what is around it.
-        """
+        """Take in the next picture, later than all before; hands out what the line is to look at now."""
         self._entered += 1
-        if self._last_ns is not None and picture.t_ns <= self._last_ns:
-            self._set_aside_all([picture], Dropped.BACKWARDS)
-            return []
-        self._last_ns = picture.t_ns
         causes = self._causes(picture.t_ns)
         if causes:
             chosen = [Chosen(before, ()) for before in self._before if self._is_near(before, picture.t_ns)]

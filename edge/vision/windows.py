@@ -87,7 +87,6 @@ class EventWindows:
         self._windows: list[_Window] = []
         self._bytes = 0
         self._waiting = 0
-        self._last_ns: int | None = None
         self._next_ns: int | None = None
         self._entered = 0
         self._left = 0
@@ -95,12 +94,8 @@ class EventWindows:
         self._facts: Counter[str] = Counter()
 
     def add(self, picture: Picture) -> None:
-        """Take in the next picture; what is kept is a copy, so that the picture stays the caller's."""
+        """Take in the next picture, later than all before; a copy is kept, the picture stays the caller's."""
         self._entered += 1
-        if self._last_ns is not None and picture.t_ns <= self._last_ns:
-            self._set_aside[Dropped.BACKWARDS] += 1
-            return
-        self._last_ns = picture.t_ns
         self._let_go(picture.t_ns)
         if not self._is_due(picture.t_ns):
             self._set_aside[Dropped.NOT_WANTED] += 1

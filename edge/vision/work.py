@@ -78,6 +78,7 @@ class CameraWork:
             if plan.events
             else None
         )
+        self._last_ns: int | None = None
         self._causes: deque[tuple[int, tuple[str, ...]]] = deque()
         self._affords = False
         self._encoded = 0
@@ -109,9 +110,7 @@ class CameraWork:
             self._verify_ns = self._clock.boot_ns() + VERIFY_NS
             for detector in self._detectors:
                 detector.verify()
-        picture = self._camera.read(timeout_s)
-        for reason, count in self._camera.take_losses().items():
-            self._line.drop(reason, count)
+        picture = self._read(timeout_s)
         out: list[Media] = []
         if picture is not None:
             if self._clipping is not None:
@@ -145,43 +144,62 @@ class CameraWork:
         """The account of the camera's pictures."""
         name = self._plan.name
         aside = {str(Dropped.ENCODER): self._unencoded} if self._unencoded else {}
-        stills = (
-            ()
-            if self._stills is None
-            else (
-                self._stills.hop(),
-                self._line.hop(),
-                Hop(
-                    f"encoder of {name}",
-                    "frames",
-                    self._encoded + self._unencoded,
-                    self._encoded,
-                    aside,
-                    facts={"requests refused": self._refused_requests},
-                ),
-            )
+        encoder = Hop(
+            f"encoder of {name}",
+            "frames",
+            self._encoded + self._unencoded,
+            self._encoded,
+            aside,
+            facts={"requests refused": self._refused_requests},
         )
+        # What was lost on the way is in the line's, also where no stills are taken.
+        line = self._line.hop()
+        stills = (line,) if self._stills is None else (self._stills.hop(), line, encoder)
         return (*stills, *(() if self._clipping is None else self._clipping.hops()))
+
+    def _read(self, timeout_s: float) -> Picture | None:
+        """The next picture; one that is not later than the one before is dropped, for all that follows."""
+        try:
+            picture = self._camera.read(timeout_s)
+        finally:
+            for reason, count in self._camera.take_losses().items():
+                self._line.drop(reason, count)
+        if picture is None:
+            return None
+        if self._last_ns is not None and picture.t_ns <= self._last_ns:
+            self._lose(picture, Dropped.BACKWARDS)
+            return None
+        self._last_ns = picture.t_ns
+        return picture
 
     def _still(self, picture: Picture) -> list[Media]:
         if self._stills is None:
             destroy(picture.pixels)
             return []
         out: list[Media] = []
-        found = self._stills.add(picture)
+        found = deque(self._stills.add(picture))
         if any(chosen.wanted for chosen in found):
             # One answer for a picture and those around it: they cannot take what it needs, nor it lack them.
             self._affords = self._pace.take(picture.t_ns)
-        for chosen in found:
-            if not self._affords:
-                destroy(chosen.picture.pixels)
-                self._line.drop(Dropped.BUDGET)
-                continue
-            if chosen.wanted:
-                self._causes.append((chosen.picture.number, chosen.causes))
-            out += self._kept(self._line.take(chosen.picture, wanted=chosen.wanted))
-            self._note_spent()
+        try:
+            while found:
+                chosen = found.popleft()
+                if not self._affords:
+                    self._lose(chosen.picture, Dropped.BUDGET)
+                    continue
+                if chosen.wanted:
+                    self._causes.append((chosen.picture.number, chosen.causes))
+                out += self._kept(self._line.take(chosen.picture, wanted=chosen.wanted))
+                self._note_spent()
+        finally:
+            # Where the line ends, those that follow have not come to it.
+            for chosen in found:
+                self._lose(chosen.picture, Dropped.DETECTOR)
         return out
+
+    def _lose(self, picture: Picture, reason: Dropped) -> None:
+        destroy(picture.pixels)
+        self._line.drop(reason)
 
     def _kept(self, frames: Sequence[Redacted]) -> list[Media]:
         out: list[Media] = []

@@ -205,7 +205,7 @@ def test_times_that_step_back_or_stand_still_are_dropped(
         run.take(number, age_ns=age_ns)
     run.check(tmp_path, caplog.text)
     assert [one.number for one in run.kept] == [0, 3]
-    assert run.line.hop().set_aside == {str(Dropped.LATE): 2}
+    assert run.line.hop().set_aside == {str(Dropped.BACKWARDS): 2}
 
 
 def test_a_frozen_camera_shows_the_face_no_more_than_a_moving_one(

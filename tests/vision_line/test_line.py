@@ -160,7 +160,7 @@ def test_a_frame_that_comes_after_a_later_one_is_dropped() -> None:
     camera.take(age_s=0.3)
     camera.take()
     assert camera.finish() == [0, 2]
-    assert camera.line.hop().set_aside == {str(Dropped.LATE): 1}
+    assert camera.line.hop().set_aside == {str(Dropped.BACKWARDS): 1}
 
 
 def test_what_nothing_follows_comes_out_by_the_clock() -> None:

@@ -63,14 +63,6 @@ def test_a_neighbour_from_another_time_is_none() -> None:
     assert through(stills, slow) == [(0, (PERIODIC,)), (2, (PERIODIC,)), (4, (PERIODIC,))]
 
 
-def test_a_picture_that_is_not_later_than_the_one_before_is_overwritten_and_counted_as_such() -> None:
-    pictures = [picture(number, t_s) for number, t_s in enumerate([5.0, 5.0, 1.0, 4.9, 6.0])]
-    stills = Stills("front", StillSettings(every_s=0.2))
-    assert [number for number, _ in through(stills, pictures)] == [0, 4]
-    assert stills.hop().set_aside == {str(Dropped.BACKWARDS): 3}
-    assert not any(one.pixels.any() for one in pictures[1:4])
-
-
 def test_after_a_pause_the_period_goes_on_in_step() -> None:
     stills = Stills("front", StillSettings(every_s=1.0, around=0))
     times = [0.0, 0.5, 1.1, 1.9, 5.3, 5.9, 6.0]
@@ -79,7 +71,7 @@ def test_after_a_pause_the_period_goes_on_in_step() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=40),
+    st.lists(st.tuples(st.floats(0.001, 3), st.booleans()), max_size=40),
     st.one_of(st.none(), st.floats(0.2, 5)),
     st.integers(0, 3),
 )
@@ -94,9 +86,7 @@ def test_every_picture_goes_on_or_is_overwritten(
             stills.request()
         pictures.append(picture(number, t_s, height=4, width=4, value=9))
         chosen = stills.add(pictures[-1])
-        if number and pictures[-1].t_ns <= pictures[-2].t_ns:
-            assert chosen == []
-        elif asked:
+        if asked:
             assert chosen[-1].causes
         numbers += [one.picture.number for one in chosen]
         assert stills.hop().balanced

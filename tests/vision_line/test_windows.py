@@ -39,15 +39,6 @@ def test_an_event_has_the_pictures_before_and_after_it() -> None:
     assert windows.ended(ns(5.9)) == []
 
 
-def test_pictures_that_are_not_later_than_the_one_before_are_counted_as_such() -> None:
-    windows = EventWindows("front", WindowSettings(rate_hz=10))
-    for number, t_s in enumerate([5.0, 5.0, 1.0, 4.9, 6.0]):
-        windows.add(small(number, t_s))
-    windows.trigger("brake", ns(5.5), 5, 5)
-    assert [one.number for _, one in windows.taken()] == [0, 4]
-    assert windows.hop().set_aside == {str(Dropped.BACKWARDS): 3}
-
-
 def test_what_an_event_has_is_a_copy_and_the_callers() -> None:
     windows = EventWindows("front", WindowSettings(rate_hz=10))
     given_away = small(0, 0.0)

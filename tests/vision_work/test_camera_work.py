@@ -239,3 +239,80 @@ def test_nothing_comes_out_of_what_was_discarded() -> None:
     found, work = worked(replace(PLAN, every_s=1.0), 9, then=forbid)
     assert [one.from_ns for one in found] == [NS_PER_S + STEP_NS]
     assert sum(hop.set_aside.get("not allowed when it was taken", 0) for hop in work.hops()) > 0
+
+
+class Troubled(Drawn):
+    """Loses a frame at each read, says times of its own, and is gone in the end."""
+
+    def __init__(self, clock: VirtualClock, times_s: list[float]) -> None:
+        super().__init__(clock, len(times_s))
+        self.times_s = times_s
+        self.given: list[Picture] = []
+
+    def read(self, timeout_s: float) -> Picture | None:
+        self._losses[Dropped.DAMAGED] += 1
+        one = super().read(timeout_s)
+        if one is None:
+            raise VisionError("the device is gone")
+        t_ns = NS_PER_S + round(self.times_s[one.number] * NS_PER_S)
+        self.given.append(replace(one, t_ns=t_ns))
+        return self.given[-1]
+
+
+def go_on(work: CameraWork) -> None:
+    while True:
+        work.step(0.1)
+
+
+def troubled(plan: VisionPlan, times_s: list[float], detector: Detector) -> tuple[Troubled, CameraWork]:
+    """Work until it raises."""
+    clock = VirtualClock(NS_PER_S)
+    camera = Troubled(clock, times_s)
+    work = CameraWork(plan, camera, [detector], clock=clock, cpu_s=lambda: 0.0, judge=lambda _: None)
+    with pytest.raises(VisionError):
+        go_on(work)
+    work.discard(Dropped.CRASH)
+    assert all(hop.balanced for hop in work.hops())
+    return camera, work
+
+
+STILLS, CLIPS = PLAN, replace(PLAN, purpose=None, every_s=0.0, events=True)
+
+
+@pytest.mark.parametrize("plan", [STILLS, CLIPS], ids=["stills", "clips"])
+def test_what_a_camera_loses_is_counted_up_to_its_end_whatever_is_kept_of_it(plan: VisionPlan) -> None:
+    _, work = troubled(plan, [0.2, 0.4, 0.6], Finds())
+    aside = {hop.name: hop.set_aside for hop in work.hops()}
+    assert aside["camera front"]["damaged, could not be decoded"] == 4
+
+
+@pytest.mark.parametrize("plan", [STILLS, CLIPS], ids=["stills", "clips"])
+def test_a_picture_that_is_not_later_than_the_one_before_is_overwritten_and_counted_as_such(
+    plan: VisionPlan,
+) -> None:
+    camera, work = troubled(plan, [0.2, 0.2, -4.0, 0.1, 0.4], Finds())
+    aside = {hop.name: hop.set_aside for hop in work.hops()}
+    assert aside["camera front"]["not later than the picture before it"] == 3
+    assert not any(one.pixels.any() for one in camera.given[1:4])
+    chooses = next(hop for hop in work.hops() if hop.name in {"stills of front", "windows of front"})
+    assert chooses.entered == 2
+
+
+class FailsAfter(Finds):
+    """Finds twice, and fails from then on."""
+
+    looks = 0
+
+    def detect(self, pixels: Pixels) -> Boxes:
+        self.looks += 1
+        if self.looks > 2:
+            raise VisionError("the network failed")
+        return super().detect(pixels)
+
+
+def test_where_the_line_ends_what_was_chosen_with_its_last_picture_is_overwritten_and_counted() -> None:
+    camera, work = troubled(PLAN, [number / RATE_HZ for number in range(100)], FailsAfter())
+    assert len(camera.given) == 21
+    stills, line, _ = work.hops()
+    assert line.entered == stills.left + len(camera.given)
+    assert not any(one.pixels.any() for one in camera.given[1:])
