@@ -85,13 +85,10 @@ class Clipping:
         """
         out: list[Media] = []
         for _ in range(_AT_ONCE):
-            taken = self._windows.taken(1) if may() else []
-            if not taken:
+            # The share is asked last: where it says yes, that counts as a picture begun.
+            if not (self._windows.pending and may()):
                 break
-            event, picture = taken[0]
-            if event not in self._open:
-                self._open[event] = _Open(self._line())
-            out += self._encoded(event, self._open[event].line.take(picture))
+            out += self._next()
         for event in self._windows.ended(now_ns):
             if event in self._open:
                 out += self._end(event)
@@ -105,9 +102,8 @@ class Clipping:
     def finish(self) -> list[Media]:
         """Make clips of what there is: no more comes."""
         out: list[Media] = []
-        for event, picture in self._windows.taken():
-            if event in self._open:
-                out += self._encoded(event, self._open[event].line.take(picture))
+        while self._windows.pending:
+            out += self._next()
         for event in list(self._open):
             out += self._end(event)
         return out
@@ -152,6 +148,11 @@ class Clipping:
         (total,) = summed([clips, replace(hop, name=clips.name, facts=facts)])
         return total
 
+    def _next(self) -> list[Media]:
+        """Look at the next picture of an event; the others stay where they are, should this one fail."""
+        ((event, picture),) = self._windows.taken(1)
+        return self._encoded(event, self._open[event].line.take(picture))
+
     def _end(self, event: Event) -> list[Media]:
         opened = self._open[event]
         out = self._encoded(event, opened.line.finish())
@@ -171,7 +172,9 @@ class Clipping:
                 opened.writer.add(frame)
             except VisionError:
                 self._lose(opened.frames + 1)
-                opened.writer = None
+                if opened.writer is not None:
+                    opened.writer.close()
+                    opened.writer = None
                 continue
             opened.to_ns = frame.t_ns
             opened.faces += frame.faces

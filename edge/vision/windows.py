@@ -33,9 +33,9 @@ class WindowSettings:
     events_most: int = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Event:
-    """What pictures are kept around.
+    """What pictures are kept around; one that is told twice is two.
 
     Attributes:
         name: of it.
@@ -113,7 +113,7 @@ class EventWindows:
         self._waiting += 1
         self._ring.append(slot)
         for window in self._windows:
-            if window.event.from_ns <= picture.t_ns <= window.event.to_ns:
+            if not window.over and window.event.from_ns <= picture.t_ns <= window.event.to_ns:
                 slot.holders += 1
                 window.slots.append(slot)
 
@@ -187,6 +187,11 @@ class EventWindows:
                 **{name: self._facts[name] for name in sorted(self._facts)},
             },
         )
+
+    @property
+    def pending(self) -> bool:
+        """Whether an event has a picture that was not handed out."""
+        return any(window.slots for window in self._windows)
 
     @property
     def bytes_kept(self) -> int:

@@ -119,6 +119,16 @@ def test_an_event_without_pictures_ends_by_the_clock() -> None:
     assert windows.ended(ns(3.1)) == [event]
 
 
+def test_an_event_that_was_discarded_takes_nothing_more() -> None:
+    windows = EventWindows("front", WindowSettings(rate_hz=10))
+    stream(windows, 0, 10)
+    event = windows.trigger("brake", ns(0.9), 1, 5)
+    windows.discard(Dropped.POLICY)
+    stream(windows, 10, 20)
+    assert windows.taken() == []
+    assert windows.ended(ns(2)) == [event]
+
+
 @given(st.lists(st.floats(0, 0.4), max_size=60), st.floats(0, 3), st.floats(0, 3), st.integers(0, 59))
 def test_a_window_holds_exactly_what_was_taken_in_it(
     pauses: list[float], before_s: float, after_s: float, at: int

@@ -155,6 +155,19 @@ def test_a_clip_shows_what_was_before_and_after_its_event() -> None:
     assert work.hops()[-1].facts["clips"] == 1
 
 
+def test_an_event_that_is_told_twice_has_two_clips_and_loses_no_frame() -> None:
+    def crash(work: CameraWork, step: int, clock: VirtualClock) -> None:
+        del clock
+        if step in {20, 22}:
+            work.trigger("hard braking@7", NS_PER_S + 20 * STEP_NS)
+
+    plan = replace(PLAN, purpose=None, every_s=0.0, events=True, before_s=1.0, after_s=1.0)
+    found, work = worked(plan, 40, then=crash)
+    _, windows, clips = work.hops()
+    assert [one.frames for one in found] == [11, 11]
+    assert clips.entered == clips.left == windows.facts["handed out"] == 22
+
+
 def test_a_long_clip_comes_in_pieces_that_miss_no_frame() -> None:
     def crash(work: CameraWork, step: int, clock: VirtualClock) -> None:
         if step == 20:
@@ -173,6 +186,15 @@ def test_a_share_that_is_used_up_lowers_the_rate_and_is_counted() -> None:
     assert 20 <= len(found) <= 40
     assert detector.spent_s <= 0.1 * 31 + 0.3
     assert work.hops()[1].set_aside["no CPU share left"] > 100
+
+
+@pytest.mark.parametrize("events", [False, True])
+def test_one_picture_in_ten_seconds_is_taken_whatever_it_costs_and_whatever_events_may_come(
+    events: bool,
+) -> None:
+    plan = replace(PLAN, every_s=7.0, cpu_share=0.01, events=events)
+    found, _ = worked(plan, 71 * RATE_HZ, Finds(cost_s=1.0))
+    assert np.diff([one.from_ns for one in found]).tolist() == [14 * NS_PER_S] * 5
 
 
 def test_what_cannot_be_encoded_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,6 +298,37 @@ def troubled(plan: VisionPlan, times_s: list[float], detector: Detector) -> tupl
     return camera, work
 
 
+class FailsAfter(Finds):
+    """Finds some times, and raises from then on."""
+
+    def __init__(self, looks: int, error: Exception) -> None:
+        super().__init__()
+        self.left = looks
+        self.error = error
+
+    def detect(self, pixels: Pixels) -> Boxes:
+        if self.left == 0:
+            raise self.error
+        self.left -= 1
+        return super().detect(pixels)
+
+
+def test_what_is_not_looked_at_in_the_end_is_counted_and_overwritten_with_what_is_discarded() -> None:
+    clock = VirtualClock(NS_PER_S)
+    plan = replace(PLAN, purpose=None, every_s=0.0, events=True, cpu_share=0.0)
+    camera, detector = Drawn(clock, 10), FailsAfter(1, TypeError("nobody foresaw it"))
+    work = CameraWork(plan, camera, [detector], clock=clock, cpu_s=lambda: 0.0, judge=lambda _: None)
+    for _ in range(10):
+        work.step(0.1)
+    work.trigger("collision@1", clock.boot_ns())
+    with pytest.raises(TypeError):
+        work.finish()
+    work.discard(Dropped.CRASH)
+    _, windows, clips = work.hops()
+    assert (windows.left, windows.set_aside) == (2, {str(Dropped.CRASH): 8})
+    assert (clips.entered, clips.left) == (2, 0)
+
+
 STILLS, CLIPS = PLAN, replace(PLAN, purpose=None, every_s=0.0, events=True)
 
 
@@ -298,20 +351,10 @@ def test_a_picture_that_is_not_later_than_the_one_before_is_overwritten_and_coun
     assert chooses.entered == 2
 
 
-class FailsAfter(Finds):
-    """Finds twice, and fails from then on."""
-
-    looks = 0
-
-    def detect(self, pixels: Pixels) -> Boxes:
-        self.looks += 1
-        if self.looks > 2:
-            raise VisionError("the network failed")
-        return super().detect(pixels)
-
-
 def test_where_the_line_ends_what_was_chosen_with_its_last_picture_is_overwritten_and_counted() -> None:
-    camera, work = troubled(PLAN, [number / RATE_HZ for number in range(100)], FailsAfter())
+    camera, work = troubled(
+        PLAN, [number / RATE_HZ for number in range(100)], FailsAfter(2, VisionError("the network failed"))
+    )
     assert len(camera.given) == 21
     stills, line, _ = work.hops()
     assert line.entered == stills.left + len(camera.given)
