@@ -77,7 +77,7 @@ def plan_redaction(source: Path, out: Path, formats: Formats) -> Plan:
 
     A folder is gone through with all that is in it, and its structure is kept. Files keep their names, with
     another ending where the format is another; where two would then get one name, both keep their old ending
-    and get the new one after it.
+    and get the new one after it, as often as it takes.
 
     Args:
         source: a picture, a film, or a folder.
@@ -135,20 +135,25 @@ def _of_folder(source: Path, out: Path, formats: Formats) -> Plan:
         raise VisionError("holds neither pictures nor films", where=str(source))
     places = [path.relative_to(source) for path in known]
     wanted = Counter(place.with_name(_named(place, formats)) for place in places)
+    given = {name for name, count in wanted.items() if count == 1}
     jobs = []
     for path, place in zip(known, places, strict=True):
-        name = _named(place, formats)
-        if wanted[place.with_name(name)] > 1:
-            name = f"{place.name}{formats.endings(place)[0]}"
-        jobs.append(Job(path, out / place.with_name(name)))
-    for folder in {job.target.parent for job in jobs}:
-        # A folder in `out` may be a link back to where the originals are.
-        lies = folder.resolve()
-        if inside in {lies, *lies.parents}:
+        name = place.with_name(_named(place, formats))
+        if wanted[name] > 1:
+            name = place
+            while name == place or name in given:
+                name = name.with_name(f"{name.name}{formats.endings(place)[0]}")
+            given.add(name)
+        jobs.append(Job(path, out / name))
+    originals = {job.source.resolve() for job in jobs}
+    for job in jobs:
+        # A folder in `out` may be a link back to where the originals are, a file in `source` one into `out`.
+        lies = job.target.parent.resolve()
+        if inside in {lies, *lies.parents} or lies / job.target.name in originals:
             raise VisionError(
-                f"leads into {source}, whose files would be written over",
-                where=str(folder),
-                todo="Name a folder without links into the input",
+                f"would be written over files of {source}",
+                where=str(job.target),
+                todo="Name a folder without links into the input, and none that the input links to",
             )
     return Plan(tuple(jobs), tuple(path for path in files if not is_known(path)))
 

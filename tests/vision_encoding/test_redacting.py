@@ -272,6 +272,41 @@ def test_a_link_that_leads_out_or_round_is_not_followed(tmp_path: Path, nevgate:
     assert all_in(tmp_path / "out") == ["a.jpg"]
 
 
+def test_no_two_files_of_a_folder_become_one(tmp_path: Path, nevgate: Run) -> None:
+    names = ["a.jpg", "a.png", "a.jpg.jpg", "a.png.jpg.png"]
+    (tmp_path / "in").mkdir()
+    for number, name in enumerate(names):
+        cv2.imwrite(str(tmp_path / "in" / name), street(20 * number, seed=number))
+    done = nevgate(tmp_path / "in", "--out", tmp_path / "out", "--force", "--json")
+    assert done.exit_code == 0
+    told = [Path(one["out"]).name for one in json.loads(done.stdout)["files"]]
+    assert sorted(told) == all_in(tmp_path / "out")
+    assert len(told) == len(names)
+
+
+def test_a_picture_of_the_input_that_lies_in_the_output_is_not_written_over(
+    tmp_path: Path, nevgate: Run
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    original = tmp_path / "out" / "a.jpg"
+    cv2.imwrite(str(original), street(40))
+    before = original.read_bytes()
+    (tmp_path / "in" / "b.jpg").symlink_to(original)
+    cv2.imwrite(str(tmp_path / "in" / "a.jpg"), street(60))
+    done = nevgate(tmp_path / "in", "--out", tmp_path / "out", "--force")
+    assert isinstance(done.exception, VisionError)
+    assert original.read_bytes() == before
+
+
+def test_an_ending_in_capitals_is_one(tmp_path: Path, nevgate: Run) -> None:
+    write_film(tmp_path / "a.webm", [10] * 3)
+    (tmp_path / "a.webm").rename(tmp_path / "DASH.WEBM")
+    (tmp_path / "out").mkdir()
+    assert nevgate(tmp_path / "DASH.WEBM", "--out", tmp_path / "out").exit_code == 0
+    assert len(frames_of(tmp_path / "out" / "DASH.WEBM")) == 3
+
+
 @pytest.mark.parametrize("stop_after", [0, 1, 4])
 def test_whoever_stops_finds_no_half_file(tmp_path: Path, stop_after: int) -> None:
     write_film(tmp_path / "a.webm", [10] * FRAMES)

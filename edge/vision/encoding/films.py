@@ -166,9 +166,9 @@ def open_film(path: Path, quality: int) -> Film:
     Raises:
         VisionError: nobody writes such a file, or PyAV is not installed.
     """
-    if path.suffix == ".webm":
+    if path.suffix.lower() == ".webm":
         return WebmFilm(path)
-    if path.suffix == ".mp4":
+    if path.suffix.lower() == ".mp4":
         return Mp4Film(path, quality)
     raise VisionError(f"nobody writes films as '{path.suffix}'", todo="Write .webm or .mp4")
 
