@@ -31,7 +31,7 @@ from rich.table import Table
 
 from edge.offline.bulk import PIECE_BYTES
 from tests.bench.bulk_recording import DATABASE, peers, write_database, write_log, write_sample
-from tests.bench.bulk_watch import Watch, cpu_s, ended, engine_processes, kill_all
+from tests.bench.bulk_watch import Watch, at_work, cpu_s, ended, engine_processes, kill_all
 
 PROGRAM = (sys.executable, "-m", "edge")
 DISK_FACTOR = 2.0
@@ -88,7 +88,7 @@ class Variant:
         name: for people.
         words: of the command, besides recording, database and table.
         table: whether a table is written.
-        worker_killed: whether the busiest process that decodes is killed in the middle.
+        worker_killed: whether a process that decodes is killed in the middle.
         resumed: whether everything is killed in the middle, and gone on with.
         cluster: whether a Dask cluster does it.
     """
@@ -236,8 +236,7 @@ class BulkRun:
                         used_s = cpu_s(process.pid)
                         kill_all(process)
                     elif variant.worker_killed:
-                        workers = cluster.workers if cluster else engine_processes(process.pid)
-                        os.kill(workers[0], signal.SIGKILL)
+                        self._kill_one(process, cluster)
                     _wait(process)
                 used_s = max(used_s, ended(process))
             finally:
@@ -250,6 +249,14 @@ class BulkRun:
         if variant.worker_killed and not ("died" in said or "is gone" in said):
             raise BulkRunError(f"{variant.name}: the death was not told: {said}")
         return _Run(out.read_text(), said, used_s, watch)
+
+    def _kill_one(self, process: subprocess.Popen[str], cluster: Cluster | None) -> None:
+        """Kill a process that is decoding."""
+        workers = cluster.workers if cluster else engine_processes(process.pid)
+        one = at_work(workers, lambda: _has_ended(process))
+        if one is None:
+            raise BulkRunError(f"ended before its middle: {(self._folder / 'stderr').read_text()}")
+        os.kill(one, signal.SIGKILL)
 
     def _wait_for_middle(self, process: subprocess.Popen[str], recording: Recording) -> None:
         """Wait until so many pieces are done that some still are not."""

@@ -6,13 +6,15 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
 from tests.bench.peers.cost import cost_of
 
 _LOOK_S = 0.3
+_WORK_S = 0.005
 
 
 def family(pid: int) -> list[int]:
@@ -82,10 +84,22 @@ def _most_resident(pid: int) -> int:
 
 
 def engine_processes(pid: int) -> list[int]:
-    """The processes of a `nevgate decode` that decode, the busiest first."""
-    return sorted(
-        (one for one in family(pid)[1:] if b"spawn_main" in _command_line(one)), key=cpu_s, reverse=True
-    )
+    """The processes of a `nevgate decode` that decode."""
+    return [one for one in family(pid)[1:] if b"spawn_main" in _command_line(one)]
+
+
+def at_work(pids: Sequence[int], has_ended: Callable[[], bool]) -> int | None:
+    """The first of several processes that is seen to work from now on; None where it ends before.
+
+    What has worked most may have no piece any more, and nobody misses it.
+    """
+    before_s = {pid: cpu_s(pid) for pid in pids}
+    while not has_ended():
+        for pid, s in before_s.items():
+            if cpu_s(pid) > s:
+                return pid
+        time.sleep(_WORK_S)
+    return None
 
 
 def _command_line(pid: int) -> bytes:

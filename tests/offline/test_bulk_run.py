@@ -30,7 +30,7 @@ from tests.bench.bulk_run import (
 )
 
 PROGRAM = (sys.executable, "-m", "tests.offline.small_pieces")
-SIZE = 2 * BLOCK_BYTES
+SIZE = 6 * BLOCK_BYTES
 
 
 def make_run(folder: Path) -> tuple[BulkRun, Recording]:
