@@ -199,6 +199,22 @@ def test_flipped_bits_are_an_error_or_a_picture(tmp_path: Path) -> None:
             assert read_still(path).ndim == 3
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "AVIF", "WEBP"])
+def test_a_damaged_head_is_an_error_or_a_picture(tmp_path: Path, kind: str) -> None:
+    exif = Image.Exif()
+    exif[274], exif[271], exif[282] = 6, "MAKER", 72.0
+    whole = io.BytesIO()
+    Image.fromarray(street()).save(whole, kind, exif=exif)
+    random = np.random.default_rng(1)
+    path = tmp_path / "a.jpg"
+    for _ in range(120):
+        changed = np.frombuffer(whole.getvalue(), np.uint8).copy()
+        changed[random.integers(0, 300, 4)] = random.integers(0, 256, 4)
+        path.write_bytes(changed.tobytes())
+        with suppress(VisionError):
+            assert read_still(path).ndim == 3
+
+
 def test_the_clock_of_a_vehicle_paces_without_a_busy_loop(tmp_path: Path) -> None:
     class Counting(SystemClock):
         waits = 0

@@ -86,16 +86,23 @@ def read_still(path: Path) -> Pixels:
             warnings.simplefilter("ignore")
             # Only these: others of Pillow's formats start programs or have no bounds.
             with Image.open(path, formats=_FORMATS) as image:
-                width, height = image.size
-                if width * height > PIXELS_MOST:
-                    raise VisionError(f"has {width} x {height} pixels, more than {PIXELS_MOST}", where=where)
-                if image.format != _WITH_ATTACHMENTS and getattr(image, "n_frames", 1) > 1:
-                    raise VisionError("holds several pictures, and only films may", where=where)
+                _check_bounds(image, where)
                 return _pixels_of(image)
-    except (OSError, ValueError, SyntaxError, MemoryError, EOFError, Image.DecompressionBombError) as error:
+    except VisionError:
+        raise
+    except Exception as error:
+        # Pillow raises whatever its parsing runs into, such as TypeError in TIFF and RuntimeError in AVIF.
         why = (str(error).splitlines() or [type(error).__name__])[0]
         why = "not of a known format" if isinstance(error, UnidentifiedImageError) else why
         raise VisionError(f"is no picture that can be read: {why}", where=where) from error
+
+
+def _check_bounds(image: Image.Image, where: str) -> None:
+    width, height = image.size
+    if width * height > PIXELS_MOST:
+        raise VisionError(f"has {width} x {height} pixels, more than {PIXELS_MOST}", where=where)
+    if image.format != _WITH_ATTACHMENTS and getattr(image, "n_frames", 1) > 1:
+        raise VisionError("holds several pictures, and only films may", where=where)
 
 
 def _pixels_of(image: Image.Image) -> Pixels:
