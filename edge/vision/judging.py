@@ -22,8 +22,10 @@ _CHANNELS = 3
 _CLIPPED = 250
 _ALL_OVER = 0.9
 _MOSTLY = 0.35
+_MEANS = {1: 40, 4: 28, 8: 24}
+"""Steps are looked for between means of so many pixels, in edges of at least this height."""
+
 _EDGES = 9, 17, 33, 65
-_EDGE_LEAST = 40
 _EDGES_LEAST = 50
 _LINES = 90
 _STRETCH = 64
@@ -46,8 +48,9 @@ class FitnessLimits:
             before it is white.
         contrast_least: in a part that shows something, brightness has at least this standard deviation.
         contrast_parts_least: a picture in which a smaller share of parts shows something is dropped.
-        sharpness_least: the steepest step from one pixel to the next is this share of the whole edge's
-            height, in the better part of a picture's edges.
+        sharpness_least: the steepest step is this share of the whole edge's height, in the better part of a
+            picture's edges: from one pixel to the next, and from the mean of four and of eight to that of the
+            next as many. Noise makes steps between pixels, and hardly any between means.
         noise_most: a picture whose noise is a larger share of its light, where that is least, is dropped.
     """
 
@@ -59,7 +62,7 @@ class FitnessLimits:
     clipped_most: float = 0.12
     contrast_least: float = 7.0
     contrast_parts_least: float = 0.15
-    sharpness_least: float = 0.25
+    sharpness_least: tuple[float, float, float] = (0.25, 0.74, 0.80)
     noise_most: float = 0.12
 
 
@@ -74,7 +77,8 @@ class Fitness:
         white: share of parts that are clipped all over.
         clipped: share of the other parts that is clipped, in any of its colours.
         sharpness: share of an edge's height in its steepest step, in the better part of the edges of that
-            direction in which they are less steep; None where there are too few edges to say.
+            direction in which they are less steep, for steps between means of each of `_MEANS`; None where
+            there are too few edges to say.
         noise: standard deviation of noise as a share of the light it lies on, in the tenth of the picture
             where that is least, of what is neither too dark nor clipped; None where all is.
     """
@@ -84,7 +88,7 @@ class Fitness:
     unevenness: float
     white: float
     clipped: float
-    sharpness: float | None
+    sharpness: tuple[float | None, ...]
     noise: float | None
 
 
@@ -120,8 +124,9 @@ def _by_light(fitness: Fitness, limits: FitnessLimits) -> Dropped | None:
 
 
 def _by_detail(fitness: Fitness, limits: FitnessLimits) -> Dropped | None:
-    if fitness.sharpness is not None and fitness.sharpness < limits.sharpness_least:
-        return Dropped.BLURRED
+    for sharpness, least in zip(fitness.sharpness, limits.sharpness_least, strict=True):
+        if sharpness is not None and sharpness < least:
+            return Dropped.BLURRED
     if fitness.noise is not None and fitness.noise > limits.noise_most:
         return Dropped.NOISY
     return None
@@ -162,7 +167,7 @@ def measured(pixels: Pixels, limits: FitnessLimits) -> Fitness:
         unevenness=float(parts.mean(axis=2).std()),
         white=float(white.mean()),
         clipped=rest,
-        sharpness=_sharpness(rows, columns),
+        sharpness=tuple(_sharpness(rows, columns, of) for of in _MEANS),
         noise=_noise(rows, limits),
     )
 
@@ -212,28 +217,30 @@ def _noise(rows: NDArray[np.uint8], limits: FitnessLimits) -> float | None:
     return float(np.quantile(noise[lit] / light[lit], 0.1)) if lit.any() else None
 
 
-def _sharpness(rows: NDArray[np.uint8], columns: NDArray[np.uint8]) -> float | None:
-    """See `Fitness.sharpness`; looks at rows, and at columns laid as rows.
+def _sharpness(rows: NDArray[np.uint8], columns: NDArray[np.uint8], of: int) -> float | None:
+    """See `Fitness.sharpness`; looks at rows, and at columns laid as rows, for means of so many pixels.
 
     Each direction counts by itself: a picture moved sideways keeps its edges along the movement.
     """
-    found = [one for one in (_steepest(rows), _steepest(columns)) if one is not None]
-    return min(found) if found else None
+    found = (_steepest(lines, of) for lines in (rows, columns))
+    return min((one for one in found if one is not None), default=None)
 
 
-def _steepest(lines: NDArray[np.uint8]) -> float | None:
+def _steepest(lines: NDArray[np.uint8], of: int) -> float | None:
     """The upper quartile over edges along lines of the share of their height in their steepest step.
 
     Where nothing rises high enough within a few pixels, as in a heavy blur, edges are looked for that are
     wider. What steps there are where the picture is evenest are taken for noise, which makes no edge steeper.
     """
-    steps = cv2.absdiff(lines[:, 1:], lines[:, :-1])
-    for wide in _EDGES:
+    means = cv2.blur(lines, (of, 1)) if of > 1 else lines
+    steps = cv2.absdiff(means[:, of:], means[:, :-of])
+    between = slice(of // 2, of // 2 + steps.shape[1])
+    for wide in (one for one in _EDGES if one > 2 * of):
         window = np.ones((1, wide), np.uint8)
-        heights = cv2.subtract(cv2.dilate(lines, window), cv2.erode(lines, window))
-        at = heights[:, :-1] >= max(_EDGE_LEAST, float(np.quantile(heights[::4, ::4], 0.95)))
+        heights = cv2.subtract(cv2.dilate(means, window), cv2.erode(means, window))[:, between]
+        at = heights >= max(_MEANS[of], float(np.quantile(heights[::4, ::4], 0.95)))
         if int(at.sum()) >= _EDGES_LEAST:
-            steepest = cv2.dilate(steps, np.ones((1, wide - 1), np.uint8))
+            steepest = cv2.dilate(steps, np.ones((1, wide - of), np.uint8))
             noise = float(np.quantile(steepest[::4, ::4], 0.1))
-            return float(np.quantile((steepest[at] - noise) / (heights[:, :-1][at] - noise), 0.75))
+            return float(np.quantile((steepest[at] - noise) / (heights[at] - noise), 0.75))
     return None
