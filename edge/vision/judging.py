@@ -242,5 +242,6 @@ def _steepest(lines: NDArray[np.uint8], of: int) -> float | None:
         if int(at.sum()) >= _EDGES_LEAST:
             steepest = cv2.dilate(steps, np.ones((1, wide - of), np.uint8))
             noise = float(np.quantile(steepest[::4, ::4], 0.1))
-            return float(np.quantile((steepest[at] - noise) / (heights[at] - noise), 0.75))
+            # Nothing is higher than what noise makes in a picture of noise alone: nothing is steep then.
+            return float(np.quantile((steepest[at] - noise) / np.maximum(heights[at] - noise, 1), 0.75))
     return None

@@ -145,6 +145,14 @@ def test_a_few_lights_alone_are_too_dark() -> None:
     assert fit_to_judge(night) is Dropped.DARK
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("side", [1, 2, 8])
+def test_a_pattern_without_anything_even_is_not_judged_sharp(side: int) -> None:
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    board = ((rows // side + columns // side) % 2 * 200).astype(np.uint8)
+    assert fit_to_judge(np.repeat(board[:, :, None], 3, axis=2)) is not None
+
+
 def test_nothing_is_filled_by_day() -> None:
     assert too_dark(STREET).shape == (0, 4)
 
