@@ -81,6 +81,7 @@ def noisy(picture: Pixels, deviation: float) -> Pixels:
         (blurred(25), Dropped.BLURRED),
         (blurred(4, scaled(0.4, 60)), Dropped.BLURRED),
         (moved(3), None),
+        (moved(6), Dropped.BLURRED),
         (moved(15), Dropped.BLURRED),
         (moved(15, axis=0), Dropped.BLURRED),
         (noisy(STREET, 15), None),
