@@ -19,7 +19,8 @@ from edge.clock import VirtualClock
 from edge.errors import VisionError
 from edge.vision.boxes import Boxes, Subject
 from edge.vision.cameras.camera import CameraSettings
-from edge.vision.cameras.files import PIXELS_MOST, FileCamera, read_still
+from edge.vision.cameras.files import FileCamera, read_still
+from edge.vision.cameras.opened_picture import PIXELS_MOST
 from edge.vision.detector import Detector
 from edge.vision.encoding.films import open_film
 from edge.vision.encoding.stills import encode_still

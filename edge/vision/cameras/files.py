@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from edge.clock import NS_PER_S, Clock
 from edge.errors import VisionError
 from edge.vision.cameras.camera import Camera, CameraSettings
+from edge.vision.cameras.opened_picture import check_size, opened_picture
 from edge.vision.cameras.rate import Rate
 from edge.vision.picture import Picture, Pixels
 from edge.vision.reasons import Dropped
@@ -43,9 +43,6 @@ VIDEOS = frozenset(
     }
 )
 _NS_PER_MS = NS_PER_S // 1000
-PIXELS_MOST = 64_000_000
-"""A picture of more is not decoded at all; what its header says is read before."""
-
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "AVIF", "TIFF")
 _WITH_ATTACHMENTS = "MPO"
 """JPEG with previews or depth behind the picture, which are not read."""
@@ -80,29 +77,10 @@ def read_still(path: Path) -> Pixels:
     Raises:
         VisionError: it is none, is damaged or cut off, holds several, or has more than `PIXELS_MOST` pixels.
     """
-    where = str(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # Only these: others of Pillow's formats start programs or have no bounds.
-            with Image.open(path, formats=_FORMATS) as image:
-                _check_bounds(image, where)
-                return _pixels_of(image)
-    except VisionError:
-        raise
-    except Exception as error:
-        # Pillow raises whatever its parsing runs into, such as TypeError in TIFF and RuntimeError in AVIF.
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        why = "not of a known format" if isinstance(error, UnidentifiedImageError) else why
-        raise VisionError(f"is no picture that can be read: {why}", where=where) from error
-
-
-def _check_bounds(image: Image.Image, where: str) -> None:
-    width, height = image.size
-    if width * height > PIXELS_MOST:
-        raise VisionError(f"has {width} x {height} pixels, more than {PIXELS_MOST}", where=where)
-    if image.format != _WITH_ATTACHMENTS and getattr(image, "n_frames", 1) > 1:
-        raise VisionError("holds several pictures, and only films may", where=where)
+    with opened_picture(path, _FORMATS, str(path)) as image:
+        if image.format != _WITH_ATTACHMENTS and getattr(image, "n_frames", 1) > 1:
+            raise VisionError("holds several pictures, and only films may", where=str(path))
+        return _pixels_of(image)
 
 
 def _pixels_of(image: Image.Image) -> Pixels:
@@ -204,10 +182,7 @@ class FileCamera(Camera):
             if not capture.isOpened():
                 raise VisionError("is no video that can be read", where=str(path))
             wide, high = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
-            if wide * high > PIXELS_MOST:
-                raise VisionError(
-                    f"has {wide:.0f} x {high:.0f} pixels, more than {PIXELS_MOST}", where=str(path)
-                )
+            check_size(wide, high, str(path))
             rate, number = Rate(self.settings.rate_hz), -1
             hz = capture.get(cv2.CAP_PROP_FPS)
             hz = hz if 0 < hz <= _HIGHEST_HZ else _FALLBACK_HZ

@@ -6,10 +6,9 @@ from io import BytesIO
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from edge.errors import VisionError
-from edge.vision.cameras.files import PIXELS_MOST
+from edge.vision.cameras.opened_picture import opened_picture
 from edge.vision.picture import Pixels
 
 _END = b"\xff\xd9"
@@ -47,11 +46,6 @@ def decode_whole(jpeg: bytes) -> Pixels:
 
 def _small(jpeg: bytes) -> Pixels:
     """About an eighth of it, grey."""
-    try:
-        with Image.open(BytesIO(jpeg), formats=("JPEG",)) as image:
-            if image.width * image.height > PIXELS_MOST:
-                raise VisionError(f"a JPEG of {image.width} x {image.height} pixels")
-            image.draft("L", (1, 1))
-            return np.asarray(image)
-    except (OSError, ValueError, SyntaxError, MemoryError, EOFError, Image.DecompressionBombError) as error:
-        raise VisionError(f"no JPEG: {type(error).__name__}") from error
+    with opened_picture(BytesIO(jpeg), ("JPEG",), "a JPEG of a stream") as image:
+        image.draft("L", (1, 1))
+        return np.asarray(image)
