@@ -22,8 +22,8 @@ _CHANNELS = 3
 _CLIPPED = 250
 _ALL_OVER = 0.9
 _MOSTLY = 0.35
-_MEANS = {1: 40, 4: 28, 8: 24}
-"""Steps are looked for between means of so many pixels, in edges of at least this height."""
+_EDGE_LEAST = {1: 40, 4: 28, 8: 24}
+"""Of so many pixels means are taken, and so high an edge between them has to be."""
 
 _EDGES = 9, 17, 33, 65
 _EDGES_LEAST = 50
@@ -77,8 +77,8 @@ class Fitness:
         white: share of parts that are clipped all over.
         clipped: share of the other parts that is clipped, in any of its colours.
         sharpness: share of an edge's height in its steepest step, in the better part of the edges of that
-            direction in which they are less steep, for steps between means of each of `_MEANS`; None where
-            there are too few edges to say.
+            direction in which they are less steep, for steps between means of each of `_EDGE_LEAST`; None
+            where there are too few edges to say.
         noise: standard deviation of noise as a share of the light it lies on, in the tenth of the picture
             where that is least, of what is neither too dark nor clipped; None where all is.
     """
@@ -167,7 +167,7 @@ def measured(pixels: Pixels, limits: FitnessLimits) -> Fitness:
         unevenness=float(parts.mean(axis=2).std()),
         white=float(white.mean()),
         clipped=rest,
-        sharpness=tuple(_sharpness(rows, columns, of) for of in _MEANS),
+        sharpness=tuple(_sharpness(rows, columns, of) for of in _EDGE_LEAST),
         noise=_noise(rows, limits),
     )
 
@@ -232,13 +232,13 @@ def _steepest(lines: NDArray[np.uint8], of: int) -> float | None:
     Where nothing rises high enough within a few pixels, as in a heavy blur, edges are looked for that are
     wider. What steps there are where the picture is evenest are taken for noise, which makes no edge steeper.
     """
-    means = cv2.blur(lines, (of, 1)) if of > 1 else lines
+    means = cv2.blur(lines, (of, 1))
     steps = cv2.absdiff(means[:, of:], means[:, :-of])
     between = slice(of // 2, of // 2 + steps.shape[1])
     for wide in (one for one in _EDGES if one > 2 * of):
         window = np.ones((1, wide), np.uint8)
         heights = cv2.subtract(cv2.dilate(means, window), cv2.erode(means, window))[:, between]
-        at = heights >= max(_MEANS[of], float(np.quantile(heights[::4, ::4], 0.95)))
+        at = heights >= max(_EDGE_LEAST[of], float(np.quantile(heights[::4, ::4], 0.95)))
         if int(at.sum()) >= _EDGES_LEAST:
             steepest = cv2.dilate(steps, np.ones((1, wide - of), np.uint8))
             noise = float(np.quantile(steepest[::4, ::4], 0.1))
