@@ -15,19 +15,9 @@ from rich.console import Console
 
 from edge.bus.formats.lines import BLOCK_BYTES
 from tests.bench import bulk_recording
+from tests.bench.bulk_decoding import BulkRun, BulkRunError, Outcome, Recording
 from tests.bench.bulk_recording import BLOCK_LINES, BUSES, write_database, write_log
-from tests.bench.bulk_run import (
-    KILLED,
-    ONE,
-    RESUMED,
-    BulkRun,
-    BulkRunError,
-    Outcome,
-    Recording,
-    disagreements,
-    peer_rates,
-    show,
-)
+from tests.bench.bulk_run import KILLED, ONE, RESUMED, disagreements, peer_rates, show
 
 PROGRAM = (sys.executable, "-m", "tests.offline.small_pieces")
 SIZE = 6 * BLOCK_BYTES
